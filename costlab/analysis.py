@@ -1,0 +1,163 @@
+"""A model and its inputs to a report: the one way in.
+
+Does not know where a model comes from (`costlab.sources`) nor how a report is shown.
+"""
+
+from __future__ import annotations
+
+import gc
+import platform
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from costlab.blocks import Block, block_tree
+from costlab.dataflow import depth, peak_activation_bytes
+from costlab.errors import TraceError, UnknownOperationError
+from costlab.graph import Coverage, Graph
+from costlab.inputspec import format_spec
+from costlab.report import Covered, Report, Total, Unknown
+from costlab.tracing import trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from costlab.ops import Op
+
+
+def analyze(  # noqa: PLR0913 - the one way in takes what can be said about an analysis
+    model: torch.nn.Module,
+    inputs: Any,
+    *,
+    mode: str | None = None,
+    strict: bool = False,
+    name: str | None = None,
+    ops: Mapping[str, Op] | None = None,
+) -> Report:
+    """What a model costs, exactly; the model is the same afterwards as before.
+
+    `inputs` is a tensor, a tuple of positional arguments, a mapping of keyword arguments, or specs
+    such as `"f32[1,3,299,299]"` in their place; `mode` is "eval", "train" or None for the mode
+    that the model is in; `name` is what the report calls it; `ops` a table of operations, such as
+    `costlab.OPS | {"my_ops::scan": Op(rule, "recurrent")}`.
+
+    Raises:
+        UsageError: an argument that cannot be used.
+        TraceError: the forward stopped; its `partial` is the report of what ran until then.
+        UnknownOperationError: `strict`, and an operation could not be counted.
+
+    >>> analyze(torch.nn.Linear(64, 10), "f32[8,64]").total.macs == 8 * 64 * 10
+    True
+    """
+    title = name or type(model).__name__
+    resolved = mode or ("train" if getattr(model, "training", False) else "eval")
+    with _no_collection():
+        try:
+            graph = trace(model, inputs, mode=mode, ops=ops)
+        except TraceError as error:
+            if isinstance(error.partial, Graph):
+                error.partial = _report(error.partial, title, resolved, stopped=str(error))
+            raise
+        report = _report(graph, title, resolved)
+    if strict and report.coverage.unknown:
+        raise UnknownOperationError(_refusal(report))
+    return report
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Puts off garbage collection: in the middle of a trace it would walk all of torch's objects.
+
+    A trace makes many small objects and hardly any cycle, so that there is nothing to collect.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _report(graph: Graph, name: str, mode: str, stopped: str = "") -> Report:
+    root = block_tree(graph)
+    coverage = _coverage(graph)
+    warnings = [stopped] if stopped else []
+    warnings += _remarks(graph)
+    if coverage.unknown:
+        warnings.append(
+            f"{len(coverage.unknown)} operations are unknown: the totals are a lower bound"
+        )
+    return Report(
+        model=name,
+        mode=mode,
+        inputs=tuple(format_spec(graph.tensors[number].spec) for number in graph.inputs),
+        total=_total(graph, root),
+        coverage=coverage,
+        root=root,
+        versions=versions(),
+        warnings=tuple(warnings),
+        complete=not stopped,
+    )
+
+
+def _total(graph: Graph, root: Block) -> Total:
+    cost = root.cost
+    return Total(
+        macs=cost.macs,
+        flops=cost.flops,
+        params=cost.params,
+        params_executed=cost.params_executed,
+        activations=cost.activations,
+        peak_activation_bytes=peak_activation_bytes(graph),
+        bytes=cost.bytes,
+        depth=depth(graph),
+    )
+
+
+def _coverage(graph: Graph) -> Covered:
+    counts = dict.fromkeys(Coverage, 0)
+    unknown: dict[tuple[str, str], list[int]] = {}
+    for node in graph.nodes:
+        counts[node.coverage] += 1
+        if node.coverage is Coverage.UNKNOWN:
+            seen = unknown.setdefault((node.op, node.scope), [0, 0])
+            seen[0] += 1
+            seen[1] += sum(graph.tensors[number].spec.elements for number in node.outputs)
+    ranked = sorted(unknown.items(), key=lambda item: -item[1][1])
+    return Covered(
+        counts[Coverage.PRICED],
+        counts[Coverage.FREE],
+        tuple(Unknown(op, scope, *seen) for (op, scope), seen in ranked),
+    )
+
+
+def _remarks(graph: Graph) -> list[str]:
+    """What rules remark on single operations, each remark once, with the first place."""
+    places: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        if "remark" in node.attributes:
+            places.setdefault(node.attributes["remark"], []).append(node.scope)
+    return [
+        f"{scopes[0]}{f' and {len(scopes) - 1} more' if len(scopes) > 1 else ''}: {remark}"
+        for remark, scopes in places.items()
+    ]
+
+
+def _refusal(report: Report) -> str:
+    named = ", ".join(
+        f"{unknown.op} (in {unknown.scope or report.model}, {unknown.elements:,} elements)"
+        for unknown in report.coverage.unknown
+    )
+    return f"no rule prices {named}; see docs/adding-an-op.md, or analyze without strict"
+
+
+def versions() -> dict[str, str]:
+    """The versions that a number depends on."""
+    return {
+        "costlab": version("costlab"),
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+    }

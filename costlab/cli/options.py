@@ -1,0 +1,41 @@
+"""Options that several commands share, declared once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from costlab.render.surface import Color
+from costlab.units import Units
+
+Depth = Annotated[
+    str, typer.Option("--depth", metavar="N|auto", help="Levels of blocks to show.")
+]
+Modules = Annotated[
+    list[str],
+    typer.Option("--module", metavar="GLOB", help="Show these modules: * stops at dots, ** not."),
+]
+Sort = Annotated[
+    str | None, typer.Option("--sort", metavar="COL[:asc|desc]", help="Sort blocks by a column.")
+]
+Top = Annotated[
+    int | None, typer.Option("--top", min=1, metavar="N", help="Show the N largest of each level.")
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns", metavar="COL,COL,…", help="Columns: a name, or FAMILY.MEASURE (pooling.flops)."
+    ),
+]
+UnitsOption = Annotated[Units, typer.Option("--units", help="Rounded with a prefix, or exact.")]
+Formats = Annotated[
+    list[str],
+    typer.Option(
+        "--format", metavar="FMT[:PATH]", help="text, json, csv, markdown or html; repeatable."
+    ),
+]
+ColorOption = Annotated[Color, typer.Option("--color", help="Colour in a terminal.")]
+Accessible = Annotated[
+    bool, typer.Option("--accessible", help="No bars or rules: words and numbers only.")
+]

@@ -1,0 +1,148 @@
+"""Where results go: formats, files and the streams, the same for every command.
+
+Knows tables and documents, not what is in them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Timer
+from typing import Any, Literal
+
+from costlab.errors import UsageError, did_you_mean
+from costlab.render import FORMATS, terminal
+from costlab.render.surface import Color
+from costlab.render.table import Table
+from costlab.store import write_text
+from costlab.units import Units
+
+KNOWN = ("json", *FORMATS)
+PATIENCE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """How text is shown: its units, its colour, and whether in plain words."""
+
+    units: Units = "si"
+    color: Color = "auto"
+    accessible: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A format, and the file it is written to; None for stdout."""
+
+    form: str
+    path: str | None
+
+
+def targets(given: list[str]) -> list[Target]:
+    """What `--format FMT[:PATH]` asks for; text on stdout if nothing does.
+
+    Raises:
+        UsageError: an unknown format, a path that is missing, or two formats on stdout.
+    """
+    found = []
+    for text in given or ["text"]:
+        form, colon, path = text.partition(":")
+        if form not in KNOWN:
+            message = f"{form!r} is no format.{did_you_mean(form, KNOWN)} Formats: {', '.join(KNOWN)}"
+            raise UsageError(message)
+        if colon and not path:
+            message = f"the format {text!r} names no file; write {form}:PATH, or {form} for stdout"
+            raise UsageError(message)
+        found.append(Target(form, path or None))
+    if sum(target.path is None for target in found) > 1:
+        message = "two formats cannot share stdout; give all but one a file, as in json:report.json"
+        raise UsageError(message)
+    return found
+
+
+def emit(
+    wanted: list[Target], tables: Callable[[], list[Table]], document: Callable[[], str], face: Face
+) -> None:
+    """Writes a result in each format, stdout first; files are whole or as they were.
+
+    A file that cannot be written is reported after all others have been.
+
+    Raises:
+        UsageError: a file could not be written.
+    """
+    failed: list[UsageError] = []
+    for target in sorted(wanted, key=lambda target: target.path is not None):
+        if target.form == "json":
+            text = document()
+        else:
+            text = _text(target, tables(), face)
+        if target.path is None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            continue
+        try:
+            write_text(target.path, text)
+        except UsageError as error:
+            failed.append(error)
+    if failed:
+        raise UsageError("\n".join(map(str, failed)))
+
+
+def _text(target: Target, tables: list[Table], face: Face) -> str:
+    if target.form != "text":
+        return "\n".join(FORMATS[target.form](table, units=face.units) for table in tables)
+    stream = sys.stdout if target.path is None else None
+    color: Color = face.color if stream is not None else "never"
+    return "\n".join(
+        terminal.render(
+            table, stream, units=face.units, color=color, accessible=face.accessible
+        )
+        for table in tables
+    )
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Shows on a terminal's stderr that something runs, once it has taken two seconds."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    shown: list[Any] = []
+
+    def begin() -> None:
+        from rich.console import Console
+
+        status = Console(stderr=True).status(what)
+        status.start()
+        shown.append(status)
+
+    timer = Timer(PATIENCE_S, begin)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        for status in shown:
+            status.stop()
+
+
+def ordering(sort: str | None) -> tuple[str | None, bool]:
+    """The column to sort by, and whether ascending: `macs`, `macs:desc`, `params:asc`.
+
+    Raises:
+        UsageError: a direction that is neither.
+    """
+    if sort is None:
+        return None, False
+    column, _, direction = sort.partition(":")
+    if direction not in ("", "asc", "desc"):
+        message = f"cannot sort {direction!r}; write {column}:asc or {column}:desc"
+        raise UsageError(message)
+    return column, direction == "asc"
+
+
+Mode = Literal["eval", "train"]

@@ -1,0 +1,52 @@
+"""What is counted: `Cost`, the additive totals, and the convention that defines them in words.
+
+This module does not know where a number comes from: rules (`costlab.ops`) and the graph do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+CONVENTION = (
+    "MACs: multiply-adds of convolutions, linear layers, matrix products, attention and recurrent "
+    "gates, batch included, full (not causal) attention; bias, normalization, activation and "
+    "pooling are not MACs. FLOPs: 2 x MACs + 1 for each element-wise operation and element. "
+    "Params: registered parameters, each once; executed: those that this forward uses. "
+    "Activations: elements written by convolutions, linear layers and matrix products. "
+    "Bytes: each operation reads each input once and writes each output once; views are free."
+)
+"""The counting convention, printed with every total; `docs/convention.md` works it by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Additive, exact counts of a piece of a network.
+
+    Units: `macs` multiply-adds; `flops` operations; `params`, `params_executed`, `activations`
+    elements; `bytes` bytes read and written.
+
+    >>> Cost(macs=3, flops=6) + Cost(macs=4, flops=8)
+    Cost(macs=7, flops=14, params=0, params_executed=0, activations=0, bytes=0)
+    """
+
+    macs: int = 0
+    flops: int = 0
+    params: int = 0
+    params_executed: int = 0
+    activations: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        """The sum, field by field."""
+        return Cost(
+            self.macs + other.macs,
+            self.flops + other.flops,
+            self.params + other.params,
+            self.params_executed + other.params_executed,
+            self.activations + other.activations,
+            self.bytes + other.bytes,
+        )
+
+
+METRICS: tuple[str, ...] = tuple(field.name for field in fields(Cost))
+"""The names of the additive metrics, in the order in which they are shown."""

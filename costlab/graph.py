@@ -1,0 +1,148 @@
+"""What a traced forward is: tensors, the operations between them, parameters and module calls.
+
+A graph is plain data: it can be printed, compared and written by hand in a test. This module
+knows nothing of torch, nor of how a graph is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ITEM_BITS = {
+    "bool": 8,
+    "uint8": 8,
+    "int8": 8,
+    "int16": 16,
+    "uint16": 16,
+    "int32": 32,
+    "uint32": 32,
+    "int64": 64,
+    "uint64": 64,
+    "float16": 16,
+    "bfloat16": 16,
+    "float32": 32,
+    "float64": 64,
+    "complex32": 32,
+    "complex64": 64,
+    "complex128": 128,
+    "quint8": 8,
+    "qint8": 8,
+    "qint32": 32,
+    "quint4x2": 4,
+    "quint2x4": 2,
+    "float4_e2m1fn_x2": 8,
+}
+"""Bits that one element of a type takes; every `float8_*` type takes eight."""
+
+
+class Coverage(Enum):
+    """How an operation was counted: every operation is in exactly one of the three kinds."""
+
+    PRICED = "priced"
+    FREE = "free"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """The shape and element type of a tensor.
+
+    >>> TensorSpec((1, 3, 299, 299), "float32").bytes
+    1072812
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+    @property
+    def elements(self) -> int:
+        """The number of elements: ∏ shape, 1 for a scalar."""
+        return prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that the elements take, rounded up to whole bytes."""
+        bits = ITEM_BITS.get(self.dtype, 8)
+        return -(-self.elements * bits // 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor of the graph.
+
+    `storage` is the number of the tensor whose memory it shares: its own, unless it is a view or
+    the result of an in-place operation.
+    """
+
+    spec: TensorSpec
+    storage: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operation: what it is, what it reads and writes, where it ran and what it costs.
+
+    `inputs` and `outputs` are numbers of tensors in `Graph.tensors`; `scope` is the path of the
+    innermost module that was running; `macs` and `flops` are what its rule said.
+    """
+
+    op: str
+    family: str
+    coverage: Coverage
+    scope: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    macs: int = 0
+    flops: int = 0
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A registered parameter.
+
+    `path` is the first name it is registered under, `tensor` its number in `Graph.tensors`, or
+    None if the traced forward never used it.
+    """
+
+    path: str
+    spec: TensorSpec
+    tensor: int | None = None
+
+    @property
+    def owner(self) -> str:
+        """The path of the module that holds it first."""
+        return self.path.rpartition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A registered module and how it was called: `outputs` are the tensors of its last call."""
+
+    path: str
+    kind: str
+    calls: int = 0
+    outputs: tuple[TensorSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A traced forward.
+
+    `nodes` are in the order in which they ran; `inputs` and `outputs` are the numbers of the
+    tensors that go in and come out. `notes` say what a reader of the numbers must know.
+    """
+
+    tensors: tuple[Tensor, ...]
+    nodes: tuple[Node, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    parameters: tuple[Parameter, ...]
+    modules: tuple[Module, ...]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,96 @@
+"""Input specs: the text form of a tensor's shape and element type, `f32[1,3,299,299]`.
+
+Knows nothing of torch.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from costlab.errors import UsageError, did_you_mean
+from costlab.graph import TensorSpec
+
+DTYPES = {
+    "f16": "float16", "bf16": "bfloat16", "f32": "float32", "f64": "float64", "i8": "int8",
+    "i16": "int16", "i32": "int32", "i64": "int64", "u8": "uint8", "bool": "bool",
+    "c64": "complex64", "c128": "complex128", "f8e4m3": "float8_e4m3fn", "f8e5m2": "float8_e5m2",
+}  # fmt: skip
+SHORT = {long: short for short, long in DTYPES.items()}
+LARGEST_SIZE = 2**48
+"""No axis of a real tensor is longer; a longer one is a slip of the keyboard."""
+
+_SPEC = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dtype>[A-Za-z]\w*)?\[(?P<sizes>[^\[\]]*)\]")
+
+
+class InputSpec(NamedTuple):
+    """A spec and the name of the argument it is for, None for a positional one."""
+
+    name: str | None
+    spec: TensorSpec
+
+
+def parse(text: str) -> InputSpec:
+    """What a spec says; the element type is f32 if none is given.
+
+    Raises:
+        UsageError: the text is not a spec; the message points at the character.
+
+    >>> parse("tokens=i64[2,128]")
+    InputSpec(name='tokens', spec=TensorSpec(shape=(2, 128), dtype='int64'))
+    """
+    match = _SPEC.fullmatch(text.strip())
+    if match is None:
+        raise _error(text, *_where(text))
+    short = match["dtype"] or "f32"
+    dtype = DTYPES.get(short, short if short in SHORT else None)
+    if dtype is None:
+        start = text.find(short, len(match["name"] or ""))
+        hint = did_you_mean(short, DTYPES) or f" Known: {', '.join(DTYPES)}."
+        raise _error(text, start, f"{short!r} is not an element type.{hint}")
+    sizes = []
+    start = text.index("[") + 1
+    for part in match["sizes"].split(",") if match["sizes"].strip() else []:
+        if not part.strip().isascii() or not part.strip().isdigit():
+            what = f"{part.strip()!r} is not a size" if part.strip() else "a size is missing"
+            raise _error(text, start, what + ".")
+        if int(part) > LARGEST_SIZE:
+            raise _error(text, start, f"{part.strip()} is larger than any axis can be.")
+        sizes.append(int(part))
+        start += len(part) + 1
+    return InputSpec(match["name"], TensorSpec(tuple(sizes), dtype))
+
+
+def format_spec(spec: TensorSpec) -> str:
+    """The text of a spec.
+
+    >>> format_spec(TensorSpec((1, 3, 299, 299), "float32"))
+    'f32[1,3,299,299]'
+    """
+    sizes = ",".join(map(str, spec.shape))
+    return f"{SHORT.get(spec.dtype, spec.dtype)}[{sizes}]"
+
+
+def _where(text: str) -> tuple[int, str]:
+    """The first character that cannot be part of a spec, and why."""
+    opening = text.find("[")
+    if opening < 0:
+        return len(text), "a '[' with the sizes is missing."
+    closing = text.find("]", opening)
+    if closing < 0:
+        return len(text), "the closing ']' is missing."
+    if closing < len(text.rstrip()) - 1:
+        return closing + 1, "nothing may follow the closing ']'."
+    again = text.find("[", opening + 1)
+    if again >= 0:
+        return again, "a second '['."
+    head = re.match(r"\s*([A-Za-z_]\w*=)?([A-Za-z]\w*)?", text)
+    return (head.end() if head else 0), "an element type or an argument's name was expected."
+
+
+def _error(text: str, at: int, what: str) -> UsageError:
+    message = (
+        f"cannot read the input spec: {what}\n  {text}\n  {' ' * at}^\n"
+        "A spec is an element type and sizes, f32[1,3,299,299], or name=i64[2,128]."
+    )
+    return UsageError(message)

@@ -1,0 +1,89 @@
+"""What each operation is: its output shape and what it costs, one file an operation family.
+
+`OPS` is the table; `price` asks it. This layer knows shapes and options only, and never torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from costlab.errors import UnknownOperationError, did_you_mean
+from costlab.ops import (
+    activation,
+    attention,
+    conversion,
+    convolution,
+    distance,
+    einsum,
+    elementwise,
+    indexing,
+    linear,
+    matmul,
+    normalization,
+    pooling,
+    rearrange,
+    reduction,
+    resampling,
+    unpooling,
+    views,
+)
+from costlab.ops.names import ALIASES, METADATA
+from costlab.ops.rule import FLOAT, PROMOTED, SAME, Declined, Effect, Op, Shape, Shaped, family, free
+
+__all__ = [
+    "ALIASES",
+    "FLOAT",
+    "METADATA",
+    "OPS",
+    "PROMOTED",
+    "SAME",
+    "Declined",
+    "Effect",
+    "Op",
+    "Shape",
+    "Shaped",
+    "price",
+]
+
+OPS: dict[str, Op] = {
+    **family("convolution", convolution.RULES),
+    **family("linear", linear.RULES),
+    **family("matmul", matmul.RULES),
+    **family("einsum", einsum.RULES),
+    **family("attention", attention.RULES),
+    **family("normalization", normalization.RULES),
+    **family("activation", activation.RULES),
+    **family("pooling", pooling.RULES),
+    **family("pooling", unpooling.RULES),
+    **family("elementwise", elementwise.RULES),
+    **family("reduction", reduction.RULES),
+    **family("distance", distance.RULES),
+    **family("resampling", resampling.RULES),
+    **family("rearrangement", rearrange.RULES),
+    **family("indexing", indexing.RULES),
+    **family("conversion", conversion.RULES),
+    **free("view", views.FREE),
+}
+"""Every operation that is priced or free, by the name that its rule is listed under."""
+
+
+def price(name: str, *args: Any, **kwargs: Any) -> Effect:
+    """What an operation makes and costs, for arguments that have shapes.
+
+    The effect of a free operation is not known here: its kernel says.
+
+    Raises:
+        UnknownOperationError: no rule has this name.
+        Declined: the rule does not cover these arguments.
+
+    >>> from costlab.graph import TensorSpec
+    >>> image, weight = TensorSpec((1, 3, 299, 299)), TensorSpec((32, 3, 3, 3))
+    >>> price("conv2d", image, weight, stride=2).macs == 32 * 149 * 149 * 3 * 3 * 3
+    True
+    """
+    op = OPS.get(ALIASES.get(name, name))
+    if op is None or op.rule is None:
+        problem = "no rule prices" if op is None else "nothing is to be priced of the view"
+        message = f"{problem} {name}; see docs/adding-an-op.md"
+        raise UnknownOperationError(message + did_you_mean(name, [*OPS, *ALIASES]))
+    return op.rule(*args, **kwargs)

@@ -1,0 +1,149 @@
+"""Convolutions of one, two and three dimensions, plain and transposed.
+
+Does not know bias adds: they are not MACs, but one element-wise operation an output element.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from costlab.ops.rule import Effect, Shape, Shaped, per_axis, require
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Sizes = int | tuple[int, ...] | list[int]
+
+
+def convolution(rank: int) -> Callable[..., Effect]:
+    """The rule of a convolution over `rank` axes.
+
+    Equation: y[n,o,*s] = Σ w[o,c,*k] · x[n,g·c,*(s·stride + k·dilation)]
+    →  MACs = n · o · ∏s · (c/groups) · ∏k; products with padding are counted as they are made.
+
+    Shapes: input (n, c, *in) or (c, *in), weight (o, c/groups, *k), output (n, o, *s).
+    """
+
+    def conv(
+        input: Shaped,
+        weight: Shaped,
+        bias: Shaped | None = None,
+        stride: Sizes = 1,
+        padding: Sizes | str = 0,
+        dilation: Sizes = 1,
+        groups: int = 1,
+    ) -> Effect:
+        lead, channels, spatial = _split(input.shape, rank)
+        out_channels, group_channels, *kernel = weight.shape
+        require(len(kernel) == rank and groups > 0)
+        require(channels == group_channels * groups and out_channels % groups == 0)
+        require(bias is None or tuple(bias.shape) == (out_channels,))
+        strides, dilations = per_axis(stride, rank), per_axis(dilation, rank)
+        pads = _total_padding(padding, rank, kernel, strides, dilations)
+        sizes = tuple(
+            (size + pad - spread * (width - 1) - 1) // step + 1
+            for size, pad, width, step, spread in zip(
+                spatial, pads, kernel, strides, dilations, strict=True
+            )
+        )
+        require(all(size > 0 for size in sizes))
+        shape = (*lead, out_channels, *sizes)
+        elements = prod(shape)
+        return Effect(
+            shape,
+            macs=elements * group_channels * prod(kernel),
+            flops=elements if bias is not None else 0,
+            attributes={
+                "kernel": tuple(kernel),
+                "stride": strides,
+                "padding": padding,
+                "dilation": dilations,
+                "groups": groups,
+                "channels": (channels, out_channels),
+            },
+        )
+
+    return conv
+
+
+def transposed_convolution(rank: int) -> Callable[..., Effect]:
+    """The rule of a transposed convolution over `rank` axes.
+
+    Equation: y[n,o,*(s·stride + k·dilation)] += w[c,o,*k] · x[n,c,*s]
+    →  MACs = n · c · ∏in · (o/groups) · ∏k: each *input* element meets the whole kernel, so a
+    stride makes the output larger and the work no more.
+
+    Shapes: input (n, c, *in) or (c, *in), weight (c, o/groups, *k), output (n, o, *s).
+    """
+
+    def conv_transpose(
+        input: Shaped,
+        weight: Shaped,
+        bias: Shaped | None = None,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        output_padding: Sizes = 0,
+        groups: int = 1,
+        dilation: Sizes = 1,
+    ) -> Effect:
+        lead, channels, spatial = _split(input.shape, rank)
+        in_channels, group_channels, *kernel = weight.shape
+        require(len(kernel) == rank and channels == in_channels and groups > 0)
+        require(channels % groups == 0)
+        out_channels = group_channels * groups
+        require(bias is None or tuple(bias.shape) == (out_channels,))
+        strides, dilations = per_axis(stride, rank), per_axis(dilation, rank)
+        extras = per_axis(output_padding, rank)
+        require(all(e < s or e < d for e, s, d in zip(extras, strides, dilations, strict=True)))
+        sizes = tuple(
+            (size - 1) * step - 2 * pad + spread * (width - 1) + extra + 1
+            for size, pad, width, step, spread, extra in zip(
+                spatial, per_axis(padding, rank), kernel, strides, dilations, extras, strict=True
+            )
+        )
+        require(all(size > 0 for size in (*sizes, *spatial)))
+        shape = (*lead, out_channels, *sizes)
+        return Effect(
+            shape,
+            macs=prod(input.shape) * group_channels * prod(kernel),
+            flops=prod(shape) if bias is not None else 0,
+            attributes={
+                "kernel": tuple(kernel),
+                "stride": strides,
+                "padding": padding,
+                "dilation": dilations,
+                "groups": groups,
+                "channels": (channels, out_channels),
+                "transposed": True,
+            },
+        )
+
+    return conv_transpose
+
+
+def _split(shape: Shape, rank: int) -> tuple[Shape, int, Shape]:
+    """Batch (empty if unbatched), channels and spatial sizes."""
+    require(rank + 1 <= len(shape) <= rank + 2)
+    return tuple(shape[: -rank - 1]), shape[-rank - 1], tuple(shape[-rank:])
+
+
+def _total_padding(
+    padding: Sizes | str, rank: int, kernel: list[int], strides: Shape, dilations: Shape
+) -> Shape:
+    """Zeros added along each axis, both sides together."""
+    if padding == "same":
+        require(all(step == 1 for step in strides))
+        return tuple(d * (k - 1) for d, k in zip(dilations, kernel, strict=True))
+    if padding == "valid":
+        return (0,) * rank
+    require(not isinstance(padding, str))
+    pads = per_axis(padding, rank)  # type: ignore[arg-type]  # a string was refused just above
+    require(all(pad >= 0 for pad in pads))
+    return tuple(2 * pad for pad in pads)
+
+
+RULES = {
+    **{f"conv{rank}d": convolution(rank) for rank in (1, 2, 3)},
+    **{f"conv_transpose{rank}d": transposed_convolution(rank) for rank in (1, 2, 3)},
+}

@@ -1,0 +1,153 @@
+"""Matrix products, each by the sizes that are contracted."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from costlab.ops.dtypes import Number, is_kind, promoted
+from costlab.ops.rule import Effect, Shape, Shaped, axis_of, broadcast, require
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def matmul(input: Shaped, other: Shaped) -> Effect:
+    """y[…,n,p] = Σ a[…,n,m] · b[…,m,p], vectors as in `torch.matmul`  →  MACs = ∏(…) · n·p·m.
+
+    Leading axes are broadcast; a vector on either side has its axis added and removed.
+    """
+    a, b = tuple(input.shape), tuple(other.shape)
+    require(len(a) > 0 and len(b) > 0 and input.dtype == other.dtype and is_kind(input, "ifc"))
+    left = a if len(a) > 1 else (1, *a)
+    right = b if len(b) > 1 else (*b, 1)
+    require(left[-1] == right[-2])
+    lead = broadcast([left[:-2], right[:-2]])
+    rows = left[-2:-1] if len(a) > 1 else ()
+    columns = right[-1:] if len(b) > 1 else ()
+    shape = (*lead, *rows, *columns)
+    return Effect(shape, macs=prod(shape) * a[-1])
+
+
+def reversed_matmul(input: Shaped, other: Shaped) -> Effect:
+    """`other @ input`: the product with its operands the other way round (`__rmatmul__`)."""
+    return matmul(other, input)
+
+
+def exactly(left_rank: int, right_rank: int) -> Callable[..., Effect]:
+    """The rule of a product that takes operands of just these ranks and does not broadcast."""
+
+    def product(input: Shaped, other: Shaped) -> Effect:
+        require(len(input.shape) == left_rank and len(other.shape) == right_rank)
+        require(right_rank < 3 or input.shape[:-2] == other.shape[:-2])
+        return matmul(input, other)
+
+    return product
+
+
+def plus(product: Callable[..., Effect]) -> Callable[..., Effect]:
+    """The rule of `beta · input + alpha · (a product)`: the product's MACs, one add an element."""
+
+    def added(
+        input: Shaped, left: Shaped, right: Shaped, *, beta: float = 1, alpha: float = 1
+    ) -> Effect:
+        shape, macs, *_ = product(left, right)
+        require(broadcast([tuple(input.shape), shape]) == shape)
+        return Effect(shape, macs=macs, flops=prod(shape) if beta and alpha else 0)
+
+    return added
+
+
+def outer(input: Shaped, vec2: Shaped) -> Effect:
+    """y[i,j] = a[i] · b[j]: one product an element, nothing is summed; counted as n·m MACs."""
+    require(len(input.shape) == 1 and len(vec2.shape) == 1)
+    shape = (*input.shape, *vec2.shape)
+    return Effect(shape, macs=prod(shape), dtype=promoted(input, vec2))
+
+
+def tensordot(a: Shaped, b: Shaped, dims: object = 2, out: None = None) -> Effect:
+    """y[i…,j…] = Σ_k a[i…,k…] · b[k…,j…]  →  MACs = ∏i · ∏j · ∏k."""
+    require(out is None)
+    left, right = tuple(a.shape), tuple(b.shape)
+    if isinstance(dims, int):
+        require(0 <= dims <= min(len(left), len(right)))
+        pairs = [(len(left) - dims + axis, axis) for axis in range(dims)]
+    else:
+        require(isinstance(dims, list | tuple) and len(dims) == 2)
+        of_left, of_right = (
+            [axis] if isinstance(axis, int) else list(axis) for axis in dims  # type: ignore[attr-defined]  # a pair, as required above
+        )
+        require(len(of_left) == len(of_right))
+        pairs = [
+            (i % len(left), j % len(right)) for i, j in zip(of_left, of_right, strict=True)
+        ]
+    require(all(left[i] == right[j] for i, j in pairs))
+    summed_left, summed_right = {i for i, _ in pairs}, {j for _, j in pairs}
+    kept: Shape = (
+        *(size for axis, size in enumerate(left) if axis not in summed_left),
+        *(size for axis, size in enumerate(right) if axis not in summed_right),
+    )
+    return Effect(kept, macs=prod(kept) * prod(left[i] for i in summed_left))
+
+
+def inner(input: Shaped, other: Shaped) -> Effect:
+    """y[i…,j…] = Σ_k a[i…,k] · b[j…,k]  →  MACs = ∏i · ∏j · k."""
+    a, b = tuple(input.shape), tuple(other.shape)
+    require(len(a) > 0 and len(b) > 0 and a[-1] == b[-1])
+    require(input.dtype == other.dtype and is_kind(input, "ifc"))
+    shape = (*a[:-1], *b[:-1])
+    return Effect(shape, macs=prod(shape) * a[-1])
+
+
+def vecdot(x: Shaped, y: Shaped, *, dim: int = -1) -> Effect:
+    """y[…] = Σ_k a[…,k] · b[…,k] along an axis, the others broadcast  →  MACs = ∏(…) · k."""
+    require(x.dtype == y.dtype and is_kind(x, "ifc"))
+    shape = broadcast([tuple(x.shape), tuple(y.shape)])
+    require(len(shape) > 0)
+    axis = axis_of(dim, len(shape))
+    return Effect((*shape[:axis], *shape[axis + 1 :]), macs=prod(shape))
+
+
+def addbmm(
+    input: Shaped, batch1: Shaped, batch2: Shaped, *, beta: float = 1, alpha: float = 1
+) -> Effect:
+    """y[n,p] = β·x[n,p] + α·Σ a[b,n,m] · w[b,m,p]  →  MACs = b·n·m·p."""
+    shape, macs, *_ = bmm(batch1, batch2)
+    require(broadcast([tuple(input.shape), shape[1:]]) == shape[1:] and input.dtype == batch1.dtype)
+    return Effect(shape[1:], macs=macs, flops=prod(shape[1:]) if beta and alpha else 0)
+
+
+def kron(input: Shaped, other: Shaped) -> Effect:
+    """y[i·n+j,…] = a[i,…] · b[j,…]: the Kronecker product, one operation an element."""
+    a, b = tuple(input.shape), tuple(other.shape)
+    rank = max(len(a), len(b))
+    left, right = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
+    shape = tuple([i * j for i, j in zip(left, right, strict=True)])
+    return Effect(shape, flops=prod(shape), dtype=promoted(input, other))
+
+
+mm = exactly(2, 2)
+bmm = exactly(3, 3)
+mv = exactly(2, 1)
+dot = exactly(1, 1)
+
+RULES: dict[str, Callable[..., Effect]] = {
+    "matmul": matmul,
+    "reversed_matmul": reversed_matmul,
+    "mm": mm,
+    "bmm": bmm,
+    "mv": mv,
+    "dot": dot,
+    "vdot": dot,
+    "addmm": plus(mm),
+    "baddbmm": plus(bmm),
+    "addmv": plus(mv),
+    "outer": outer,
+    "ger": outer,
+    "addbmm": addbmm,
+    "addr": plus(outer),
+    "inner": inner,
+    "linalg_vecdot": vecdot,
+    "kron": kron,
+    "tensordot": tensordot,
+}

@@ -1,0 +1,160 @@
+"""Normalization layers: no MACs, a declared number of element-wise operations an element."""
+
+from __future__ import annotations
+
+from math import prod
+
+from costlab.ops.rule import Effect, Shaped, require
+
+# Element-wise operations an element. With statistics at hand, a normalization is one multiply and
+# one add (the statistics folded); from the data, it also sums, squares and centres.
+FROM_STATISTICS = 2
+FROM_DATA = 5
+
+ONE_VALUE = (
+    "batch norm sees one value a channel; the cost is that of one image of a larger batch, "
+    "as torch does not train on such a batch"
+)
+
+
+def batch_norm(
+    input: Shaped,
+    running_mean: Shaped | None = None,
+    running_var: Shaped | None = None,
+    weight: Shaped | None = None,
+    bias: Shaped | None = None,
+    training: bool = False,
+    momentum: float | None = 0.1,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Effect:
+    """y = (x − μ_c) / √(σ²_c + ε) · γ_c + β_c; 2 operations an element, 5 if μ, σ are computed.
+
+    Shapes: input (n, c, *), statistics and affine (c,), output as the input.
+    """
+    del momentum, eps, cudnn_enabled
+    shape = tuple(input.shape)
+    require(len(shape) > 1)
+    for statistic in (running_mean, running_var, weight, bias):
+        require(statistic is None or tuple(statistic.shape) == shape[1:2])
+    require(training or (running_mean is not None and running_var is not None))
+    # One value a channel has no variance, and torch refuses to train on such a batch. Its cost is
+    # defined all the same: that of one image of a batch is what a training report is asked for.
+    alone = training and prod(shape) == shape[1]
+    return Effect(
+        shape,
+        flops=prod(shape) * (FROM_DATA if training else FROM_STATISTICS),
+        attributes={"remark": ONE_VALUE} if alone else {},
+    )
+
+
+def instance_norm(
+    input: Shaped,
+    running_mean: Shaped | None = None,
+    running_var: Shaped | None = None,
+    weight: Shaped | None = None,
+    bias: Shaped | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Effect:
+    """Batch normalization of each sample and channel by itself; 5 operations an element.
+
+    Shapes: input (n, c, *), affine (c,), output as the input.
+    """
+    del momentum, eps, cudnn_enabled
+    shape = tuple(input.shape)
+    require(len(shape) > 2 and (not use_input_stats or prod(shape[2:]) > 1))
+    for statistic in (running_mean, running_var, weight, bias):
+        require(statistic is None or tuple(statistic.shape) == shape[1:2])
+    require(use_input_stats or running_mean is not None)
+    return Effect(shape, flops=prod(shape) * (FROM_DATA if use_input_stats else FROM_STATISTICS))
+
+
+def layer_norm(
+    input: Shaped,
+    normalized_shape: int | list[int] | tuple[int, ...],
+    weight: Shaped | None = None,
+    bias: Shaped | None = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = True,
+) -> Effect:
+    """y = (x − μ) / √(σ² + ε) · γ + β over the last axes; 5 operations an element.
+
+    Shapes: input (…, *normalized_shape), affine normalized_shape, output as the input.
+    """
+    del eps, cudnn_enable
+    tail = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    shape = tuple(input.shape)
+    require(len(tail) > 0 and shape[-len(tail) :] == tail)
+    for affine in (weight, bias):
+        require(affine is None or tuple(affine.shape) == tail)
+    return Effect(shape, flops=prod(shape) * FROM_DATA)
+
+
+def rms_norm(
+    input: Shaped,
+    normalized_shape: int | list[int] | tuple[int, ...],
+    weight: Shaped | None = None,
+    eps: float | None = None,
+) -> Effect:
+    """y = x / √(mean x² + ε) · γ over the last axes; 4 operations an element (nothing centred)."""
+    shape, _, flops, *_ = layer_norm(input, normalized_shape, weight)
+    del eps
+    return Effect(shape, flops=flops // FROM_DATA * (FROM_DATA - 1))
+
+
+def group_norm(
+    input: Shaped,
+    num_groups: int,
+    weight: Shaped | None = None,
+    bias: Shaped | None = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Effect:
+    """Normalization over groups of channels and all positions; 5 operations an element.
+
+    Shapes: input (n, c, *) with c divisible by `num_groups`, affine (c,), output as the input.
+    """
+    del eps, cudnn_enabled
+    shape = tuple(input.shape)
+    require(len(shape) > 1 and num_groups > 0 and shape[1] % num_groups == 0)
+    require(prod(shape) > shape[0] * num_groups)
+    for affine in (weight, bias):
+        require(affine is None or tuple(affine.shape) == shape[1:2])
+    return Effect(shape, flops=prod(shape) * FROM_DATA)
+
+
+def local_response_norm(
+    input: Shaped, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Effect:
+    """y = x / (k + α/size · Σ x²)^β over `size` channels; size + 4 operations an element.
+
+    One square, `size` adds, then scale and shift, a power and a division.
+    Source: Krizhevsky et al. 2012, §3.3.
+    """
+    del alpha, beta, k
+    shape = tuple(input.shape)
+    require(len(shape) > 2 and size > 0)
+    return Effect(shape, flops=prod(shape) * (size + 4))
+
+
+def normalize(
+    input: Shaped, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: None = None
+) -> Effect:
+    """y = x / max(‖x‖_p, ε) along an axis; 3 operations an element: power, sum, division."""
+    del p, dim, eps
+    require(out is None)
+    return Effect(tuple(input.shape), flops=3 * prod(input.shape))
+
+
+RULES = {
+    "batch_norm": batch_norm,
+    "instance_norm": instance_norm,
+    "layer_norm": layer_norm,
+    "rms_norm": rms_norm,
+    "group_norm": group_norm,
+    "local_response_norm": local_response_norm,
+    "normalize": normalize,
+}

@@ -1,0 +1,55 @@
+"""Unpooling: values moved back to where a pooling found them; no operations.
+
+Does not know the positions, so not whether they are within the output either.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from costlab.ops.dtypes import name_of
+from costlab.ops.pooling import split, strides_of
+from costlab.ops.rule import Effect, Shaped, per_axis, require
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Sizes = int | tuple[int, ...] | list[int]
+
+
+def max_unpool(rank: int) -> Callable[..., Effect]:
+    """The rule of y[…,index[…,*s]] = x[…,*s], zero elsewhere.
+
+    Shapes: input and indices (n, c, *in) or (c, *in); the output's spatial sizes are
+    (in − 1)·stride − 2·padding + kernel, or `output_size`, which is less than a stride away.
+    """
+
+    def rule(
+        input: Shaped,
+        indices: Shaped,
+        kernel_size: Sizes,
+        stride: Sizes | None = None,
+        padding: Sizes = 0,
+        output_size: tuple[int, ...] | list[int] | None = None,
+    ) -> Effect:
+        lead, spatial = split(input, rank)
+        require(indices.shape == input.shape and name_of(indices.dtype) == "int64")
+        kernel = per_axis(kernel_size, rank)
+        strides, pads = strides_of(stride, kernel, rank), per_axis(padding, rank)
+        sizes = tuple([
+            (size - 1) * step - 2 * pad + width
+            for size, step, pad, width in zip(spatial, strides, pads, kernel, strict=True)
+        ])
+        if output_size is not None:
+            wanted = tuple(output_size)[-rank:]
+            require(len(output_size) in {rank, rank + 2})
+            for size, want, step in zip(sizes, wanted, strides, strict=True):
+                require(size - step < want < size + step)
+            sizes = wanted
+        require(min(sizes) > 0)
+        return Effect((*lead, *sizes), dtype=name_of(input.dtype))
+
+    return rule
+
+
+RULES = {f"max_unpool{rank}d": max_unpool(rank) for rank in (1, 2, 3)}

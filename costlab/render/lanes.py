@@ -1,0 +1,102 @@
+"""A table as lanes of text, one for each column and one for each bar, still of any width.
+
+It does not know how wide the page is, nor how wide a character is drawn.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from costlab.render.cells import ASCII, SPOKEN, UNICODE, Glyphs, bar, literal, plain, quantity
+from costlab.render.surface import Surface
+from costlab.render.table import LEVEL_KEY, Table, prominence, tails
+from costlab.units import Units
+
+Style = Literal["plain", "bold", "dim", "bar", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The text of one column, cell by cell, aligned left or right.
+
+    A lane that folds holds paths; `indents` are the blanks before each of its cells.
+    """
+
+    title: str
+    cells: tuple[str, ...]
+    style: Style = "plain"
+    right: bool = False
+    folds: bool = False
+    indents: tuple[str, ...] = ()
+
+
+def glyphs_of(surface: Surface, *, accessible: bool) -> Glyphs:
+    """The characters to draw with."""
+    if accessible:
+        return SPOKEN
+    return ASCII if surface.ascii else UNICODE
+
+
+def lanes(
+    table: Table, surface: Surface, units: Units, glyphs: Glyphs, bar_width: int
+) -> list[Lane]:
+    """The lanes of a table, in the order of its columns; none for bars of width 0."""
+    found = []
+    if glyphs is SPOKEN and any(row.depth for row in table.rows):
+        levels = tuple(str(row.depth) for row in table.rows)
+        found.append(Lane(LEVEL_KEY, levels, right=True))
+    for index, column in enumerate(table.columns):
+        if column.kind == "path":
+            found.append(_paths(table, index, surface, glyphs))
+        elif column.numeric:
+            found.append(_numbers(table, index, surface, units, glyphs))
+        else:
+            found.append(_words(table, index, surface, glyphs))
+        if column.kind == "share" and glyphs is not SPOKEN:
+            found.append(_bars(table, index, glyphs, bar_width))
+    return [lane for lane in found if lane.title or any(lane.cells)]
+
+
+def own(text: str, surface: Surface) -> str:
+    """A text of ours as the surface can show it; it may quote a name, so it is made literal too."""
+    return literal(plain(text) if surface.ascii else text, surface.encoding)
+
+
+def _paths(table: Table, index: int, surface: Surface, glyphs: Glyphs) -> Lane:
+    """Paths; those of the outline are indented, and shortened to what the parent lacks."""
+    values = [row.cells[index] for row in table.rows]
+    outline = index == table.outline and glyphs is not SPOKEN
+    texts = tuple(tails(table)) if outline else values
+    cells = tuple(
+        literal(text, surface.encoding) if isinstance(text, str) else glyphs.nameless
+        for text in texts
+    )
+    indents = tuple(glyphs.indent * row.depth if outline else "" for row in table.rows)
+    return Lane(own(table.columns[index].title, surface), cells, folds=True, indents=indents)
+
+
+def _numbers(table: Table, index: int, surface: Surface, units: Units, glyphs: Glyphs) -> Lane:
+    """Numbers on the right and units on the left of one line between them."""
+    column = table.columns[index]
+    found = [quantity(column, row.cells[index], units=units, glyphs=glyphs) for row in table.rows]
+    signs = [own(text.unit, surface) for text in found]
+    before = max((len(text.number) for text in found), default=0)
+    after = max(map(len, signs), default=0)
+    cells = tuple(
+        text.number.rjust(before) + sign.ljust(after)
+        for text, sign in zip(found, signs, strict=True)
+    )
+    return Lane(own(column.title, surface), cells, right=True)
+
+
+def _words(table: Table, index: int, surface: Surface, glyphs: Glyphs) -> Lane:
+    """Words and shapes, quieter than the numbers beside them."""
+    column = table.columns[index]
+    cells = tuple(
+        own(str(quantity(column, row.cells[index], glyphs=glyphs)), surface) for row in table.rows
+    )
+    return Lane(own(column.title, surface), cells, style="dim")
+
+
+def _bars(table: Table, index: int, glyphs: Glyphs, width: int) -> Lane:
+    """Bars, as long as each share is beside the largest; a total has none."""
+    return Lane("", tuple(bar(x, width, glyphs) for x in prominence(table, index)), style="bar")

@@ -1,0 +1,202 @@
+"""Documents as tables: what is worth a row, a column and a note.
+
+Knows documents, not text: numbers stay raw, and a renderer writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from costlab.blocks import Block
+from costlab.errors import UsageError
+from costlab.render.columns import DEFAULT, Reading, reading, readings
+from costlab.render.selection import Item, automatic_depth, matching, own_row, select
+from costlab.render.table import Column, Row, Table, Value
+from costlab.report import Report
+from costlab.zoo import Network, Published
+from costlab.units import binary_bytes, exact, si
+
+SHOWN_UNKNOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """What of a report is shown; None for `depth` lets the report decide."""
+
+    depth: int | None = None
+    modules: tuple[str, ...] = ()
+    sort: str | None = None
+    ascending: bool = False
+    top: int | None = None
+    columns: tuple[str, ...] = DEFAULT
+
+
+def report_table(report: Report, show: Show | None = None) -> Table:
+    """A row a block, then the total, then what a reader must know of the numbers.
+
+    Raises:
+        UsageError: a column or a module of `show` that the report does not have.
+    """
+    show = show or Show()
+    shown = readings(show.columns, report)
+    if show.modules:
+        blocks = matching(report.root, show.modules)
+        depth = show.depth or 1
+        items: list[Item] = []
+        total = Block("", "", report.root.own.__class__(), children=blocks)
+        label = f"{len(blocks)} matched"
+    else:
+        blocks, total, label = report.blocks, report.root, "total"
+        depth = automatic_depth(report.root) if show.depth is None else show.depth
+        items = own_row(report.root, 0)
+    if depth > 0:
+        order = _order(show.sort, report) if show.sort else None
+        largest = order or (lambda block: block.cost.macs)
+        items = [
+            *select(
+                blocks,
+                depth=depth,
+                measure=largest,
+                order=order,
+                ascending=show.ascending,
+                top=show.top,
+            ),
+            *items,
+        ]
+    else:
+        items = []
+    rows = [
+        row
+        for item in items
+        if any((row := _row(item, shown, report)).cells[1:]) or item.label is None
+    ]
+    rows.append(Row((label, *_cells(total, shown, report)), 0, "total"))
+    return Table(
+        title=f"{report.model} · {report.mode} · {', '.join(report.inputs)}",
+        columns=(Column("block", "block", "path"), *(column.column for column in shown)),
+        rows=tuple(rows),
+        notes=tuple(_notes(report)),
+        warnings=tuple(_warnings(report)),
+    )
+
+
+def _order(name: str, report: Report) -> Callable[[Block], int]:
+    chosen = reading(name, report)
+    if not chosen.column.numeric:
+        message = f"cannot sort by {name!r}: it is not a number"
+        raise UsageError(message)
+
+    def order(block: Block) -> int:
+        value = block.cost.macs if name == "share" else chosen.value(block, report)
+        return value if isinstance(value, int) else 0
+
+    return order
+
+
+def _row(item: Item, shown: list[Reading], report: Report) -> Row:
+    path = item.label or item.block.path
+    emphasis = "remainder" if item.label else "normal"
+    if not item.label and not any(block.calls for block in item.block.walk()):
+        emphasis = "dim"
+    return Row((path, *_cells(item.block, shown, report)), item.depth, emphasis)  # type: ignore[arg-type]  # one of three literals
+
+
+def _cells(block: Block, shown: list[Reading], report: Report) -> tuple[Value, ...]:
+    return tuple(column.value(block, report) for column in shown)
+
+
+def _notes(report: Report) -> Iterable[str]:
+    total, coverage = report.total, report.coverage
+    yield (
+        f"{exact(total.macs)} MACs · {exact(total.flops)} FLOPs · "
+        f"{exact(total.params)} params, {exact(total.params_executed)} of them executed · "
+        f"depth {total.depth} · peak activations {binary_bytes(total.peak_activation_bytes)}"
+    )
+    idle = _idle(report.root)
+    if idle and report.complete:
+        named = ", ".join(block.path for block in idle[:SHOWN_UNKNOWN])
+        more = f" and {len(idle) - SHOWN_UNKNOWN} more" if len(idle) > SHOWN_UNKNOWN else ""
+        yield f"Never executed in {report.mode} mode: {named}{more}."
+    yield (
+        f"Operations: {coverage.priced} priced by a rule, {coverage.free} free, "
+        f"{sum(unknown.calls for unknown in coverage.unknown)} unknown."
+    )
+    yield report.convention
+
+
+def _idle(block: Block) -> list[Block]:
+    """The outermost blocks that hold parameters of which none was used."""
+    if block.cost.params and not block.cost.params_executed:
+        return [block]
+    return [idle for child in block.children for idle in _idle(child)]
+
+
+def _warnings(report: Report) -> Iterable[str]:
+    yield from report.warnings
+    for unknown in report.coverage.unknown[:SHOWN_UNKNOWN]:
+        yield (
+            f"unknown: {unknown.op} in {unknown.scope or report.model}, {unknown.calls} calls, "
+            f"{si(unknown.elements)} elements; docs/adding-an-op.md tells how to price it"
+        )
+
+
+def counters_table(report: Report) -> Table:
+    """The counters of a cross-check side by side, and why each differs from costlab."""
+    columns = (
+        Column("counter", "counter", "text"),
+        Column("macs", "MACs", "count", exact=True),
+        Column("difference", "difference", "count", exact=True),
+        Column("why", "why", "text"),
+    )
+    rows = [Row(("costlab", report.total.macs, None, "the sum of the blocks above"))]
+    for counter in report.counters:
+        name = f"{counter.name} {counter.version}".strip()
+        if counter.macs is None:
+            rows.append(Row((name, None, None, f"failed: {counter.error}"), emphasis="dim"))
+            continue
+        difference = counter.macs - report.total.macs
+        why = "agrees to the integer" if difference == 0 else _first_term(counter.terms)
+        rows.append(Row((name, counter.macs, difference, why)))
+        if difference:
+            rows += [Row(("", None, term, reason), depth=0) for reason, term in counter.terms]
+    return Table("cross-check", columns, tuple(rows))
+
+
+def _first_term(terms: tuple[tuple[str, int], ...]) -> str:
+    return f"the sum of {len(terms)} terms:" if terms else "not explained"
+
+
+def catalogue_table(
+    networks: Mapping[str, Network], traced: Mapping[str, Mapping[str, int]]
+) -> Table:
+    """A row a network: its input, what costlab traces, and what its sources print."""
+    columns = (
+        Column("name", "network", "path"),
+        Column("input", "input", "shape"),
+        Column("macs", "MACs", "count"),
+        Column("params", "params", "count"),
+        Column("params_executed", "executed", "count"),
+        Column("depth", "depth", "count"),
+        Column("published", "published", "text"),
+    )
+    rows = []
+    for network in networks.values():
+        found = traced.get(network.name, {})
+        figures = (found.get(key) for key in ("macs", "params", "params_executed", "depth"))
+        first, *others = network.published or (None,)
+        rows.append(Row((network.name, network.input_shape, *figures, _printed(first))))
+        rows += [Row((None, None, None, None, None, None, _printed(other))) for other in others]
+    notes = ("MACs, executed parameters and depth are those of one inference, batch 1.",)
+    return Table("the networks of the zoo", columns, tuple(rows), notes)
+
+
+def _printed(figure: Published | None) -> str | None:
+    return f"{figure.printed} {figure.metric} ({figure.source})" if figure else None
+
+
+def report_html(report: Report) -> str:
+    """The report as an HTML fragment, for a notebook."""
+    from costlab.render import html
+
+    return html.render(report_table(report))

@@ -1,0 +1,142 @@
+"""A module and its inputs to a graph, by running the forward on shapes.
+
+Knows nothing of blocks, reports or text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from costlab.errors import TraceError, UsageError
+from costlab.graph import Graph, Parameter
+from costlab.tracing.descent import Descent
+from costlab.tracing.entries import DEFAULT_ENTRIES, Entries
+from costlab.tracing.inputs import as_call
+from costlab.tracing.recorder import Recorder
+from costlab.tracing.scopes import Scopes, registered
+from costlab.tracing.tensors import Registry, tensors_in
+from costlab.tracing.untouched import untouched
+from costlab.tracing.where import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from costlab.ops import Op
+
+__all__ = ["trace"]
+
+
+def trace(
+    model: torch.nn.Module,
+    inputs: Any,
+    *,
+    mode: str | None = None,
+    ops: Mapping[str, Op] | None = None,
+) -> Graph:
+    """The graph of one forward.
+
+    `inputs` is a tensor, a tuple of positional arguments, a mapping of keyword arguments, or
+    specs (`"f32[1,3,299,299]"`) in place of tensors. `mode` is "eval" or "train", or None for the
+    mode that the model is in. `ops` is the table of operations, costlab's own by default. The
+    model is the same afterwards as before.
+
+    Raises:
+        UsageError: the model is no module, or the inputs or the mode cannot be used.
+        TraceError: the forward stopped; its `partial` is the graph until then.
+    """
+    if not isinstance(model, torch.nn.Module):
+        message = f"expected a torch.nn.Module, got {type(model).__name__}"
+        raise UsageError(message)
+    if mode not in (None, "eval", "train"):
+        message = f"mode is {mode!r}; it must be 'eval', 'train' or None"
+        raise UsageError(message)
+    args, kwargs = as_call(inputs)
+    modules = registered(model)
+    parameters = _parameters_of(modules)
+    registry = Registry()
+    scopes = Scopes(modules)
+    entries = DEFAULT_ENTRIES if ops is None else Entries(ops)
+    recorder = Recorder(registry, scopes, entries, _device(parameters, inputs))
+    numbers = [registry.add(tensor) for tensor in tensors_in((args, kwargs))]
+    registry.expect(_held_tensors(modules))
+
+    def graph(result: Any) -> Graph:
+        return Graph(
+            tensors=tuple(registry.tensors),
+            nodes=tuple(recorder.nodes),
+            inputs=tuple(numbers),
+            outputs=tuple(recorder.number(tensor) for tensor in tensors_in(result)),
+            parameters=tuple(
+                Parameter(path, registry.spec(parameter), registry.number_of(parameter))
+                for path, parameter in parameters
+            ),
+            modules=scopes.summary(),
+        )
+
+    distinct = list({id(module): module for _, module in modules}.values())
+    with untouched(distinct), torch.no_grad():
+        if mode is not None:
+            _set_mode(model, distinct, training=mode == "train")
+        try:
+            with scopes.followed(registry.spec_of, lambda: Descent(recorder, "script")), recorder:
+                result = model(*args, **kwargs)
+        except Exception as error:
+            scopes.current = ""
+            message = explain(error, scopes, recorder.failed)
+            raise TraceError(message, partial=graph(None)) from error
+        scopes.current = ""
+        return graph(result)
+
+
+def _set_mode(model: torch.nn.Module, modules: list[torch.nn.Module], *, training: bool) -> None:
+    """Puts the model in a mode: by its own `train` where a module has one, directly where not."""
+    if any(type(module).train is not torch.nn.Module.train for module in modules):
+        model.train(training)
+        return
+    for module in modules:
+        vars(module)["training"] = training
+
+
+Named = list[tuple[str, torch.Tensor]]
+
+
+def _device(parameters: Named, inputs: Any) -> str:
+    """Where the forward would run: at its inputs, or at its first parameter; never "meta"."""
+    first = [parameter for _, parameter in parameters[:1]]
+    for tensor in (*tensors_in(inputs)[:1], *first):
+        if not tensor.is_meta:
+            return str(tensor.device)
+    return "cpu"
+
+
+def _parameters_of(modules: list[tuple[str, torch.nn.Module]]) -> Named:
+    """Each parameter once, under the first path that it is registered at.
+
+    Raises:
+        UsageError: a lazy module, whose parameters have no shape before its first forward.
+    """
+    found: dict[int, tuple[str, torch.Tensor]] = {}
+    for path, module in modules:
+        for name, parameter in module._parameters.items():  # noqa: SLF001 - named_parameters walks the tree again for each module
+            if parameter is None or id(parameter) in found:
+                continue
+            place = f"{path}.{name}" if path else name
+            if torch.nn.parameter.is_lazy(parameter):
+                message = (
+                    f"{place} has no shape before the first forward (a lazy module), and the "
+                    "first forward would change the model; run it once, then analyze it"
+                )
+                raise UsageError(message)
+            found[id(parameter)] = (place, parameter)
+    return list(found.values())
+
+
+def _held_tensors(modules: list[tuple[str, torch.nn.Module]]) -> Iterator[torch.Tensor]:
+    """The parameters, buffers and plain tensor attributes of the modules."""
+    for _, module in modules:
+        yield from (value for value in module._parameters.values() if value is not None)  # noqa: SLF001 - as above
+        yield from (value for value in module._buffers.values() if value is not None)  # noqa: SLF001 - as above
+        yield from (value for value in vars(module).values() if type(value) is torch.Tensor)
+

@@ -1,0 +1,98 @@
+"""The dispatch mode that prices an operation without a rule, kernel by kernel.
+
+It is slow (the first use imports torch's decompositions, about a second) and sees kernels rather
+than what the model's author wrote; it is there so that nothing is ever counted as zero in silence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from costlab.graph import Coverage
+from costlab.ops import Effect
+from costlab.tracing.names import lookup, names_of
+from costlab.tracing.tensors import map_tensors, tensors_in
+
+if TYPE_CHECKING:
+    from costlab.ops import Op
+    from costlab.tracing.recorder import Recorder
+
+BOOKKEEPING = frozenset({
+    "_unsafe_view", "detach", "alias", "lift_fresh", "empty", "empty_like", "empty_strided",
+    "new_empty", "new_empty_strided", "zeros", "ones", "full", "scalar_tensor", "arange",
+    "_reshape_alias", "resize_", "set_", "sym_size", "zeros_like", "ones_like", "full_like",
+    "new_zeros", "new_ones", "new_full", "_local_scalar_dense",
+})  # fmt: skip
+"""Dispatcher operations that only make or rename memory."""
+
+
+class Descent(TorchDispatchMode):
+    """Runs kernels on meta and records each as a node: priced, free or unknown."""
+
+    def __init__(self, recorder: Recorder, caller: str) -> None:
+        """A descent into `caller`, the operation that has no rule."""
+        super().__init__()
+        self.recorder, self.caller = recorder, caller
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """The kernel's result on meta."""
+        recorder = self.recorder
+        twins, named = map_tensors(recorder.registry.twin, (args, kwargs or {}))
+        if named.get("device") is not None:
+            named["device"] = "meta"
+        made = func(*twins, **named)
+        inputs = tensors_in((twins, named))
+        outputs = tensors_in(made)
+        if not outputs:
+            return made
+        name, op, in_place = self._op(func)
+        effect = self._effect(op, twins, named)
+        family, coverage = self._kind(func, name, op, effect)
+        if effect is None and coverage is Coverage.PRICED:
+            effect = Effect((), flops=sum(out.numel() for out in outputs))
+        view = func.is_view and coverage is Coverage.FREE
+        if view and all(recorder.registry.knows(out) for out in outputs):
+            return made
+        recorder.record(
+            name, family, coverage, inputs, outputs, effect, view=view, in_place=in_place
+        )
+        return made
+
+    def _op(self, func: Any) -> tuple[str, Op | None, bool]:
+        """The operation's name, its entry in the table if it has one, and whether it writes."""
+        ops = self.recorder.entries.ops
+        names = names_of(func)
+        found = lookup(names, ops)
+        mutates = bool(func._schema.is_mutable)  # noqa: SLF001 - torch has no public name for it
+        if found is None:
+            return names[-1], None, mutates
+        return found[0], ops[found[0]], mutates
+
+    @staticmethod
+    def _effect(op: Op | None, args: Any, kwargs: Any) -> Effect | None:
+        if op is None or op.rule is None:
+            return None
+        # The kernel ran: where the rule's signature is not the dispatcher's, its tag decides.
+        from costlab.tracing.recorder import RULE_MISMATCH
+
+        try:
+            return op.rule(*args, **kwargs)
+        except RULE_MISMATCH:
+            return None
+
+    @staticmethod
+    def _kind(
+        func: Any, name: str, op: Op | None, effect: Effect | None
+    ) -> tuple[str, Coverage]:
+        if op is not None and (effect is not None or op.rule is None):
+            return op.family, op.coverage
+        if func.is_view or name in BOOKKEEPING:
+            return "view", Coverage.FREE
+        if torch.Tag.pointwise in func.tags:
+            return "elementwise", Coverage.PRICED
+        return "unknown", Coverage.UNKNOWN

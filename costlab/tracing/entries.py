@@ -1,0 +1,112 @@
+"""What the recorder does with a torch function: one entry a function, found once and kept.
+
+Does not know how each treatment is carried out; that is `costlab.tracing.recorder`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from costlab.ops import METADATA, OPS
+from costlab.tracing.names import lookup, names_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from costlab.ops import Op
+
+
+class Treatment(Enum):
+    """How a call of a torch function is carried out during a trace."""
+
+    METADATA = auto()
+    """Asks about a tensor, makes none and costs nothing: answered by the real function."""
+    DEVICE = auto()
+    """Asks where a tensor is: answered as the model expects, not with "meta"."""
+    VALUE = auto()
+    """Asks for a value: answered for constants; what depends on the input has none."""
+    RULE = auto()
+    """Has a rule: its output is made from the rule's shape, and its kernel never runs."""
+    VIEW = auto()
+    """Free: its kernel runs on meta tensors, which gives the shape and touches no memory."""
+    FACTORY = auto()
+    """Makes a tensor from nothing: really if it is small, on meta if not."""
+    SETTER = auto()
+    """Assigns an attribute of a tensor: carried out on the trace's own tensors only."""
+    INITIALIZER = auto()
+    """Fills a tensor in place, from nothing: has no cost and no shape of its own."""
+    DESCENT = auto()
+    """Has no rule: a Python functional is entered, a compiled one priced kernel by kernel."""
+
+
+class Entry(NamedTuple):
+    """A torch function as the recorder sees it."""
+
+    name: str
+    treatment: Treatment
+    op: Op | None = None
+    in_place: bool = False
+
+
+DEVICE = frozenset({"device", "is_cuda", "is_cpu", "is_meta", "is_mps", "is_xpu", "get_device"})
+VALUES = frozenset({
+    "item", "tolist", "numpy", "equal", "allclose", "is_nonzero", "__bool__", "__int__",
+    "__float__", "__complex__", "__index__", "__array__", "__contains__", "__dlpack__", "data_ptr",
+})  # fmt: skip
+SIZED_FACTORIES = frozenset({"empty", "zeros", "ones", "rand", "randn", "full", "randint"})
+FACTORIES = SIZED_FACTORIES | frozenset({
+    "arange", "range", "linspace", "logspace", "eye", "tensor", "scalar_tensor", "from_numpy",
+    "empty_strided", "randperm", "tril_indices", "triu_indices", "bartlett_window",
+    "blackman_window", "hamming_window", "hann_window", "kaiser_window", "frombuffer",
+    "asarray", "as_tensor", "complex", "polar", "normal", "empty_permuted",
+})  # fmt: skip
+FILLERS = frozenset({
+    "uniform_", "normal_", "bernoulli_", "random_", "exponential_", "geometric_", "cauchy_",
+    "log_normal_",
+})  # fmt: skip
+
+
+def entry_of(function: Any, ops: Mapping[str, Op]) -> Entry:
+    """The entry of a torch function, by the names it may be listed under."""
+    names = names_of(function)
+    name = names[-1]
+    found = lookup(names, ops)
+    if name.endswith(("__set__", "__delete__")):
+        return Entry(name, Treatment.SETTER)
+    if name in DEVICE:
+        return Entry(name, Treatment.DEVICE)
+    if name in VALUES:
+        return Entry(name, Treatment.VALUE)
+    if name in FILLERS or (getattr(function, "__module__", "") or "") == "torch.nn.init":
+        return Entry(name, Treatment.INITIALIZER)
+    if any(listed in METADATA for listed in names):
+        return Entry(name, Treatment.METADATA)
+    if name in FACTORIES and names[0] == name:
+        return Entry(name, Treatment.FACTORY)
+    if found is None:
+        return Entry(names[0] if "::" in names[0] else name, Treatment.DESCENT)
+    listed, in_place = found
+    op = ops[listed]
+    treatment = Treatment.VIEW if op.rule is None else Treatment.RULE
+    return Entry(listed.removeprefix("Tensor."), treatment, op, in_place)
+
+
+class Entries:
+    """The entries of a table of operations, kept by torch function."""
+
+    def __init__(self, ops: Mapping[str, Op]) -> None:
+        """Starts empty: a function is looked up when it is first called."""
+        self.ops = ops
+        self.known: dict[Any, Entry] = {}
+
+    def find(self, function: Any) -> Entry:
+        """The entry of a function, looked up once."""
+        entry = self.known.get(function)
+        if entry is None:
+            entry = self.known[function] = entry_of(function, self.ops)
+        return entry
+
+
+DEFAULT_ENTRIES = Entries(OPS)
+"""Shared by all traces that use the default table, so that only the first looks names up."""

@@ -1,0 +1,99 @@
+"""Which operation a torch function is: its name in the table of operations.
+
+Does not know what an operation costs.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from types import BuiltinFunctionType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+from costlab.ops import ALIASES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+CHECKS = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
+
+
+def names_of(function: Any) -> tuple[str, ...]:
+    """The names an operation may be listed under, most specific first.
+
+    A method of `torch.Tensor` is `Tensor.name`, then `name`; a dispatcher operation is
+    `namespace::name`, then `name` for torch's own; anything else is its bare name.
+    """
+    schema = getattr(function, "_schema", None)
+    if schema is not None:
+        return _dispatcher_names(schema.name)
+    packet = getattr(function, "_qualified_op_name", None)
+    if packet is not None:
+        return _dispatcher_names(packet)
+    owner = getattr(function, "__self__", None)
+    name = str(getattr(function, "__name__", type(function).__name__))
+    if name in ("__get__", "__set__", "__delete__") and hasattr(owner, "__name__"):
+        # Tensor.shape.__get__ is a method-wrapper around the attribute's descriptor.
+        attribute = str(owner.__name__)  # type: ignore[union-attr]  # checked in the line above
+        listed = (f"Tensor.{attribute}", attribute)
+        return listed if name == "__get__" else tuple(f"{key}.{name}" for key in listed)
+    qualified = str(getattr(function, "__qualname__", name))
+    if qualified.startswith(("Tensor.", "TensorBase.")):
+        return (f"Tensor.{name}", name)
+    module = getattr(function, "__module__", None) or "torch"
+    if not module.startswith("torch.") and module not in ("torch", "torch._C"):
+        return (f"{module}.{qualified}",)
+    return (name,)
+
+
+def _dispatcher_names(qualified: str) -> tuple[str, ...]:
+    namespace, _, name = qualified.partition("::")
+    return (qualified, name) if namespace in ("aten", "prims") else (qualified,)
+
+
+def lookup(names: tuple[str, ...], table: Mapping[str, Any]) -> tuple[str, bool] | None:
+    """The first of the names that the table lists, and whether it is the in-place spelling.
+
+    `add_` and `__iadd__` are listed as `add`; None if the table has none of the names.
+    """
+    for name in names:
+        if name in table:
+            return name, False
+        bare = name.removeprefix("Tensor.")
+        in_place = bare.endswith("_") and not bare.endswith("__")
+        base = bare[:-1] if in_place else bare
+        in_place = in_place or (bare.startswith("__i") and f"__{bare[3:]}" in ALIASES)
+        if base.startswith("__i") and in_place:
+            base = f"__{base[3:]}"
+        base = ALIASES.get(base, base)
+        if base in table:
+            return base, in_place
+    return None
+
+
+@lru_cache(maxsize=1024)
+def body_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """A Python functional without its own torch-function check; None for anything compiled.
+
+    Functionals such as `F.multi_head_attention_forward` hand themselves to the active mode before
+    they do anything, so calling one again would come straight back. This copy shares the code and
+    the names but answers the check with False: its body runs, and the mode sees each call in it.
+    """
+    if isinstance(function, BuiltinFunctionType) or not isinstance(function, FunctionType):
+        return None
+    namespace = dict(function.__globals__)
+    guarded = False
+    for check in CHECKS:
+        if check in namespace:
+            namespace[check] = _never
+            guarded = True
+    if not guarded:
+        return None
+    copy = FunctionType(
+        function.__code__, namespace, function.__name__, function.__defaults__, function.__closure__
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
+
+
+def _never(*_tensors: object) -> bool:
+    return False

@@ -1,0 +1,278 @@
+"""The function mode that carries a forward out on shapes and records what it did.
+
+Does not know modules (`costlab.tracing.scopes` tells it where it is) nor what a rule says.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from costlab.errors import TraceError
+from costlab.graph import Coverage, Node, Tensor
+from costlab.ops import Declined, Effect
+from costlab.tracing.descent import Descent
+from costlab.tracing.entries import SIZED_FACTORIES, Entry, Treatment
+from costlab.tracing.factories import SMALL, elements
+from costlab.tracing.names import body_of
+from costlab.tracing.where import Failure
+from costlab.tracing.tensors import Registry, dtype_of, map_tensors, meta, tensors_in, tensors_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from costlab.tracing.entries import Entries
+    from costlab.tracing.scopes import Scopes
+
+NOTHING: dict[str, Any] = {}
+
+RULE_MISMATCH = (Declined, TypeError, ValueError, IndexError, AttributeError)
+"""What a rule raises on arguments that are not its own: the kernel then decides, in torch's words.
+
+A rule's own bug would be hidden here; `costlab.ops.price` and the tests call rules directly.
+"""
+
+
+class Recorder(TorchFunctionMode):
+    """Records each torch function call as a node and answers it with a tensor on meta."""
+
+    def __init__(self, registry: Registry, scopes: Scopes, entries: Entries, device: str) -> None:
+        """A recorder of one forward; `device` is where the forward believes its tensors are."""
+        super().__init__()
+        self.registry, self.scopes, self.entries = registry, scopes, entries
+        self.device = torch.device(device)
+        self.nodes: list[Node] = []
+        self.failed: Failure | None = None
+        self._entered: set[Any] = set()
+        self._carry_out: dict[Treatment, Callable[..., Any]] = {
+            Treatment.METADATA: self._ask,
+            Treatment.DEVICE: self._ask_device,
+            Treatment.VALUE: self._ask_value,
+            Treatment.RULE: self._apply_rule,
+            Treatment.VIEW: self._view,
+            Treatment.FACTORY: self._make,
+            Treatment.SETTER: self._set,
+            Treatment.INITIALIZER: self._initialize,
+            Treatment.DESCENT: self._descend,
+        }
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """The result of a call, on meta."""
+        entry = self.entries.known.get(func) or self.entries.find(func)
+        try:
+            return self._carry_out[entry.treatment](entry, func, args, kwargs or {})
+        except Exception as error:
+            if self.failed is None or error is not self.failed.error:
+                operands = [self.registry.spec_of(tensor) for tensor in tensors_of(args, kwargs or {})]
+                self.failed = Failure(entry.name, tuple(operands), error)
+            raise
+
+    # What makes no tensor
+
+    def _ask(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        del entry
+        return func(*args, **kwargs)
+
+    def _ask_device(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        del args, kwargs, func
+        kind = self.device.type
+        if entry.name == "device":
+            return self.device
+        if entry.name == "get_device":
+            return -1 if kind == "cpu" else (self.device.index or 0)
+        return entry.name == f"is_{kind}"
+
+    def _ask_value(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        seen = map_tensors(self.registry.seen_as, args)
+        if any(tensor.is_meta for tensor in tensors_in(seen)):
+            message = (
+                f"the forward reads the values of a tensor ({entry.name}), and a trace has only "
+                "shapes; give the value as an argument, or trace the part that does not need it"
+            )
+            raise TraceError(message)
+        return func(*seen, **kwargs)
+
+    def _set(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> None:
+        if not self.registry.is_foreign(args[0]):
+            func(*args, **kwargs)
+
+    def _initialize(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        target = args[0] if args else kwargs.get("tensor", kwargs.get("input"))
+        if self._is_constant(args) and not self.registry.is_foreign(target):
+            return func(*args, **kwargs)
+        return target
+
+    def _make(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        if tensors_of(args, kwargs):
+            return self._descend(entry, func, args, kwargs)
+        kwargs = {**kwargs, "pin_memory": False} if "pin_memory" in kwargs else dict(kwargs)
+        if kwargs.get("device") is not None:
+            kwargs["device"] = "cpu"
+        if entry.name in SIZED_FACTORIES and elements(args, kwargs) > SMALL:
+            kwargs["device"] = "meta"
+            made = func(*args, **kwargs)
+        else:
+            made = func(*args, **kwargs)
+        self.registry.own(made)
+        return made
+
+    # What makes tensors
+
+    def _apply_rule(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        op = entry.op
+        assert op is not None and op.rule is not None  # noqa: S101, PT018 - for the type checker
+        try:
+            effect = op.rule(*args, **kwargs)
+        except RULE_MISMATCH:
+            return self._descend(entry, func, args, kwargs)
+        tensors = tensors_of(args, kwargs)
+        if effect.unchanged:
+            return tensors[0]
+        in_place = entry.in_place or kwargs.get("inplace") is True
+        made: Any
+        if in_place:
+            made = tensors[0]
+            if effect.shape != made.shape and entry.name != "__setitem__":
+                return self._descend(entry, func, args, kwargs)
+            self._write_in_place(made, func, args, kwargs)
+        elif self._constant(tensors) and prod(effect.shape) <= SMALL:
+            made = func(*map_tensors(self.registry.seen_as, args), **kwargs)
+        else:
+            made = _allocate(effect, tensors)
+        self.record(entry.name, op.family, op.coverage, tensors, made, effect, in_place=in_place)
+        return made
+
+    def _view(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        op = entry.op
+        assert op is not None  # noqa: S101 - for the type checker
+        constant = self._is_constant((args, kwargs))
+        seen = map_tensors(self.registry.seen_as if constant else self.registry.twin, args)
+        made = func(*seen, **map_tensors(self.registry.twin, kwargs))
+        tensors = tensors_of(args, kwargs)
+        fresh = [out for out in tensors_in(made) if not self.registry.knows(out)]
+        if fresh:
+            self.record(entry.name, op.family, op.coverage, tensors, fresh, None, view=True)
+        return made
+
+    def _descend(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        if self._is_constant((args, kwargs)):
+            made = func(*map_tensors(self.registry.seen_as, args), **kwargs)
+            fresh = [out for out in tensors_in(made) if not self.registry.knows(out)]
+            self.record(entry.name, "constant", Coverage.FREE, tensors_in(args), fresh, None)
+            return made
+        body = body_of(func)
+        if body is not None and func not in self._entered:
+            self._entered.add(func)
+            try:
+                with self:
+                    return body(*args, **kwargs)
+            finally:
+                self._entered.discard(func)
+        twins, named = map_tensors(self.registry.twin, (args, kwargs))
+        with Descent(self, entry.name):
+            return func(*twins, **named)
+
+    def _write_in_place(self, target: Any, func: Any, args: Any, kwargs: Any) -> None:
+        """Carries an in-place operation out where values are kept; a model's tensor stays as is."""
+        if target.is_meta:
+            return
+        if not self._is_constant((args, kwargs)):
+            self.registry.stand_in(target, meta(target))
+            return
+        if self.registry.is_foreign(target) and self.registry.seen_as(target) is target:
+            self.registry.stand_in(target, target.detach().clone())
+        func(*map_tensors(self.registry.seen_as, args), **kwargs)
+
+    def _is_constant(self, values: Any) -> bool:
+        return self._constant(tensors_in(values))
+
+    def _constant(self, tensors: list[torch.Tensor]) -> bool:
+        """Whether each tensor is small and has values that a forward may read."""
+        for tensor in tensors:
+            seen = self.registry.seen_as(tensor)
+            if seen.is_meta or seen.numel() > SMALL:
+                return False
+        return True
+
+    # What is written down
+
+    def record(  # noqa: PLR0913 - a node is wide
+        self,
+        name: str,
+        family: str,
+        coverage: Coverage,
+        inputs: list[torch.Tensor],
+        made: Any,
+        effect: Effect | None,
+        *,
+        view: bool = False,
+        in_place: bool = False,
+    ) -> None:
+        registry = self.registry
+        numbers: dict[int, None] = {}
+        for tensor in inputs:
+            known = registry.numbers.get(id(tensor))
+            numbers[self.number(tensor) if known is None else known] = None
+        storage = None
+        if (view or in_place) and numbers:
+            storage = registry.tensors[next(iter(numbers))].storage
+        outputs = (
+            (registry.add(made, storage),)
+            if type(made) is torch.Tensor
+            else tuple([registry.add(out, storage) for out in tensors_in(made)])
+        )
+        macs, flops, attributes = 0, 0, NOTHING
+        if effect is not None:
+            macs, attributes = effect.macs, effect.attributes
+            flops = 2 * macs + effect.flops
+        self.nodes.append(
+            Node(
+                name,
+                family,
+                coverage,
+                self.scopes.current,
+                tuple(numbers),
+                outputs,
+                macs,
+                flops,
+                attributes,
+            )
+        )
+
+    def number(self, tensor: torch.Tensor) -> int:
+        """The number of a tensor; one that came from nowhere is recorded as an unknown operation.
+
+        Whatever the mode cannot see (a compiled or scripted function, a foreign library) hands its
+        result to an operation that it can see, or returns it: there it is found out.
+        """
+        known = self.registry.number_of(tensor)
+        if known is not None:
+            return known
+        number = self.registry.add(tensor, owned=False)
+        if tensor.is_meta and not self.registry.is_expected(tensor):
+            self.nodes.append(
+                Node("unseen", "unseen", Coverage.UNKNOWN, self.scopes.current, (), (number,))
+            )
+        return number
+
+    def tensor(self, number: int) -> Tensor:
+        """What is known of a tensor."""
+        return self.registry.tensors[number]
+
+
+def _allocate(effect: Effect, tensors: list[torch.Tensor]) -> Any:
+    """The outputs of an effect, on meta."""
+    if effect.shapes is None:
+        kind = effect.dtype if isinstance(effect.dtype, str) else effect.dtype[0]
+        return torch.empty(effect.shape, dtype=dtype_of(kind, tensors), device="meta")
+    kinds = effect.dtype if isinstance(effect.dtype, tuple) else (effect.dtype,) * len(effect.shapes)
+    return tuple(
+        torch.empty(shape, dtype=dtype_of(kind, tensors), device="meta")
+        for shape, kind in zip(effect.shapes, kinds, strict=True)
+    )
+

@@ -1,0 +1,212 @@
+"""The tensors of a trace: their numbers, their meta twins and what stands in for a model's own.
+
+Does not know operations.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from costlab.graph import Tensor, TensorSpec
+from costlab.ops import FLOAT, SAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+def meta(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor of the same shape and element type that has no memory."""
+    return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+
+
+def tensors_in(value: Any) -> list[torch.Tensor]:
+    """The tensors in a value: itself, or those in its tuples, lists, mappings and dataclasses."""
+    found: list[torch.Tensor] = []
+    _collect(value, found)
+    return found
+
+
+def tensors_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
+    """The tensors among the arguments of a call."""
+    found: list[torch.Tensor] = []
+    for value in args:
+        kind = type(value)
+        if kind in TENSOR_TYPES:
+            found.append(value)
+        elif kind not in ATOMS:
+            _collect(value, found)
+    for value in kwargs.values():
+        if type(value) not in ATOMS:
+            _collect(value, found)
+    return found
+
+
+TENSOR_TYPES = frozenset({torch.Tensor, torch.nn.Parameter})
+ATOMS = frozenset({int, float, bool, str, complex, type(None), torch.dtype, torch.device, torch.Size})
+
+
+def _collect(value: Any, found: list[torch.Tensor]) -> None:
+    if isinstance(value, torch.Tensor):
+        found.append(value)
+    elif isinstance(value, tuple | list | set | frozenset):
+        for item in value:
+            if type(item) not in ATOMS:
+                _collect(item, found)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            _collect(item, found)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            _collect(getattr(value, field.name, None), found)
+
+
+def map_tensors(change: Callable[[torch.Tensor], torch.Tensor], value: Any) -> Any:
+    """The value with each tensor in its tuples, lists and dicts changed."""
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, list):
+        return [map_tensors(change, item) for item in value]
+    if isinstance(value, tuple):
+        items = [map_tensors(change, item) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    if isinstance(value, dict):
+        return {key: map_tensors(change, item) for key, item in value.items()}
+    if isinstance(value, slice):
+        return slice(
+            *(map_tensors(change, item) for item in (value.start, value.stop, value.step))
+        )
+    return value
+
+
+DTYPE_NAMES: dict[torch.dtype, str] = {}
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """The name of an element type, without torch's prefix: `float32`."""
+    name = DTYPE_NAMES.get(dtype)
+    if name is None:
+        name = DTYPE_NAMES[dtype] = str(dtype).removeprefix("torch.")
+    return name
+
+
+DTYPES: dict[str, torch.dtype] = {}
+
+
+def dtype_of(policy: str, tensors: list[torch.Tensor]) -> torch.dtype:
+    """The element type that a rule's policy means for these tensors.
+
+    Raises:
+        AttributeError: the policy is neither a policy nor the name of a type.
+    """
+    if policy == SAME and tensors:
+        return tensors[0].dtype
+    if policy in (SAME, FLOAT):
+        return torch.get_default_dtype()
+    known = DTYPES.get(policy)
+    if known is None:
+        known = DTYPES[policy] = getattr(torch, policy)
+    return known
+
+
+class Registry:
+    """Every tensor of a trace by number, and what the forward's tensors are seen as.
+
+    Tensors are known by identity and kept alive until the trace ends, so that no number is given
+    twice. On meta they take no memory to speak of.
+    """
+
+    def __init__(self) -> None:
+        """An empty registry."""
+        self.tensors: list[Tensor] = []
+        self.numbers: dict[int, int] = {}
+        self._alive: list[torch.Tensor] = []
+        self._owned: set[int] = set()
+        self._expected: set[int] = set()
+        self._stand_ins: dict[int, torch.Tensor] = {}
+        self._twins: dict[int, torch.Tensor] = {}
+        self._specs: dict[tuple[torch.Size, torch.dtype], TensorSpec] = {}
+
+    def spec(self, tensor: torch.Tensor) -> TensorSpec:
+        """The shape and element type of a tensor; one object for all tensors that share them."""
+        key = (tensor.shape, tensor.dtype)
+        known = self._specs.get(key)
+        if known is None:
+            known = self._specs[key] = TensorSpec(tuple(tensor.shape), dtype_name(tensor.dtype))
+        return known
+
+    def spec_of(self, tensor: torch.Tensor) -> TensorSpec:
+        """The shape and element type of a tensor, without asking it if it has a number."""
+        number = self.numbers.get(id(tensor))
+        return self.tensors[number].spec if number is not None else self.spec(tensor)
+
+    def add(self, tensor: torch.Tensor, storage: int | None = None, *, owned: bool = True) -> int:
+        """Gives a tensor the next number; one that has a number gets a new one (it was written).
+
+        `storage` is the number of the tensor whose memory it shares, None for its own.
+        """
+        number = len(self.tensors)
+        self.tensors.append(Tensor(self.spec(tensor), number if storage is None else storage))
+        key = id(tensor)
+        if key not in self.numbers:
+            self._alive.append(tensor)
+            if owned:
+                self._owned.add(key)
+        self.numbers[key] = number
+        if self._twins:
+            twin = self._twins.get(key)
+            if twin is not None:
+                self.numbers[id(twin)] = number
+        return number
+
+    def expect(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Names the tensors that a model holds: one of them on meta comes from no operation."""
+        self._expected.update(map(id, tensors))
+
+    def is_expected(self, tensor: torch.Tensor) -> bool:
+        """Whether the model holds the tensor."""
+        return id(tensor) in self._expected
+
+    def own(self, tensor: torch.Tensor) -> None:
+        """Marks a tensor as made by the trace, so that the trace may write to it."""
+        self._alive.append(tensor)
+        self._owned.add(id(tensor))
+
+    def number_of(self, tensor: torch.Tensor) -> int | None:
+        """The number of a tensor, None if it is not known."""
+        return self.numbers.get(id(tensor))
+
+    def knows(self, tensor: torch.Tensor) -> bool:
+        """Whether the tensor has a number."""
+        return id(tensor) in self.numbers
+
+    def is_foreign(self, tensor: torch.Tensor) -> bool:
+        """Whether the tensor is the caller's: a parameter, a buffer, an attribute, a closure's."""
+        return id(tensor) not in self._owned
+
+    def seen_as(self, tensor: torch.Tensor) -> torch.Tensor:
+        """What stands in for a tensor; itself unless it was written to."""
+        return self._stand_ins.get(id(tensor), tensor) if self._stand_ins else tensor
+
+    def stand_in(self, tensor: torch.Tensor, replacement: torch.Tensor) -> None:
+        """From now on the tensor is seen as its replacement."""
+        self._alive.append(tensor)
+        self._owned.add(id(replacement))
+        self._stand_ins[id(tensor)] = replacement
+
+    def twin(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The tensor's twin on meta, which has the same number; itself if it is on meta."""
+        seen = self.seen_as(tensor)
+        if not seen.is_meta:
+            known = self._twins.get(id(seen))
+            if known is None:
+                known = self._twins[id(seen)] = meta(seen)
+                self._alive += (seen, known)
+            seen = known
+        number = self.numbers.get(id(tensor))
+        if seen is not tensor and number is not None:
+            self.numbers[id(seen)] = number
+        return seen

@@ -1,0 +1,67 @@
+"""Where a forward stopped, in the words of the model: module path, operation and the user's line.
+
+Does not know how to go on; it only describes.
+"""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from costlab.inputspec import format_spec
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from costlab.graph import TensorSpec
+    from costlab.tracing.scopes import Scopes
+
+TORCH = str(Path(torch.__file__).parent)
+OURS = str(Path(__file__).parent)
+
+
+class Failure(NamedTuple):
+    """An operation that raised: its name, what it was given, and the error."""
+
+    op: str
+    operands: tuple[TensorSpec, ...]
+    error: Exception
+
+
+def explain(error: Exception, scopes: Scopes, failed: Failure | None) -> str:
+    """A sentence: which module, in which operation on what, with which error, at which line."""
+    path, module = _innermost(error.__traceback__, scopes)
+    name = f"{path} ({module})" if path else module
+    operation = ""
+    if failed is not None and failed.error is error:
+        operands = ", ".join(map(format_spec, failed.operands[:4]))
+        operation = f" in {failed.op}({operands})"
+    line = _user_line(error.__traceback__)
+    at = f" [{line}]" if line else ""
+    kind = type(error).__name__
+    return f"the forward stopped at {name}{operation}{at}: {kind}: {error}"
+
+
+def _innermost(trace: TracebackType | None, scopes: Scopes) -> tuple[str, str]:
+    """The path and class of the last module whose method is on the traceback."""
+    found = ("", "the model")
+    paths = {id(module): path for path, module in reversed(scopes.modules)}
+    while trace is not None:
+        owner = trace.tb_frame.f_locals.get("self")
+        if isinstance(owner, torch.nn.Module) and id(owner) in paths:
+            found = (paths[id(owner)], type(owner).__name__)
+        trace = trace.tb_next
+    return found
+
+
+def _user_line(trace: TracebackType | None) -> str:
+    """The file and line of the last frame that is neither torch's nor costlab's tracer."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(trace)
+        if not frame.filename.startswith((TORCH, OURS, "<"))
+    ]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""

@@ -1,0 +1,1 @@
+"""Tests of costlab; the folders mirror those of the package."""

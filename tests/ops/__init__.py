@@ -1,0 +1,1 @@
+"""Tests of the rules: each against the kernel that it stands for."""
