@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from costlab.ops import Op
 
 
-def analyze(  # noqa: PLR0913 - the one way in takes what can be said about an analysis
+def analyze(
     model: torch.nn.Module,
     inputs: Any,
     *,

@@ -164,6 +164,4 @@ class _Sizes:
         written = sum(self.tensors[number][0] for number in node.outputs)
         if node.coverage is Coverage.FREE:
             return written, 0
-        return written, sum(
-            self.tensors[number][1] for number in (*node.inputs, *node.outputs)
-        )
+        return written, sum(self.tensors[number][1] for number in (*node.inputs, *node.outputs))

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from costlab.report import Counter, Report
 from costlab.tracing.inputs import as_call
 from costlab.tracing.tensors import map_tensors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 CONTRACTIONS = ("convolution", "linear", "matmul", "attention", "recurrent")
 FVCORE_CONTRACTIONS = frozenset({"conv", "linear", "addmm", "matmul", "mm", "bmm", "einsum"})

@@ -26,9 +26,7 @@ def depth(graph: Graph) -> int:
     """
     storage = [tensor.storage for tensor in graph.tensors]
     weights = {
-        storage[parameter.tensor]
-        for parameter in graph.parameters
-        if parameter.tensor is not None
+        storage[parameter.tensor] for parameter in graph.parameters if parameter.tensor is not None
     }
     reach: dict[int, int] = {}
     longest = 0

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from costlab.blocks import Block, OpTally
 from costlab.cost import CONVENTION, Cost
 from costlab.errors import DocumentError, UsageError, did_you_mean
-from costlab.graph import TensorSpec
 from costlab.inputspec import format_spec, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from costlab.graph import TensorSpec
 
 SCHEMA = "costlab.report/1"
 
@@ -179,9 +180,7 @@ class Report:
                 warnings=tuple(document["warnings"]),
                 complete=document["complete"],
                 counters=tuple(
-                    Counter(
-                        **{**counter, "terms": tuple((why, n) for why, n in counter["terms"])}
-                    )
+                    Counter(**{**counter, "terms": tuple((why, n) for why, n in counter["terms"])})
                     for counter in document.get("counters", ())
                 ),
             )

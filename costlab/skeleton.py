@@ -39,7 +39,7 @@ class Skeleton(TorchFunctionMode):
 
 @contextmanager
 def skeleton() -> Iterator[None]:
-    """Within it, models are built without weights; the random number generator is left as it was."""
+    """Within it, models are built without weights; the random number generator stays as it was."""
     state = torch.get_rng_state()
     try:
         with Skeleton():

@@ -56,9 +56,7 @@ def find(text: str) -> Source:
         message = f"{place} takes arguments by name only, such as {place}(classes=10)"
         raise UsageError(message)
     shape = ",".join(map(str, (1, *network.input_shape)))
-    return Source(
-        text, lambda: _built(lambda: network.build(**kwargs), text), (f"f32[{shape}]",)
-    )
+    return Source(text, lambda: _built(lambda: network.build(**kwargs), text), (f"f32[{shape}]",))
 
 
 def _unknown(place: str) -> str:
@@ -76,11 +74,11 @@ def _split_call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
         return text, [], {}
     try:
         call = ast.parse(f"f{text[opening:]}", mode="eval").body
-        if not isinstance(call, ast.Call):
-            raise ValueError
-        args = [ast.literal_eval(arg) for arg in call.args]
-        kwargs = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords if word.arg}
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        # Whatever is no call, such as `f(1)+f(2)`, lacks these and is refused below.
+        args = [ast.literal_eval(arg) for arg in call.args]  # type: ignore[attr-defined]
+        words = call.keywords  # type: ignore[attr-defined]  # as above
+        kwargs = {str(word.arg): ast.literal_eval(word.value) for word in words}
+    except (SyntaxError, ValueError, AttributeError, MemoryError, RecursionError):
         message = (
             f"cannot read the arguments of {text!r}; they must be literals, such as "
             f"{text[:opening]}(width=2)"
@@ -96,7 +94,11 @@ def _from_factory(place: str, args: list[Any], kwargs: dict[str, Any]) -> torch.
     for part in attribute.split("."):
         if not hasattr(found, part):
             names = [name for name, value in vars(module).items() if callable(value)]
-            own = [name for name in names if getattr(vars(module)[name], "__module__", "") == module.__name__]
+            own = [
+                name
+                for name in names
+                if getattr(vars(module)[name], "__module__", "") == module.__name__
+            ]
             hint = did_you_mean(part, names) or (f" It has {', '.join(own)}." if own else "")
             message = f"{home} has no {part!r}.{hint}"
             raise SourceError(message)
@@ -193,15 +195,16 @@ def _line(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f" [{error.filename}:{error.lineno}]"
     ours = str(Path(__file__).parent)
-    users = [f for f in frames if not f.filename.startswith((ours, "<")) and "torch" not in f.filename]
+    users = [
+        f for f in frames if not f.filename.startswith((ours, "<")) and "torch" not in f.filename
+    ]
     return f" [{users[-1].filename}:{users[-1].lineno}]" if users else ""
 
 
 def describe_inputs(model: torch.nn.Module, name: str) -> str:
     """What the forward of a model asks for, with an example command; for when no input is given."""
     parameters = [
-        str(parameter)
-        for parameter in inspect.signature(model.forward).parameters.values()
+        str(parameter) for parameter in inspect.signature(model.forward).parameters.values()
     ]
     return (
         f"{name} needs its inputs: forward({', '.join(parameters)}). Give one spec an argument, "

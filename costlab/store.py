@@ -70,7 +70,7 @@ def write_text(path: str | Path, text: str) -> None:
         return
     beside = None
     try:
-        handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent or ".")
+        handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
         Path(beside).chmod(_mode(target))

@@ -32,9 +32,11 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def costlab(
-    version: Annotated[  # noqa: ARG001 - its callback acts
+    version: Annotated[
         bool,
-        typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
     """What a PyTorch network costs, exactly: multiply-adds, parameters, activations, bytes."""

@@ -9,9 +9,7 @@ import typer
 from costlab.render.surface import Color
 from costlab.units import Units
 
-Depth = Annotated[
-    str, typer.Option("--depth", metavar="N|auto", help="Levels of blocks to show.")
-]
+Depth = Annotated[str, typer.Option("--depth", metavar="N|auto", help="Levels of blocks to show.")]
 Modules = Annotated[
     list[str],
     typer.Option("--module", metavar="GLOB", help="Show these modules: * stops at dots, ** not."),

@@ -50,7 +50,9 @@ def targets(given: list[str]) -> list[Target]:
     for text in given or ["text"]:
         form, colon, path = text.partition(":")
         if form not in KNOWN:
-            message = f"{form!r} is no format.{did_you_mean(form, KNOWN)} Formats: {', '.join(KNOWN)}"
+            message = (
+                f"{form!r} is no format.{did_you_mean(form, KNOWN)} Formats: {', '.join(KNOWN)}"
+            )
             raise UsageError(message)
         if colon and not path:
             message = f"the format {text!r} names no file; write {form}:PATH, or {form} for stdout"
@@ -74,10 +76,7 @@ def emit(
     """
     failed: list[UsageError] = []
     for target in sorted(wanted, key=lambda target: target.path is not None):
-        if target.form == "json":
-            text = document()
-        else:
-            text = _text(target, tables(), face)
+        text = document() if target.form == "json" else _text(target, tables(), face)
         if target.path is None:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -96,9 +95,7 @@ def _text(target: Target, tables: list[Table], face: Face) -> str:
     stream = sys.stdout if target.path is None else None
     color: Color = face.color if stream is not None else "never"
     return "\n".join(
-        terminal.render(
-            table, stream, units=face.units, color=color, accessible=face.accessible
-        )
+        terminal.render(table, stream, units=face.units, color=color, accessible=face.accessible)
         for table in tables
     )
 

@@ -49,7 +49,7 @@ OPS: dict[str, Op] = {
     **family("convolution", convolution.RULES),
     **family("linear", linear.RULES),
     **family("matmul", matmul.RULES),
-    **family("einsum", einsum.RULES),
+    **family("matmul", einsum.RULES),
     **family("attention", attention.RULES),
     **family("normalization", normalization.RULES),
     **family("activation", activation.RULES),

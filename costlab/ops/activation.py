@@ -154,7 +154,7 @@ def normalized_exponential(flops: int) -> Callable[..., Effect]:
         axis_of(dim, len(shape))
         # torch.softmax has the element type where the functional has the stack level.
         given = dtype if isinstance(_stacklevel, int | None) else _stacklevel
-        require(is_kind(input, REAL) or given is not None)
+        require(is_kind(input, REAL) or (given is not None and is_kind(input, INTEGER)))
         require(given is None or name_of(given) in {"float16", "bfloat16", "float32", "float64"})
         return Effect(
             shape, flops=flops * prod(shape), dtype=SAME if given is None else name_of(given)
@@ -188,6 +188,14 @@ def _dropped(input: Shaped, p: float, flops: int) -> Effect:
         return Effect(tuple(input.shape), unchanged=True)
     require(is_kind(input, REAL))
     return Effect(tuple(input.shape), flops=flops * prod(input.shape))
+
+
+def feature_alpha_dropout(
+    input: Shaped, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Effect:
+    """`alpha_dropout` of whole channels."""
+    require(len(input.shape) > 1)
+    return alpha_dropout(input, p, training, inplace)
 
 
 def channel_dropout(axes: tuple[int, ...]) -> Callable[..., Effect]:
@@ -242,5 +250,5 @@ RULES = {
     "dropout2d": channel_dropout((3, 4)),
     "dropout3d": channel_dropout((4, 5)),
     "alpha_dropout": alpha_dropout,
-    "feature_alpha_dropout": alpha_dropout,
+    "feature_alpha_dropout": feature_alpha_dropout,
 }

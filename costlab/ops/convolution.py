@@ -47,7 +47,7 @@ def convolution(rank: int) -> Callable[..., Effect]:
                 spatial, pads, kernel, strides, dilations, strict=True
             )
         )
-        require(all(size > 0 for size in sizes))
+        require(all(size > 0 for size in (*sizes, *spatial)))
         shape = (*lead, out_channels, *sizes)
         elements = prod(shape)
         return Effect(

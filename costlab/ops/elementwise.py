@@ -118,8 +118,8 @@ def scaled(rule: Callable[..., Effect]) -> Callable[..., Effect]:
 
     def rule_with_scale(input: Shaped, other: Operand, *, alpha: complex = 1) -> Effect:
         effect = rule(input, other)
-        require(alpha == 1 or is_kind(input, REAL) or type(alpha) is int)
-        require(alpha == 1 or not is_kind(input, BOOL))
+        if alpha != 1 or isinstance(alpha, bool):
+            require(is_kind(input, REAL) and type(alpha) in (int, float))
         return effect
 
     return rule_with_scale
@@ -207,15 +207,19 @@ def masked_fill(input: Shaped, mask: Shaped, value: Operand) -> Effect:
     """y = value where the mask holds, else x."""
     require(is_kind(mask, BOOL) and shape_of(value) == ())
     if isinstance(value, Number):
-        require(_holds(input, value))
+        require(takes(input, value))
     else:
         require(value.dtype == input.dtype)  # type: ignore[union-attr]  # a tensor
     return each(broadcast([tuple(input.shape), tuple(mask.shape)]), name_of(input.dtype))
 
 
-def _holds(input: Shaped, number: Operand) -> bool:
-    """Whether the element type takes the number without a change of kind."""
-    return is_kind(input, "fc") if isinstance(number, float) else is_kind(input, "ifc")
+def takes(target: Shaped, number: complex) -> bool:
+    """Whether a number can be written to a tensor without a change of kind."""
+    if isinstance(number, bool):
+        return is_kind(target, "bifc")
+    if isinstance(number, complex):
+        return is_kind(target, "c")
+    return is_kind(target, "fc" if isinstance(number, float) else "ifc")
 
 
 def round(input: Shaped, *, decimals: int = 0) -> Effect:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from costlab.ops.dtypes import Number, is_kind, kind_of, name_of
+from costlab.ops.dtypes import Number, is_kind, name_of
+from costlab.ops.elementwise import takes
 from costlab.ops.rule import Effect, Shape, Shaped, axis_of, broadcast, require
 
 if TYPE_CHECKING:
@@ -104,13 +105,6 @@ def _scattered(
     else:
         require(src.dtype == input.dtype and _within(positions, tuple(src.shape)))  # type: ignore[union-attr]  # a tensor
     return Effect(shape, flops=flops * prod(positions), dtype=name_of(input.dtype))
-
-
-def takes(target: Shaped, number: complex) -> bool:
-    """Whether a number can be written to a tensor without a change of kind."""
-    if isinstance(number, complex):
-        return kind_of(target.dtype) == "c"
-    return kind_of(target.dtype) in ("fc" if isinstance(number, float) else "ifc")
 
 
 def index_add(

@@ -6,6 +6,7 @@ Does not know that a window at the edge is smaller: what is padded counts as wha
 from __future__ import annotations
 
 from math import prod
+from operator import ge
 from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import REAL, is_kind
@@ -26,7 +27,7 @@ def split(input: Shaped, rank: int) -> tuple[Shape, Shape]:
     return shape[:-rank], shape[-rank:]
 
 
-def windows(  # noqa: PLR0917 - in torch's order
+def windows(
     spatial: Shape,
     kernel: Shape,
     strides: Shape,
@@ -44,7 +45,7 @@ def windows(  # noqa: PLR0917 - in torch's order
         spatial, kernel, strides, pads, dilations, strict=True
     ):
         reach = spread * (width - 1) + 1
-        require(width > 0 and step > 0 and spread > 0 and 0 <= pad <= reach // 2)
+        require(width > 0 and step > 0 and spread > 0 and 0 <= pad <= width // 2)
         free = size + 2 * pad - reach
         count = (free + (step - 1 if ceil_mode else 0)) // step + 1
         if ceil_mode and (count - 1) * step >= size + pad:
@@ -56,7 +57,13 @@ def windows(  # noqa: PLR0917 - in torch's order
 
 def strides_of(stride: Sizes | None, kernel: Shape, rank: int) -> Shape:
     """The stride along each axis: by default the kernel's size."""
-    return kernel if stride is None or stride == [] or stride == () else per_axis(stride, rank)
+    return kernel if stride is None or stride in ([], ()) else per_axis(stride, rank)
+
+
+def once_or_each(sizes: Sizes, rank: int) -> Shape:
+    """An option that is given once or once an axis, where a list of one is refused."""
+    require(isinstance(sizes, int) or len(sizes) == rank)
+    return per_axis(sizes, rank)
 
 
 def describe(kernel: Shape, strides: Shape, padding: Shape) -> dict[str, object]:
@@ -124,6 +131,8 @@ def avg_pool(rank: int) -> Callable[..., Effect]:
         require(divisor_override is None or (rank > 1 and divisor_override != 0))
         lead, spatial = split(input, rank)
         kernel = per_axis(kernel_size, rank)
+        # The kernel of three axes wants its window to fit without the padding.
+        require(rank < 3 or all(map(ge, spatial, kernel)))
         strides, pads = strides_of(stride, kernel, rank), per_axis(padding, rank)
         counts = windows(spatial, kernel, strides, pads, (1,) * rank, ceil_mode)
         return pooled((*lead, *counts), kernel, strides, pads)
@@ -145,6 +154,8 @@ def lp_pool(rank: int) -> Callable[..., Effect]:
         ceil_mode: bool = False,
     ) -> Effect:
         require(norm_type > 0)
+        once_or_each(kernel_size, rank)
+        require(rank > 1 or isinstance(kernel_size, int))
         effect = avg_pool(rank)(input, kernel_size, stride, 0, ceil_mode)
         return effect._replace(flops=effect.flops + prod(effect.shape) + prod(input.shape))
 
@@ -162,15 +173,14 @@ def adaptive_pool(rank: int, *, indices: bool | None = None) -> Callable[..., Ef
 
     def rule(
         input: Shaped,
-        output_size: int | Sequence[int | None] | None,
+        output_size: int | Sequence[int | None],
         return_indices: bool | None = None,
     ) -> Effect:
         # Without the option it may be the kernel of the same name, which returns both always.
         require(return_indices is indices)
         lead, spatial = split(input, rank)
-        one = output_size is None or isinstance(output_size, int)
-        asked = (output_size,) * rank if one else tuple(output_size)  # type: ignore[arg-type]  # not one
-        require(len(asked) == rank)
+        asked = (output_size,) * rank if isinstance(output_size, int) else tuple(output_size)
+        require(len(asked) == rank and (rank > 1 or asked != (None,)))
         sizes = tuple([
             size if wanted is None else wanted
             for size, wanted in zip(spatial, asked, strict=True)
@@ -210,7 +220,7 @@ def fractional_max_pool(rank: int, *, indices: bool) -> Callable[..., Effect]:
         input: Shaped,
         kernel_size: Sizes,
         output_size: Sizes | None = None,
-        output_ratio: float | tuple[float, ...] | None = None,
+        output_ratio: tuple[float, ...] | list[float] | None = None,
         return_indices: bool = indices,
         _random_samples: Shaped | None = None,
     ) -> Effect:
@@ -218,14 +228,13 @@ def fractional_max_pool(rank: int, *, indices: bool) -> Callable[..., Effect]:
         require((output_size is None) != (output_ratio is None))
         lead, spatial = split(input, rank)
         require(prod(lead) > 0)
-        kernel = per_axis(kernel_size, rank)
-        if output_size is not None:
-            sizes = per_axis(output_size, rank)
+        kernel = once_or_each(kernel_size, rank)
+        if output_ratio is None:
+            sizes = once_or_each(output_size or 0, rank)
         else:
-            single = isinstance(output_ratio, int | float)
-            ratios = (output_ratio,) * rank if single else tuple(output_ratio)  # type: ignore[arg-type]  # not single
+            ratios = tuple(output_ratio)
             require(len(ratios) == rank and all(0 < ratio < 1 for ratio in ratios))
-            sizes = tuple(int(size * ratio) for size, ratio in zip(spatial, ratios, strict=True))
+            sizes = tuple([int(size * ratio) for size, ratio in zip(spatial, ratios, strict=True)])
         for size, count, width in zip(spatial, sizes, kernel, strict=True):
             require(count > 0 and width > 0 and count + width - 1 <= size)
         return pooled((*lead, *sizes), kernel, (), (), indices=indices)

@@ -5,15 +5,14 @@ They cost no operation, only bytes. Does not know views, which cost not even tho
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
-from costlab.ops.dtypes import Number, kind_of, name_of, promoted
+from costlab.ops.dtypes import Number, kind_of, name_of, wider
 from costlab.ops.rule import SAME, Effect, Shape, Shaped, axis_of, broadcast, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-Tensors = "Sequence[Shaped]"
 
 
 def listed(sizes: tuple[object, ...]) -> tuple[int, ...]:
@@ -40,7 +39,7 @@ def common_type(tensors: Sequence[Shaped]) -> str:
     first = tensors[0].dtype
     if all(tensor.dtype == first for tensor in tensors):
         return SAME
-    return promoted(*tensors)
+    return reduce(wider, [name_of(tensor.dtype) for tensor in tensors])
 
 
 def cat(tensors: Sequence[Shaped], dim: int = 0) -> Effect:
@@ -131,6 +130,7 @@ _pad = pad
 
 def repeat(input: Shaped, *sizes: object) -> Effect:
     """The tensor repeated along axes; more repetitions than axes make new axes in front."""
+    require(sizes != ())
     times, shape = listed(sizes), tuple(input.shape)
     new = len(times) - len(shape)
     require(new >= 0 and all(count >= 0 for count in times))
@@ -140,6 +140,7 @@ def repeat(input: Shaped, *sizes: object) -> Effect:
 
 def tile(input: Shaped, *dims: object) -> Effect:
     """The tensor repeated along its last axes; fewer repetitions than axes leave the first."""
+    require(dims != ())
     times = listed(dims)
     return repeat(input, *(1,) * (len(input.shape) - len(times)), *times)
 
@@ -168,11 +169,11 @@ def roll(
 ) -> Effect:
     """Axes turned: what runs over the end comes in at the start."""
     by = (shifts,) if isinstance(shifts, int) else tuple(shifts)
-    if dims is None or dims == () or dims == []:
+    if dims is None or dims in ((), []):
         require(len(by) == 1)
     else:
         axes = (dims,) if isinstance(dims, int) else tuple(dims)
-        require(len(by) == len(axes) > 0)
+        require(len(by) == len(axes) > 0 and len(input.shape) > 0)
         for axis in axes:
             axis_of(axis, len(input.shape))
     require(all(isinstance(shift, int) for shift in by))
@@ -181,6 +182,7 @@ def roll(
 
 def flip(input: Shaped, *dims: object) -> Effect:
     """Axes in the reverse order."""
+    require(dims != ())
     axes = [axis_of(axis, len(input.shape)) for axis in listed(dims)]
     require(len(set(axes)) == len(axes))
     return Effect(tuple(input.shape))

@@ -14,6 +14,7 @@ from costlab.ops.rule import FLOAT, SAME, Effect, Shape, Shaped, axes_of, axis_o
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import EllipsisType
 
 Axes = int | tuple[int, ...] | list[int] | None
 
@@ -42,6 +43,14 @@ def total(input: Shaped, dim: Axes = None, keepdim: bool = False, *, dtype: obje
     return Effect(reduced(shape, dim, keepdim), flops=prod(shape), dtype=sum_type(input, dtype))
 
 
+def nansum(
+    input: Shaped, dim: Axes = None, keepdim: bool = False, *, dtype: object = None
+) -> Effect:
+    """y = Σ x over axes, without what is not a number."""
+    require(is_kind(input, "bif") and (dtype is None or kind_of(dtype) in "if"))
+    return total(input, dim, keepdim, dtype=dtype)
+
+
 def sum_type(input: Shaped, dtype: object) -> str:
     """The element type of a sum."""
     if dtype is not None:
@@ -53,10 +62,13 @@ def sum_type(input: Shaped, dtype: object) -> str:
 
 
 def product(
-    input: Shaped, dim: int | None = None, keepdim: bool = False, *, dtype: object = None
+    input: Shaped, dim: int | EllipsisType = ..., keepdim: bool = False, *, dtype: object = None
 ) -> Effect:
     """y = Π x over all axes or one."""
-    require(isinstance(dim, int | None) and (dim is not None or not keepdim))
+    if dim is ...:
+        require(not keepdim)
+        return total(input, dtype=dtype)
+    require(isinstance(dim, int))
     return total(input, dim, keepdim, dtype=dtype)
 
 
@@ -67,10 +79,10 @@ def mean(input: Shaped, dim: Axes = None, keepdim: bool = False, *, dtype: objec
 
 
 def extremum(
-    input: Shaped, dim: int | Shaped | None = None, keepdim: bool = False
+    input: Shaped, dim: int | Shaped | EllipsisType = ..., keepdim: bool = False
 ) -> Effect:
     """The largest (smallest) value; with an axis also where it is; of two tensors, element-wise."""
-    if dim is None:
+    if dim is ...:
         require(not keepdim and prod(input.shape) > 0 and is_kind(input, "bif"))
         return Effect((), flops=prod(input.shape))
     if not isinstance(dim, int):
@@ -112,15 +124,16 @@ def predicate(input: Shaped, dim: Axes = None, keepdim: bool = False) -> Effect:
 def variance(
     input: Shaped,
     dim: Axes = None,
-    unbiased: bool = True,
+    unbiased: bool | None = None,
     keepdim: bool = False,
     *,
     correction: float | None = None,
 ) -> Effect:
     """y = Σ(x − μ)² / (n − correction), or its root; 3 operations an element."""
-    require(is_kind(input, REAL) and isinstance(unbiased, bool))
+    require(is_kind(input, REAL) and isinstance(unbiased, bool | None))
+    # The keyword names one overload, the flag others.
+    require(unbiased is None or correction is None)
     require(dim is not None or not keepdim or correction is not None)
-    del correction
     shape = tuple(input.shape)
     return Effect(reduced(shape, dim, keepdim), flops=VARIANCE * prod(shape))
 
@@ -128,7 +141,7 @@ def variance(
 def variance_and_mean(
     input: Shaped,
     dim: Axes = None,
-    unbiased: bool = True,
+    unbiased: bool | None = None,
     keepdim: bool = False,
     *,
     correction: float | None = None,
@@ -171,14 +184,14 @@ def linalg_norm(
     dtype: object = None,
 ) -> Effect:
     """`torch.linalg.norm` where it is a vector norm: no `ord`, or one axis."""
-    require(ord is None or isinstance(dim, int))
+    require(isinstance(dim, int) or (ord is None and (dim is None or 1 <= len(dim) <= 2)))
     return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
 
 
 def logsumexp(input: Shaped, dim: Axes, keepdim: bool = False) -> Effect:
     """y = log Σ eˣ over axes; 4 operations an element."""
     shape = tuple(input.shape)
-    require(dim is not None and is_kind(input, "bif"))
+    require(dim is not None and dim not in ((), []) and is_kind(input, "bif"))
     dtype = SAME if is_kind(input, REAL) else FLOAT
     return Effect(reduced(shape, dim, keepdim), flops=LOGSUMEXP * prod(shape), dtype=dtype)
 
@@ -236,10 +249,10 @@ def kthvalue(input: Shaped, k: int, dim: int = -1, keepdim: bool = False) -> Eff
     return selection(input, dim, keepdim)
 
 
-def median(input: Shaped, dim: int | None = None, keepdim: bool = False) -> Effect:
+def median(input: Shaped, dim: int | EllipsisType = ..., keepdim: bool = False) -> Effect:
     """The middle element of all, or of an axis and where it is."""
-    require(is_kind(input, "if") and not isinstance(dim, bool))
-    if dim is None:
+    require(is_kind(input, "if"))
+    if dim is ...:
         require(not keepdim and prod(input.shape) > 0)
         return Effect((), flops=prod(input.shape))
     return selection(input, dim, keepdim)
@@ -253,7 +266,7 @@ def count_nonzero(input: Shaped, dim: Axes = None) -> Effect:
 
 RULES = {
     "sum": total,
-    "nansum": total,
+    "nansum": nansum,
     "mean": mean,
     "prod": product,
     "max": extremum,

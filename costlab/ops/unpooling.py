@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import name_of
-from costlab.ops.pooling import split, strides_of
-from costlab.ops.rule import Effect, Shaped, per_axis, require
+from costlab.ops.pooling import once_or_each, split
+from costlab.ops.rule import Effect, Shaped, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +34,9 @@ def max_unpool(rank: int) -> Callable[..., Effect]:
     ) -> Effect:
         lead, spatial = split(input, rank)
         require(indices.shape == input.shape and name_of(indices.dtype) == "int64")
-        kernel = per_axis(kernel_size, rank)
-        strides, pads = strides_of(stride, kernel, rank), per_axis(padding, rank)
+        kernel = once_or_each(kernel_size, rank)
+        strides = once_or_each(stride, rank) if stride else kernel
+        pads = once_or_each(padding, rank)
         sizes = tuple([
             (size - 1) * step - 2 * pad + width
             for size, step, pad, width in zip(spatial, strides, pads, kernel, strict=True)

@@ -36,7 +36,7 @@ def pattern(glob: str) -> re.Pattern[str]:
 
     >>> bool(pattern("Mixed_7?").fullmatch("Mixed_7a")), bool(pattern("*").fullmatch("a.b"))
     (True, False)
-    >>> bool(pattern("**.conv").fullmatch("a.b.conv")), bool(pattern("Mixed_[56]?").fullmatch("Mixed_5b"))
+    >>> bool(pattern("**.conv").fullmatch("a.b.conv")), bool(pattern("M_[56]?").fullmatch("M_5b"))
     (True, True)
     """
     parts = re.split(r"(\*\*\.?|\*|\?|\[!?[^\]]+\])", glob)
@@ -102,7 +102,7 @@ def automatic_depth(root: Block) -> int:
     return depth
 
 
-def select(  # noqa: D417 - the arguments are told in the sentence
+def select(
     blocks: tuple[Block, ...],
     *,
     depth: int,

@@ -5,17 +5,21 @@ Knows documents, not text: numbers stay raw, and a renderer writes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from costlab.blocks import Block
 from costlab.errors import UsageError
 from costlab.render.columns import DEFAULT, Reading, reading, readings
 from costlab.render.selection import Item, automatic_depth, matching, own_row, select
 from costlab.render.table import Column, Row, Table, Value
-from costlab.report import Report
-from costlab.zoo import Network, Published
 from costlab.units import binary_bytes, exact, si
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from costlab.report import Report
+    from costlab.zoo import Network, Published
 
 SHOWN_UNKNOWN = 8
 

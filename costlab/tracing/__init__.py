@@ -46,9 +46,7 @@ def trace(
         UsageError: the model is no module, or the inputs or the mode cannot be used.
         TraceError: the forward stopped; its `partial` is the graph until then.
     """
-    if not isinstance(model, torch.nn.Module):
-        message = f"expected a torch.nn.Module, got {type(model).__name__}"
-        raise UsageError(message)
+    _refuse_what_is_no_module(model)
     if mode not in (None, "eval", "train"):
         message = f"mode is {mode!r}; it must be 'eval', 'train' or None"
         raise UsageError(message)
@@ -88,6 +86,12 @@ def trace(
             raise TraceError(message, partial=graph(None)) from error
         scopes.current = ""
         return graph(result)
+
+
+def _refuse_what_is_no_module(model: object) -> None:
+    if not isinstance(model, torch.nn.Module):
+        message = f"expected a torch.nn.Module, got {type(model).__name__}"
+        raise UsageError(message)
 
 
 def _set_mode(model: torch.nn.Module, modules: list[torch.nn.Module], *, training: bool) -> None:
@@ -139,4 +143,3 @@ def _held_tensors(modules: list[tuple[str, torch.nn.Module]]) -> Iterator[torch.
         yield from (value for value in module._parameters.values() if value is not None)  # noqa: SLF001 - as above
         yield from (value for value in module._buffers.values() if value is not None)  # noqa: SLF001 - as above
         yield from (value for value in vars(module).values() if type(value) is torch.Tensor)
-

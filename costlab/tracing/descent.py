@@ -29,12 +29,12 @@ BOOKKEEPING = frozenset({
 """Dispatcher operations that only make or rename memory."""
 
 
-class Descent(TorchDispatchMode):
+class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Runs kernels on meta and records each as a node: priced, free or unknown."""
 
     def __init__(self, recorder: Recorder, caller: str) -> None:
         """A descent into `caller`, the operation that has no rule."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # as above
         self.recorder, self.caller = recorder, caller
 
     def __torch_dispatch__(
@@ -86,9 +86,7 @@ class Descent(TorchDispatchMode):
             return None
 
     @staticmethod
-    def _kind(
-        func: Any, name: str, op: Op | None, effect: Effect | None
-    ) -> tuple[str, Coverage]:
+    def _kind(func: Any, name: str, op: Op | None, effect: Effect | None) -> tuple[str, Coverage]:
         if op is not None and (effect is not None or op.rule is None):
             return op.family, op.coverage
         if func.is_view or name in BOOKKEEPING:

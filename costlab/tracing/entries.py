@@ -71,19 +71,19 @@ def entry_of(function: Any, ops: Mapping[str, Op]) -> Entry:
     """The entry of a torch function, by the names it may be listed under."""
     names = names_of(function)
     name = names[-1]
+    module = getattr(function, "__module__", None) or ""
+    kinds = (
+        (Treatment.SETTER, name.endswith(("__set__", "__delete__"))),
+        (Treatment.DEVICE, name in DEVICE),
+        (Treatment.VALUE, name in VALUES),
+        (Treatment.INITIALIZER, name in FILLERS or module == "torch.nn.init"),
+        (Treatment.METADATA, any(listed in METADATA for listed in names)),
+        (Treatment.FACTORY, name in FACTORIES and names[0] == name),
+    )
+    for treatment, applies in kinds:
+        if applies:
+            return Entry(name, treatment)
     found = lookup(names, ops)
-    if name.endswith(("__set__", "__delete__")):
-        return Entry(name, Treatment.SETTER)
-    if name in DEVICE:
-        return Entry(name, Treatment.DEVICE)
-    if name in VALUES:
-        return Entry(name, Treatment.VALUE)
-    if name in FILLERS or (getattr(function, "__module__", "") or "") == "torch.nn.init":
-        return Entry(name, Treatment.INITIALIZER)
-    if any(listed in METADATA for listed in names):
-        return Entry(name, Treatment.METADATA)
-    if name in FACTORIES and names[0] == name:
-        return Entry(name, Treatment.FACTORY)
     if found is None:
         return Entry(names[0] if "::" in names[0] else name, Treatment.DESCENT)
     listed, in_place = found

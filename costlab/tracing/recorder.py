@@ -18,16 +18,16 @@ from costlab.tracing.descent import Descent
 from costlab.tracing.entries import SIZED_FACTORIES, Entry, Treatment
 from costlab.tracing.factories import SMALL, elements
 from costlab.tracing.names import body_of
-from costlab.tracing.where import Failure
 from costlab.tracing.tensors import Registry, dtype_of, map_tensors, meta, tensors_in, tensors_of
+from costlab.tracing.where import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from costlab.tracing.entries import Entries
     from costlab.tracing.scopes import Scopes
 
-NOTHING: dict[str, Any] = {}
+NOTHING: Mapping[str, Any] = {}
 
 RULE_MISMATCH = (Declined, TypeError, ValueError, IndexError, AttributeError)
 """What a rule raises on arguments that are not its own: the kernel then decides, in torch's words.
@@ -68,7 +68,9 @@ class Recorder(TorchFunctionMode):
             return self._carry_out[entry.treatment](entry, func, args, kwargs or {})
         except Exception as error:
             if self.failed is None or error is not self.failed.error:
-                operands = [self.registry.spec_of(tensor) for tensor in tensors_of(args, kwargs or {})]
+                operands = [
+                    self.registry.spec_of(tensor) for tensor in tensors_of(args, kwargs or {})
+                ]
                 self.failed = Failure(entry.name, tuple(operands), error)
             raise
 
@@ -88,6 +90,7 @@ class Recorder(TorchFunctionMode):
         return entry.name == f"is_{kind}"
 
     def _ask_value(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        """A value, where the tensor has one."""
         seen = map_tensors(self.registry.seen_as, args)
         if any(tensor.is_meta for tensor in tensors_in(seen)):
             message = (
@@ -98,10 +101,12 @@ class Recorder(TorchFunctionMode):
         return func(*seen, **kwargs)
 
     def _set(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> None:
+        del entry
         if not self.registry.is_foreign(args[0]):
             func(*args, **kwargs)
 
     def _initialize(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        del entry
         target = args[0] if args else kwargs.get("tensor", kwargs.get("input"))
         if self._is_constant(args) and not self.registry.is_foreign(target):
             return func(*args, **kwargs)
@@ -201,7 +206,7 @@ class Recorder(TorchFunctionMode):
 
     # What is written down
 
-    def record(  # noqa: PLR0913 - a node is wide
+    def record(
         self,
         name: str,
         family: str,
@@ -213,6 +218,7 @@ class Recorder(TorchFunctionMode):
         view: bool = False,
         in_place: bool = False,
     ) -> None:
+        """Writes a node down: what it read, and what it made or wrote to."""
         registry = self.registry
         numbers: dict[int, None] = {}
         for tensor in inputs:
@@ -270,9 +276,10 @@ def _allocate(effect: Effect, tensors: list[torch.Tensor]) -> Any:
     if effect.shapes is None:
         kind = effect.dtype if isinstance(effect.dtype, str) else effect.dtype[0]
         return torch.empty(effect.shape, dtype=dtype_of(kind, tensors), device="meta")
-    kinds = effect.dtype if isinstance(effect.dtype, tuple) else (effect.dtype,) * len(effect.shapes)
+    kinds = (
+        effect.dtype if isinstance(effect.dtype, tuple) else (effect.dtype,) * len(effect.shapes)
+    )
     return tuple(
         torch.empty(shape, dtype=dtype_of(kind, tensors), device="meta")
         for shape, kind in zip(effect.shapes, kinds, strict=True)
     )
-

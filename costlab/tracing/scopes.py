@@ -63,18 +63,29 @@ class Scopes:
 
     @contextmanager
     def followed(
-        self,
-        spec: Callable[[torch.Tensor], TensorSpec],
-        enter_script: Callable[[], Any],
+        self, spec: Callable[[torch.Tensor], TensorSpec], enter_script: Callable[[], Any]
     ) -> Iterator[None]:
         """Follows module calls of this thread until the block ends.
 
         `enter_script` opens what prices a scripted module, whose inside no function mode sees.
         """
         scripts: list[Any] = []
+        handles = (
+            hooks.register_module_forward_pre_hook(self._before(scripts, enter_script)),
+            hooks.register_module_forward_hook(self._after(scripts, spec), always_call=True),
+        )
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+            for script in reversed(scripts):
+                script.__exit__(None, None, None)
 
+    def _before(self, scripts: list[Any], enter_script: Callable[[], Any]) -> Callable[..., None]:
+        """The hook that goes down into a module."""
         here, thread, above, paths = threading.get_ident, self._thread, self._above, self._paths
-        calls, outputs, scripted = self.calls, self.outputs, self._scripted
+        calls, scripted = self.calls, self._scripted
 
         def before(module: torch.nn.Module, args: Any) -> None:
             del args
@@ -90,6 +101,15 @@ class Scopes:
                 scripts.append(enter_script())
                 scripts[-1].__enter__()
 
+        return before
+
+    def _after(
+        self, scripts: list[Any], spec: Callable[[torch.Tensor], TensorSpec]
+    ) -> Callable[..., None]:
+        """The hook that comes up from a module, also when it raised."""
+        here, thread, above, paths = threading.get_ident, self._thread, self._above, self._paths
+        outputs, scripted = self.outputs, self._scripted
+
         def after(module: torch.nn.Module, args: Any, result: Any) -> None:
             del args
             if here() != thread:
@@ -101,17 +121,7 @@ class Scopes:
                 outputs[self.current] = tuple([spec(tensor) for tensor in found])
             self.current = above.pop()
 
-        handles = (
-            hooks.register_module_forward_pre_hook(before),
-            hooks.register_module_forward_hook(after, always_call=True),
-        )
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-            for script in reversed(scripts):
-                script.__exit__(None, None, None)
+        return after
 
     def summary(self) -> tuple[Module, ...]:
         """Every registered module, with its calls and what its last call returned."""

@@ -46,7 +46,9 @@ def tensors_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tens
 
 
 TENSOR_TYPES = frozenset({torch.Tensor, torch.nn.Parameter})
-ATOMS = frozenset({int, float, bool, str, complex, type(None), torch.dtype, torch.device, torch.Size})
+ATOMS = frozenset(
+    {int, float, bool, str, complex, type(None), torch.dtype, torch.device, torch.Size}
+)
 
 
 def _collect(value: Any, found: list[torch.Tensor]) -> None:
@@ -76,9 +78,7 @@ def map_tensors(change: Callable[[torch.Tensor], torch.Tensor], value: Any) -> A
     if isinstance(value, dict):
         return {key: map_tensors(change, item) for key, item in value.items()}
     if isinstance(value, slice):
-        return slice(
-            *(map_tensors(change, item) for item in (value.start, value.stop, value.step))
-        )
+        return slice(*(map_tensors(change, item) for item in (value.start, value.stop, value.step)))
     return value
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from costlab.zoo.catalogue import CATALOGUE, Network, Published, find
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["CATALOGUE", "Network", "Published", "find", "traced"]
 
