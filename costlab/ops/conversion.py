@@ -32,7 +32,6 @@ def to(
     *args: object,
     dtype: object = None,
     device: object = None,
-    other: Shaped | None = None,
     non_blocking: bool = False,
     copy: bool = False,
     memory_format: object = None,
@@ -43,8 +42,9 @@ def to(
     if rest and (rest[0] is None or _is_device(rest[0])):
         require(device is None)
         device = rest.pop(0)
+    other: Shaped | None = None
     if rest and hasattr(rest[0], "shape"):
-        require(other is None and device is None)
+        require(device is None)
         other = rest.pop(0)  # type: ignore[assignment]  # what has a shape is a tensor
     elif rest and is_type(rest[0]):
         require(dtype is None)

@@ -15,8 +15,12 @@ from costlab.ops.rule import Effect, Shape, Shaped, axis_of, broadcast, require
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+BASIC = (int, slice, type(...))
+"""What an index of a view is made of, besides None."""
 POSITIONS = ("int64",)
-SHORT_POSITIONS = ("int32", "int64")
+SHORT_BASIC = (int, slice, type(...))
+"""What an index of a view is made of, besides None."""
+POSITIONS = ("int32", "int64")
 
 
 def _are_positions(index: Shaped, types: tuple[str, ...] = POSITIONS) -> None:
@@ -37,7 +41,7 @@ def gather(input: Shaped, dim: int, index: Shaped, *, sparse_grad: bool = False)
     shape, positions = tuple(input.shape), tuple(index.shape)
     _are_positions(index)
     require(len(shape) > 0 and prod(positions) > 0)
-    require(_within(positions, shape, axis_of(dim, len(shape))))
+    require(prod(shape) > 0 and _within(positions, shape, axis_of(dim, len(shape))))
     return Effect(positions, dtype=name_of(input.dtype))
 
 
@@ -62,6 +66,7 @@ def index_select(input: Shaped, dim: int, index: Shaped) -> Effect:
     _are_positions(index, SHORT_POSITIONS)
     require(len(index.shape) < 2 and len(shape) > 0)
     axis = axis_of(dim, len(shape))
+    require(shape[axis] > 0)
     return Effect(
         (*shape[:axis], prod(index.shape), *shape[axis + 1 :]), dtype=name_of(input.dtype)
     )
@@ -159,7 +164,7 @@ def embedding(
         rows = weight.shape[0]
         require(padding_idx is None or -rows <= padding_idx < rows)
     _are_positions(input, SHORT_POSITIONS)
-    require(len(weight.shape) == 2)
+    require(len(weight.shape) == 2 and weight.shape[0] > 0)
     return Effect((*input.shape, weight.shape[1]), dtype=name_of(weight.dtype))
 
 
@@ -180,6 +185,8 @@ def indexed(shape: Shape, index: object) -> Shape:
     (5, 3, 1)
     """
     items = list(index) if isinstance(index, tuple) else [index]
+    require(all(item is None or type(item) in BASIC for item in items))
+    require(sum(item is ... for item in items) < 2)
     used = sum(item is not None and item is not ... for item in items)
     require(used <= len(shape))
     if ... in items:
@@ -195,7 +202,7 @@ def indexed(shape: Shape, index: object) -> Shape:
             out.append(len(range(*item.indices(next(left)))))
         else:
             size = next(left)
-            require(type(item) is int and -size <= item < size)
+            require(-size <= item < size)
     return (*out, *left)
 
 

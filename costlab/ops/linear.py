@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+from costlab.ops.dtypes import is_kind, real
 from costlab.ops.rule import Effect, Shaped, broadcast, require
 
 
@@ -15,7 +16,9 @@ def linear(input: Shaped, weight: Shaped, bias: Shaped | None = None) -> Effect:
     *lead, features = input.shape
     require(len(weight.shape) in (1, 2) and features == weight.shape[-1])
     shape = (*lead, *weight.shape[:-1])
-    require(bias is None or broadcast([shape, tuple(bias.shape)]) == shape)
+    require(weight.dtype == input.dtype and is_kind(input, "ifc"))
+    if bias is not None:
+        require(bias.dtype == input.dtype and broadcast([shape, tuple(bias.shape)]) == shape)
     elements = prod(shape)
     return Effect(
         shape,
@@ -34,7 +37,8 @@ def bilinear(input1: Shaped, input2: Shaped, weight: Shaped, bias: Shaped | None
     *other, right = input2.shape
     require(lead == other and len(weight.shape) == 3 and tuple(weight.shape[1:]) == (left, right))
     outputs = weight.shape[0]
-    require(bias is None or tuple(bias.shape) == (outputs,))
+    require(real(input1, input2, weight))
+    require(bias is None or (tuple(bias.shape) == (outputs,) and real(input1, bias)))
     shape = (*lead, outputs)
     elements = prod(shape)
     return Effect(

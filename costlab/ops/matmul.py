@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from costlab.ops.dtypes import Number, is_kind, promoted
+from costlab.ops.dtypes import is_kind, name_of, promoted, wider
 from costlab.ops.rule import Effect, Shape, Shaped, axis_of, broadcast, require
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def tensordot(a: Shaped, b: Shaped, dims: object = 2, out: None = None) -> Effec
     """y[i…,j…] = Σ_k a[i…,k…] · b[k…,j…]  →  MACs = ∏i · ∏j · ∏k."""
     require(out is None)
     left, right = tuple(a.shape), tuple(b.shape)
+    require(a.dtype == b.dtype and is_kind(a, "ifc"))
     if isinstance(dims, int):
         require(0 <= dims <= min(len(left), len(right)))
         pairs = [(len(left) - dims + axis, axis) for axis in range(dims)]
@@ -79,10 +80,13 @@ def tensordot(a: Shaped, b: Shaped, dims: object = 2, out: None = None) -> Effec
         )
         require(len(of_left) == len(of_right))
         pairs = [
-            (i % len(left), j % len(right)) for i, j in zip(of_left, of_right, strict=True)
+            (axis_of(i, len(left)), axis_of(j, len(right)))
+            for i, j in zip(of_left, of_right, strict=True)
         ]
+        require(not pairs or (len(left) > 0 and len(right) > 0))
     require(all(left[i] == right[j] for i, j in pairs))
     summed_left, summed_right = {i for i, _ in pairs}, {j for _, j in pairs}
+    require(len(summed_left) == len(summed_right) == len(pairs))
     kept: Shape = (
         *(size for axis, size in enumerate(left) if axis not in summed_left),
         *(size for axis, size in enumerate(right) if axis not in summed_right),
@@ -123,7 +127,8 @@ def kron(input: Shaped, other: Shaped) -> Effect:
     rank = max(len(a), len(b))
     left, right = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
     shape = tuple([i * j for i, j in zip(left, right, strict=True)])
-    return Effect(shape, flops=prod(shape), dtype=promoted(input, other))
+    dtype = wider(name_of(input.dtype), name_of(other.dtype))
+    return Effect(shape, flops=prod(shape), dtype=dtype)
 
 
 mm = exactly(2, 2)

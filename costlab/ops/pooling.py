@@ -10,7 +10,7 @@ from operator import ge
 from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import REAL, is_kind
-from costlab.ops.rule import SAME, Effect, Shape, Shaped, per_axis, require
+from costlab.ops.rule import SAME, Effect, Shape, Shaped, once_or_each, per_axis, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,12 +58,6 @@ def windows(
 def strides_of(stride: Sizes | None, kernel: Shape, rank: int) -> Shape:
     """The stride along each axis: by default the kernel's size."""
     return kernel if stride is None or stride in ([], ()) else per_axis(stride, rank)
-
-
-def once_or_each(sizes: Sizes, rank: int) -> Shape:
-    """An option that is given once or once an axis, where a list of one is refused."""
-    require(isinstance(sizes, int) or len(sizes) == rank)
-    return per_axis(sizes, rank)
 
 
 def describe(kernel: Shape, strides: Shape, padding: Shape) -> dict[str, object]:
@@ -236,7 +230,8 @@ def fractional_max_pool(rank: int, *, indices: bool) -> Callable[..., Effect]:
             require(len(ratios) == rank and all(0 < ratio < 1 for ratio in ratios))
             sizes = tuple([int(size * ratio) for size, ratio in zip(spatial, ratios, strict=True)])
         for size, count, width in zip(spatial, sizes, kernel, strict=True):
-            require(count > 0 and width > 0 and count + width - 1 <= size)
+            # The kernel of three axes wants one element more than it needs.
+            require(min(count, width) > 0 and count + width - 1 + (rank == 3) <= size)
         return pooled((*lead, *sizes), kernel, (), (), indices=indices)
 
     return rule

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import REAL, is_kind, real
 from costlab.ops.pooling import covered_by_windows
-from costlab.ops.rule import Effect, Shape, Shaped, per_axis, require
+from costlab.ops.rule import Effect, Shape, Shaped, once_or_each, per_axis, require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +130,7 @@ def pixel_unshuffle(input: Shaped, downscale_factor: int) -> Effect:
     """The inverse of `pixel_shuffle`: pixels to channels."""
     *lead, channels, height, width = input.shape
     r = downscale_factor
-    require(r > 0 and height % r == 0 and width % r == 0)
+    require(r > 0 and prod(input.shape) > 0 and height % r == 0 and width % r == 0)
     return Effect((*lead, channels * r * r, height // r, width // r))
 
 
@@ -167,9 +167,9 @@ def unfold(
     """
     *lead, channels, height, width = input.shape
     require(len(lead) < 2 and channels > 0 and is_kind(input, REAL))
-    kernel = per_axis(kernel_size, 2)
+    kernel = once_or_each(kernel_size, 2)
     counts = patches(
-        (height, width), kernel, per_axis(dilation, 2), per_axis(padding, 2), per_axis(stride, 2)
+        (height, width), kernel, once_or_each(dilation, 2), once_or_each(padding, 2), once_or_each(stride, 2)
     )
     return Effect((*lead, channels * prod(kernel), prod(counts)))
 
@@ -187,9 +187,9 @@ def fold(
     Shapes: input (n, c·∏k, patches) or without n, output (n, c, *output_size) or without n.
     """
     *lead, rows, columns = input.shape
-    sizes, kernel = per_axis(output_size, 2), per_axis(kernel_size, 2)
+    sizes, kernel = once_or_each(output_size, 2), once_or_each(kernel_size, 2)
     counts = patches(
-        sizes, kernel, per_axis(dilation, 2), per_axis(padding, 2), per_axis(stride, 2)
+        sizes, kernel, once_or_each(dilation, 2), once_or_each(padding, 2), once_or_each(stride, 2)
     )
     require(len(lead) < 2 and is_kind(input, REAL) and prod(input.shape) > 0)
     require(rows % prod(kernel) == 0 and columns == prod(counts))

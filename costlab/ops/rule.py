@@ -156,6 +156,12 @@ def per_axis(value: int | tuple[int, ...] | list[int], rank: int) -> Shape:
     return sizes
 
 
+def once_or_each(sizes: int | tuple[int, ...] | list[int], rank: int) -> Shape:
+    """An option that is given once or once an axis, where a list of one is refused."""
+    require(isinstance(sizes, int) or len(sizes) == rank)
+    return per_axis(sizes, rank)
+
+
 def family(name: str, rules: Mapping[str, Callable[..., Effect]]) -> dict[str, Op]:
     """The operations of a family, each priced by its rule."""
     return {op: Op(rule, name) for op, rule in rules.items()}

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import name_of
-from costlab.ops.pooling import once_or_each, split
-from costlab.ops.rule import Effect, Shaped, require
+from costlab.ops.pooling import split
+from costlab.ops.rule import Effect, Shaped, once_or_each, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +35,9 @@ def max_unpool(rank: int) -> Callable[..., Effect]:
         lead, spatial = split(input, rank)
         require(indices.shape == input.shape and name_of(indices.dtype) == "int64")
         kernel = once_or_each(kernel_size, rank)
-        strides = once_or_each(stride, rank) if stride else kernel
+        strides = kernel if stride is None else once_or_each(stride, rank)
         pads = once_or_each(padding, rank)
+        require(min(*kernel, *strides) > 0)
         sizes = tuple([
             (size - 1) * step - 2 * pad + width
             for size, step, pad, width in zip(spatial, strides, pads, kernel, strict=True)

@@ -16,6 +16,7 @@ from costlab.tracing.entries import DEFAULT_ENTRIES, Entries
 from costlab.tracing.inputs import as_call
 from costlab.tracing.recorder import Recorder
 from costlab.tracing.scopes import Scopes, registered
+from costlab.tracing.scripted import watched
 from costlab.tracing.tensors import Registry, tensors_in
 from costlab.tracing.untouched import untouched
 from costlab.tracing.where import explain
@@ -61,11 +62,12 @@ def trace(
     registry.expect(_held_tensors(modules))
 
     def graph(result: Any) -> Graph:
+        outputs = tuple(recorder.number(tensor) for tensor in tensors_in(result))
         return Graph(
             tensors=tuple(registry.tensors),
             nodes=tuple(recorder.nodes),
             inputs=tuple(numbers),
-            outputs=tuple(recorder.number(tensor) for tensor in tensors_in(result)),
+            outputs=outputs,
             parameters=tuple(
                 Parameter(path, registry.spec(parameter), registry.number_of(parameter))
                 for path, parameter in parameters
@@ -78,7 +80,11 @@ def trace(
         if mode is not None:
             _set_mode(model, distinct, training=mode == "train")
         try:
-            with scopes.followed(registry.spec_of, lambda: Descent(recorder, "script")), recorder:
+            with (
+                scopes.followed(registry.spec_of),
+                watched(lambda: Descent(recorder)),
+                recorder,
+            ):
                 result = model(*args, **kwargs)
         except Exception as error:
             scopes.current = ""
@@ -127,7 +133,8 @@ def _parameters_of(modules: list[tuple[str, torch.nn.Module]]) -> Named:
             if parameter is None or id(parameter) in found:
                 continue
             place = f"{path}.{name}" if path else name
-            if torch.nn.parameter.is_lazy(parameter):
+            lazy: bool = torch.nn.parameter.is_lazy(parameter)
+            if lazy:
                 message = (
                     f"{place} has no shape before the first forward (a lazy module), and the "
                     "first forward would change the model; run it once, then analyze it"

@@ -24,25 +24,29 @@ BOOKKEEPING = frozenset({
     "_unsafe_view", "detach", "alias", "lift_fresh", "empty", "empty_like", "empty_strided",
     "new_empty", "new_empty_strided", "zeros", "ones", "full", "scalar_tensor", "arange",
     "_reshape_alias", "resize_", "set_", "sym_size", "zeros_like", "ones_like", "full_like",
-    "new_zeros", "new_ones", "new_full", "_local_scalar_dense",
+    "new_zeros", "new_ones", "new_full", "_local_scalar_dense", "lift", "_assert_tensor_metadata",
 })  # fmt: skip
 """Dispatcher operations that only make or rename memory."""
+COPIES = frozenset({"_to_copy", "copy_", "clone", "_pin_memory"})
+"""Dispatcher operations that move every element and compute nothing."""
+SPELLINGS = {"_softmax": "softmax", "_log_softmax": "log_softmax"}
+"""Dispatcher names of operations that the table lists under another."""
 
 
 class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Runs kernels on meta and records each as a node: priced, free or unknown."""
 
-    def __init__(self, recorder: Recorder, caller: str) -> None:
-        """A descent into `caller`, the operation that has no rule."""
+    def __init__(self, recorder: Recorder) -> None:
+        """A descent into an operation that has no rule, or into scripted code."""
         super().__init__()  # type: ignore[no-untyped-call]  # as above
-        self.recorder, self.caller = recorder, caller
+        self.recorder = recorder
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """The kernel's result on meta."""
         recorder = self.recorder
-        twins, named = map_tensors(recorder.registry.twin, (args, kwargs or {}))
+        twins, named = map_tensors(recorder.twin, (args, kwargs or {}))
         if named.get("device") is not None:
             named["device"] = "meta"
         made = func(*twins, **named)
@@ -53,7 +57,7 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
         name, op, in_place = self._op(func)
         effect = self._effect(op, twins, named)
         family, coverage = self._kind(func, name, op, effect)
-        if effect is None and coverage is Coverage.PRICED:
+        if effect is None and family == "elementwise":
             effect = Effect((), flops=sum(out.numel() for out in outputs))
         view = func.is_view and coverage is Coverage.FREE
         if view and all(recorder.registry.knows(out) for out in outputs):
@@ -67,7 +71,7 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
         """The operation's name, its entry in the table if it has one, and whether it writes."""
         ops = self.recorder.entries.ops
         names = names_of(func)
-        found = lookup(names, ops)
+        found = lookup((*names, SPELLINGS.get(names[-1], "")), ops)
         mutates = bool(func._schema.is_mutable)  # noqa: SLF001 - torch has no public name for it
         if found is None:
             return names[-1], None, mutates
@@ -91,6 +95,8 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
             return op.family, op.coverage
         if func.is_view or name in BOOKKEEPING:
             return "view", Coverage.FREE
+        if name in COPIES:
+            return "conversion", Coverage.PRICED
         if torch.Tag.pointwise in func.tags:
             return "elementwise", Coverage.PRICED
         return "unknown", Coverage.UNKNOWN

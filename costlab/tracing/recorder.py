@@ -12,7 +12,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from costlab.errors import TraceError
-from costlab.graph import Coverage, Node, Tensor
+from costlab.graph import Coverage, Node
 from costlab.ops import Declined, Effect
 from costlab.tracing.descent import Descent
 from costlab.tracing.entries import SIZED_FACTORIES, Entry, Treatment
@@ -156,8 +156,8 @@ class Recorder(TorchFunctionMode):
         op = entry.op
         assert op is not None  # noqa: S101 - for the type checker
         constant = self._is_constant((args, kwargs))
-        seen = map_tensors(self.registry.seen_as if constant else self.registry.twin, args)
-        made = func(*seen, **map_tensors(self.registry.twin, kwargs))
+        seen = map_tensors(self.registry.seen_as if constant else self.twin, args)
+        made = func(*seen, **map_tensors(self.twin, kwargs))
         tensors = tensors_of(args, kwargs)
         fresh = [out for out in tensors_in(made) if not self.registry.knows(out)]
         if fresh:
@@ -178,8 +178,8 @@ class Recorder(TorchFunctionMode):
                     return body(*args, **kwargs)
             finally:
                 self._entered.discard(func)
-        twins, named = map_tensors(self.registry.twin, (args, kwargs))
-        with Descent(self, entry.name):
+        twins, named = map_tensors(self.twin, (args, kwargs))
+        with Descent(self):
             return func(*twins, **named)
 
     def _write_in_place(self, target: Any, func: Any, args: Any, kwargs: Any) -> None:
@@ -266,9 +266,10 @@ class Recorder(TorchFunctionMode):
             )
         return number
 
-    def tensor(self, number: int) -> Tensor:
-        """What is known of a tensor."""
-        return self.registry.tensors[number]
+    def twin(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A tensor's twin on meta, under the same number."""
+        self.number(tensor)
+        return self.registry.twin(tensor)
 
 
 def _allocate(effect: Effect, tensors: list[torch.Tensor]) -> Any:

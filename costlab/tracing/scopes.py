@@ -50,9 +50,6 @@ class Scopes:
         self._paths: dict[int, list[str]] = {}
         for path, module in modules:
             self._paths.setdefault(id(module), []).append(path)
-        self._scripted = {
-            id(module) for _, module in modules if isinstance(module, torch.jit.ScriptModule)
-        }
         self._above: list[str] = []
         self._thread = threading.get_ident()
 
@@ -62,30 +59,22 @@ class Scopes:
         return next((place for place in places if place.startswith(prefix)), places[0])
 
     @contextmanager
-    def followed(
-        self, spec: Callable[[torch.Tensor], TensorSpec], enter_script: Callable[[], Any]
-    ) -> Iterator[None]:
-        """Follows module calls of this thread until the block ends.
-
-        `enter_script` opens what prices a scripted module, whose inside no function mode sees.
-        """
-        scripts: list[Any] = []
+    def followed(self, spec: Callable[[torch.Tensor], TensorSpec]) -> Iterator[None]:
+        """Follows module calls of this thread until the block ends."""
         handles = (
-            hooks.register_module_forward_pre_hook(self._before(scripts, enter_script)),
-            hooks.register_module_forward_hook(self._after(scripts, spec), always_call=True),
+            hooks.register_module_forward_pre_hook(self._before()),
+            hooks.register_module_forward_hook(self._after(spec), always_call=True),
         )
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
-            for script in reversed(scripts):
-                script.__exit__(None, None, None)
 
-    def _before(self, scripts: list[Any], enter_script: Callable[[], Any]) -> Callable[..., None]:
+    def _before(self) -> Callable[..., None]:
         """The hook that goes down into a module."""
         here, thread, above, paths = threading.get_ident, self._thread, self._above, self._paths
-        calls, scripted = self.calls, self._scripted
+        calls = self.calls
 
         def before(module: torch.nn.Module, args: Any) -> None:
             del args
@@ -97,25 +86,18 @@ class Scopes:
                 path = places[0] if len(places) == 1 else self._nearest(places)
                 self.current = path
                 calls[path] = calls.get(path, 0) + 1
-            if id(module) in scripted:
-                scripts.append(enter_script())
-                scripts[-1].__enter__()
 
         return before
 
-    def _after(
-        self, scripts: list[Any], spec: Callable[[torch.Tensor], TensorSpec]
-    ) -> Callable[..., None]:
+    def _after(self, spec: Callable[[torch.Tensor], TensorSpec]) -> Callable[..., None]:
         """The hook that comes up from a module, also when it raised."""
         here, thread, above, paths = threading.get_ident, self._thread, self._above, self._paths
-        outputs, scripted = self.outputs, self._scripted
+        outputs = self.outputs
 
         def after(module: torch.nn.Module, args: Any, result: Any) -> None:
             del args
             if here() != thread:
                 return
-            if id(module) in scripted:
-                scripts.pop().__exit__(None, None, None)
             if id(module) in paths:
                 found = (result,) if type(result) is torch.Tensor else tensors_in(result)
                 outputs[self.current] = tuple([spec(tensor) for tensor in found])

@@ -19,6 +19,10 @@ DECLINES = (Declined, TypeError, ValueError, IndexError, AttributeError)
 """What a rule raises on arguments that it leaves to the kernel."""
 
 
+ERRORS = (RuntimeError, TypeError, ValueError, IndexError, ArithmeticError, AssertionError)
+"""What torch raises on arguments that it refuses."""
+
+
 def effect_of(name: str, *args: Any, **kwargs: Any) -> Effect | None:
     """What the rule says, None if it declines."""
     try:
@@ -37,7 +41,7 @@ def agrees(name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of odd but valid arguments
             made = function(*args, **kwargs)
-    except (RuntimeError, TypeError, ValueError, IndexError, ArithmeticError) as error:
+    except ERRORS as error:
         assert effect is None, f"{name}{_told(args, kwargs)}: {effect} where torch has: {error}"
         return False
     if effect is None:
