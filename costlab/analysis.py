@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import platform
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +155,8 @@ def _refusal(report: Report) -> str:
     return f"no rule prices {named}; see docs/adding-an-op.md, or analyze without strict"
 
 
-def versions() -> dict[str, str]:
+@cache
+def versions() -> Mapping[str, str]:
     """The versions that a number depends on."""
     return {
         "costlab": version("costlab"),

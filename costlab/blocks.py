@@ -6,7 +6,7 @@ Knows neither torch nor text; `block.cost == block.own + Σ children` holds ever
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from costlab.cost import Cost
 from costlab.graph import Coverage, TensorSpec
@@ -14,14 +14,13 @@ from costlab.graph import Coverage, TensorSpec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from costlab.graph import Graph, Node
+    from costlab.graph import Graph
 
 WRITERS = frozenset({"convolution", "linear", "matmul", "attention", "recurrent"})
 """Families whose output elements are counted as activations."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpTally:
+class OpTally(NamedTuple):
     """The calls of one operation in one block; `elements` is what they wrote."""
 
     op: str
@@ -81,87 +80,90 @@ class Block:
         )
 
 
-class _Sums:
-    """The own sums of one scope while the nodes are gone through."""
-
-    __slots__ = ("activations", "bytes", "flops", "macs", "ops", "params", "params_executed")
-
-    def __init__(self) -> None:
-        self.macs = self.flops = self.activations = self.bytes = 0
-        self.params = self.params_executed = 0
-        self.ops: dict[str, list[int]] = {}
-
-    def cost(self) -> Cost:
-        return Cost(
-            self.macs, self.flops, self.params, self.params_executed, self.activations, self.bytes
-        )
-
-
 def block_tree(graph: Graph) -> Block:
     """The root of the tree of blocks; its path is the empty string.
 
     Each operation is charged to the module that ran it, each parameter to the module that holds it
     first, so that sums over the tree count everything once.
     """
-    sums: dict[str, _Sums] = {module.path: _Sums() for module in graph.modules}
-    families: dict[str, str] = {}
-    sizes = _Sizes(graph)
-    for node in graph.nodes:
-        own = sums[node.scope]
-        families[node.op] = node.family
-        written, moved = sizes.of(node)
-        own.macs += node.macs
-        own.flops += node.flops
-        own.bytes += moved
-        if node.family in WRITERS:
-            own.activations += written
-        tally = own.ops.setdefault(node.op, [0, 0, 0, 0, 0])
-        tally[0] += 1
-        tally[1] += written
-        tally[2] += node.macs
-        tally[3] += node.flops
-        tally[4] += moved
+    tallies, activations, families = _tallies(graph)
+    params: dict[str, list[int]] = {}
     for parameter in graph.parameters:
-        own = sums[parameter.owner]
-        own.params += parameter.spec.elements
+        held = params.setdefault(parameter.owner, [0, 0])
+        elements = parameter.spec.elements
+        held[0] += elements
         if parameter.tensor is not None:
-            own.params_executed += parameter.spec.elements
-    below: dict[str, list[str]] = {}
-    modules = {module.path: module for module in graph.modules}
-    for path in modules:
-        if path:
-            below.setdefault(path.rpartition(".")[0], []).append(path)
-
-    def block(path: str) -> Block:
-        module, own = modules[path], sums[path]
-        return Block(
+            held[1] += elements
+    below: dict[str, list[Block]] = {}
+    # Children stand after their parents in registration order: from the end, each is complete
+    # before its parent is made.
+    for module in reversed(graph.modules):
+        path = module.path
+        ops = [OpTally(op, families[op], *n) for op, n in tallies.get(path, NOTHING).items()]
+        registered, executed = params.get(path, (0, 0))
+        own = Cost(
+            sum([op.macs for op in ops]),
+            sum([op.flops for op in ops]),
+            registered,
+            executed,
+            activations.get(path, 0),
+            sum([op.bytes for op in ops]),
+        )
+        children = below.pop(path, None)
+        block = Block(
             path,
             module.kind,
-            own.cost(),
-            tuple(block(child) for child in below.get(path, ())),
+            own,
+            tuple(reversed(children)) if children else (),
             module.calls,
             module.outputs,
-            tuple(OpTally(op, families[op], *counts) for op, counts in own.ops.items()),
+            tuple(ops),
         )
+        if not path:
+            return block
+        below.setdefault(path.rpartition(".")[0], []).append(block)
+    message = "a graph has a module with the empty path: the model"
+    raise ValueError(message)
 
-    return block("")
+
+NOTHING: dict[str, list[int]] = {}
 
 
-class _Sizes:
-    """Elements written and bytes moved by a node, with each spec's size computed once."""
+def _tallies(
+    graph: Graph,
+) -> tuple[dict[str, dict[str, list[int]]], dict[str, int], dict[str, str]]:
+    """Of each scope, the counts of each operation and the activations; the family of each."""
+    elements, sizes = _sizes(graph)
+    tallies: dict[str, dict[str, list[int]]] = {}
+    activations: dict[str, int] = {}
+    families: dict[str, str] = {}
+    for node in graph.nodes:
+        families[node.op] = node.family
+        written = sum([elements[number] for number in node.outputs])
+        moved = 0
+        if node.coverage is not Coverage.FREE:
+            moved = sum([sizes[number] for number in (*node.inputs, *node.outputs)])
+        if node.family in WRITERS:
+            activations[node.scope] = activations.get(node.scope, 0) + written
+        own = tallies.setdefault(node.scope, {})
+        tally = own.get(node.op)
+        if tally is None:
+            own[node.op] = [1, written, node.macs, node.flops, moved]
+            continue
+        for index, count in enumerate((1, written, node.macs, node.flops, moved)):
+            tally[index] += count
+    return tallies, activations, families
 
-    def __init__(self, graph: Graph) -> None:
-        known: dict[int, tuple[int, int]] = {}
-        self.tensors: list[tuple[int, int]] = []
-        for tensor in graph.tensors:
-            spec = tensor.spec
-            size = known.get(id(spec))
-            if size is None:
-                size = known[id(spec)] = (spec.elements, spec.bytes)
-            self.tensors.append(size)
 
-    def of(self, node: Node) -> tuple[int, int]:
-        written = sum(self.tensors[number][0] for number in node.outputs)
-        if node.coverage is Coverage.FREE:
-            return written, 0
-        return written, sum(self.tensors[number][1] for number in (*node.inputs, *node.outputs))
+def _sizes(graph: Graph) -> tuple[list[int], list[int]]:
+    """Elements and bytes of each tensor, each spec's computed once."""
+    known: dict[int, tuple[int, int]] = {}
+    elements, sizes = [], []
+    for tensor in graph.tensors:
+        spec = tensor.spec
+        size = known.get(id(spec))
+        if size is None:
+            size = known[id(spec)] = (spec.elements, spec.bytes)
+        elements.append(size[0])
+        sizes.append(size[1])
+    return elements, sizes

@@ -6,13 +6,16 @@ knows nothing of torch, nor of how a graph is made.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from math import prod
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 ITEM_BITS = {
     "bool": 8,
@@ -72,9 +75,8 @@ class TensorSpec:
         return -(-self.elements * bits // 8)
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """A tensor of the graph.
+class Tensor(NamedTuple):
+    """A tensor of the graph; a named tuple, as a graph has thousands.
 
     `storage` is the number of the tensor whose memory it shares: its own, unless it is a view or
     the result of an in-place operation.
@@ -84,8 +86,7 @@ class Tensor:
     storage: int
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One operation: what it is, what it reads and writes, where it ran and what it costs.
 
     `inputs` and `outputs` are numbers of tensors in `Graph.tensors`; `scope` is the path of the
@@ -100,7 +101,7 @@ class Node:
     outputs: tuple[int, ...]
     macs: int = 0
     flops: int = 0
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

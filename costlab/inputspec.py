@@ -6,6 +6,8 @@ Knows nothing of torch.
 from __future__ import annotations
 
 import re
+import unicodedata
+from math import prod
 from typing import NamedTuple
 
 from costlab.errors import UsageError, did_you_mean
@@ -19,6 +21,8 @@ DTYPES = {
 SHORT = {long: short for short, long in DTYPES.items()}
 LARGEST_SIZE = 2**48
 """No axis of a real tensor is longer; a longer one is a slip of the keyboard."""
+MOST_ELEMENTS = 2**58
+"""With 16 bytes an element, torch's 64-bit sizes end soon after."""
 
 _SPEC = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dtype>[A-Za-z]\w*)?\[(?P<sizes>[^\[\]]*)\]")
 
@@ -39,26 +43,36 @@ def parse(text: str) -> InputSpec:
     >>> parse("tokens=i64[2,128]")
     InputSpec(name='tokens', spec=TensorSpec(shape=(2, 128), dtype='int64'))
     """
-    match = _SPEC.fullmatch(text.strip())
+    text = text.strip()
+    match = _SPEC.fullmatch(text)
     if match is None:
         raise _error(text, *_where(text))
     short = match["dtype"] or "f32"
     dtype = DTYPES.get(short, short if short in SHORT else None)
     if dtype is None:
-        start = text.find(short, len(match["name"] or ""))
         hint = did_you_mean(short, DTYPES) or f" Known: {', '.join(DTYPES)}."
-        raise _error(text, start, f"{short!r} is not an element type.{hint}")
-    sizes = []
-    start = text.index("[") + 1
-    for part in match["sizes"].split(",") if match["sizes"].strip() else []:
-        if not part.strip().isascii() or not part.strip().isdigit():
-            what = f"{part.strip()!r} is not a size" if part.strip() else "a size is missing"
-            raise _error(text, start, what + ".")
-        if int(part) > LARGEST_SIZE:
-            raise _error(text, start, f"{part.strip()} is larger than any axis can be.")
-        sizes.append(int(part))
+        raise _error(text, match.start("dtype"), f"{short!r} is not an element type.{hint}")
+    sizes = _sizes(text, match["sizes"], match.start("sizes"))
+    if prod(sizes) > MOST_ELEMENTS:
+        raise _error(text, match.start("sizes"), "no memory holds so many elements.")
+    return InputSpec(match["name"], TensorSpec(sizes, dtype))
+
+
+def _sizes(text: str, listed: str, start: int) -> tuple[int, ...]:
+    sizes: list[int] = []
+    for part in listed.split(",") if listed.strip() else []:
+        at = start + len(part) - len(part.lstrip())
+        digits = part.strip()
+        if not digits.isascii() or not digits.isdigit():
+            what = f"{digits!r} is not a size" if digits else "a size is missing"
+            raise _error(text, at, what + ".")
+        figures = digits.lstrip("0") or "0"
+        # Python refuses to read very many figures, with an error of its own.
+        if len(figures) > len(str(LARGEST_SIZE)) or int(figures) > LARGEST_SIZE:
+            raise _error(text, at, "this size is larger than any axis can be.")
+        sizes.append(int(figures))
         start += len(part) + 1
-    return InputSpec(match["name"], TensorSpec(tuple(sizes), dtype))
+    return tuple(sizes)
 
 
 def format_spec(spec: TensorSpec) -> str:
@@ -76,21 +90,35 @@ def _where(text: str) -> tuple[int, str]:
     opening = text.find("[")
     if opening < 0:
         return len(text), "a '[' with the sizes is missing."
+    again = text.find("[", opening + 1)
     closing = text.find("]", opening)
+    if again >= 0 and (closing < 0 or again < closing):
+        return again, "a second '['."
     if closing < 0:
         return len(text), "the closing ']' is missing."
-    if closing < len(text.rstrip()) - 1:
+    if closing < len(text) - 1:
         return closing + 1, "nothing may follow the closing ']'."
-    again = text.find("[", opening + 1)
-    if again >= 0:
-        return again, "a second '['."
-    head = re.match(r"\s*([A-Za-z_]\w*=)?([A-Za-z]\w*)?", text)
+    head = re.match(r"([A-Za-z_]\w*=)?([A-Za-z]\w*)?", text)
     return (head.end() if head else 0), "an element type or an argument's name was expected."
 
 
 def _error(text: str, at: int, what: str) -> UsageError:
     message = (
-        f"cannot read the input spec: {what}\n  {text}\n  {' ' * at}^\n"
+        f"cannot read the input spec: {what}\n  {_visible(text)}\n"
+        f"  {' ' * _width(_visible(text[:at]))}^\n"
         "A spec is an element type and sizes, f32[1,3,299,299], or name=i64[2,128]."
     )
     return UsageError(message)
+
+
+def _visible(text: str) -> str:
+    """The text in one line, so that a caret can stand below it."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _width(text: str) -> int:
+    """The cells that a terminal takes for the text."""
+    return sum(
+        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )

@@ -198,7 +198,8 @@ class Report:
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}
+    names = value._fields if isinstance(value, tuple) else value.__slots__  # type: ignore[attr-defined]  # a named tuple
+    return {name: getattr(value, name) for name in names}
 
 
 def _own(block: Block) -> dict[str, Any]:

@@ -12,11 +12,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from costlab.cost import METRICS
 from costlab.errors import DocumentError, UsageError
 from costlab.report import SCHEMA, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 DOCUMENTS: dict[str, Callable[[Mapping[str, Any]], Report]] = {SCHEMA: Report.from_dict}
 """The documents that this version can read, by schema."""
@@ -26,26 +27,38 @@ def load(path: str | Path) -> Report:
     """The document in a file.
 
     Raises:
-        DocumentError: the file cannot be read, is no JSON, or is no document of ours.
+        DocumentError: the file cannot be read, is no JSON, or is no sound document of ours.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        # Some editors and shells begin a file with a byte-order mark.
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"{path} is not JSON: it is no text in UTF-8. {REMEDY}"
+        raise DocumentError(message) from error
+    except (OSError, ValueError) as error:
         message = f"cannot read {path}: {_reason(error)}"
         raise DocumentError(message) from error
     try:
         document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        message = f"{path} is not JSON: {error}; save one with --format json:{path}"
+    except (ValueError, RecursionError) as error:
+        message = f"{path} is not JSON: {error}. {REMEDY}"
         raise DocumentError(message) from error
     schema = document.get("schema") if isinstance(document, dict) else None
     if not isinstance(schema, str) or schema not in DOCUMENTS:
         raise DocumentError(f"{path} {_unreadable(schema)}")
     try:
-        return DOCUMENTS[schema](document)
+        report = DOCUMENTS[schema](document)
+        fault = next(_faults(report), None)
     except DocumentError as error:
-        message = f"{path}: {error}"
+        message = f"{path}: {error}. {REMEDY}"
         raise DocumentError(message) from error
+    except RecursionError as error:
+        message = f"{path}: the report is damaged: its blocks are nested too deep. {REMEDY}"
+        raise DocumentError(message) from error
+    if fault is not None:
+        message = f"{path}: the report is damaged: {fault}. {REMEDY}"
+        raise DocumentError(message)
+    return report
 
 
 def save(report: Report, path: str | Path) -> None:
@@ -60,35 +73,103 @@ def save(report: Report, path: str | Path) -> None:
 def write_text(path: str | Path, text: str) -> None:
     """Writes a file beside its place and renames it, so that no half file is ever seen.
 
+    A link is followed; a name that is no text gets into the file as its escape, which JSON reads.
+
     Raises:
         UsageError: the file cannot be written; whatever was there is as it was.
     """
-    target = Path(path)
-    if target.exists() and not target.is_file():
-        # A terminal or a pipe (/dev/stdout) has no place beside it to rename from.
-        _write_through(target, text)
-        return
     beside = None
     try:
-        handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        if is_stream(path):
+            # A terminal or a pipe (/dev/stdout) has no place beside it to rename from.
+            with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+            return
+        target = Path(path).resolve()
+        if target.is_dir():
+            message = f"cannot write {path}: it is a directory; name a file in it"
+            raise UsageError(message)
+        handle, beside = tempfile.mkstemp(prefix=".costlab-", dir=target.parent)
+        with os.fdopen(
+            handle, "w", encoding="utf-8", newline="", errors="backslashreplace"
+        ) as file:
             file.write(text)
         Path(beside).chmod(_mode(target))
         Path(beside).replace(target)
-    except OSError as error:
-        if beside is not None:
-            Path(beside).unlink(missing_ok=True)
+        beside = None
+    except (OSError, ValueError) as error:
         message = f"cannot write {path}: {_reason(error)}; nothing was changed"
         raise UsageError(message) from error
+    finally:
+        if beside is not None:
+            Path(beside).unlink(missing_ok=True)
 
 
-def _write_through(target: Path, text: str) -> None:
-    try:
-        with target.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-    except OSError as error:
-        message = f"cannot write {target}: {_reason(error)}"
-        raise UsageError(message) from error
+def is_stream(path: str | Path) -> bool:
+    """Whether a path is a device, a pipe or another thing that takes text but is no file."""
+    target = Path(path)
+    if target.parts[:2] == ("/", "dev"):
+        return True  # /dev/stdout is whatever stdout is, and a file there is not to be replaced
+    return target.exists() and not target.is_file() and not target.is_dir()
+
+
+REMEDY = "Save one anew with `costlab report MODEL --format json:FILE`."
+
+
+def _faults(report: Report) -> Iterator[str]:
+    """What is wrong with the values of a report that has all its keys."""
+    for name in METRICS:
+        total, blocks = getattr(report.total, name), getattr(report.root.cost, name)
+        if total != blocks:
+            yield f"its total of {name} is {total!r}, and its blocks add up to {blocks!r}"
+    for place, count in _counts(report):
+        if type(count) is not int or count < 0:
+            yield f"{place} is {count!r}, which is no count"
+    for place, text in _texts(report):
+        if not isinstance(text, str):
+            yield f"{place} is {text!r}, which is no text"
+    complete: object = report.complete
+    if not isinstance(complete, bool):
+        yield f"complete is {complete!r}, which is neither true nor false"
+
+
+def _counts(report: Report) -> Iterator[tuple[str, object]]:
+    yield from (
+        (f"the total {name}", getattr(report.total, name)) for name in report.total.__slots__
+    )
+    yield "coverage", report.coverage.priced
+    yield "coverage", report.coverage.free
+    for unknown in report.coverage.unknown:
+        yield from (("coverage", count) for count in (unknown.calls, unknown.elements))
+    for block in report.root.walk():
+        place = f"a count of {block.path or 'the model'}"
+        yield place, block.calls
+        yield from ((place, getattr(block.own, name)) for name in METRICS)
+        for op in block.ops:
+            yield from (
+                (place, count) for count in (op.calls, op.elements, op.macs, op.flops, op.bytes)
+            )
+    for counter in report.counters:
+        if counter.macs is not None:
+            yield f"the MACs of {counter.name}", counter.macs
+        terms: tuple[tuple[str, object], ...] = counter.terms
+        for why, count in terms:  # a term may be negative
+            yield f"the term {why!r}", abs(count) if isinstance(count, int) else count
+
+
+def _texts(report: Report) -> Iterator[tuple[str, object]]:
+    yield from (("the heading", text) for text in (report.model, report.mode, report.convention))
+    yield from (("an input", text) for text in report.inputs)
+    yield from (("a warning", text) for text in report.warnings)
+    yield from (("a version", text) for pair in dict(report.versions).items() for text in pair)
+    for unknown in report.coverage.unknown:
+        yield from (("coverage", text) for text in (unknown.op, unknown.scope))
+    for block in report.root.walk():
+        yield from (("a name of a block", text) for text in (block.path, block.kind))
+        yield from (("an operation", text) for op in block.ops for text in (op.op, op.family))
+    for counter in report.counters:
+        named = (counter.name, counter.version, counter.error, *(why for why, _ in counter.terms))
+        yield from (("a counter", text) for text in named)
 
 
 def _mode(target: Path) -> int:
@@ -106,7 +187,12 @@ def _reason(error: Exception) -> str:
 
 def _unreadable(schema: object) -> str:
     known = re.match(r"(costlab\.\w+)/(\d+)$", schema) if isinstance(schema, str) else None
-    if known is None:
-        return "is not a costlab document: it has no schema of ours"
     readable = ", ".join(DOCUMENTS)
-    return f"is of schema {schema}, which this version cannot read (it reads {readable})"
+    if known is None:
+        return f"is not a costlab document: it has no schema of ours ({readable}). {REMEDY}"
+    if known[1] in (name.partition("/")[0] for name in DOCUMENTS):
+        return (
+            f"is of schema {schema}, which is newer than this costlab (it reads {readable}); "
+            "update costlab, or save the report anew with this one"
+        )
+    return f"is of schema {schema}, which `costlab show` cannot read (it reads {readable})"

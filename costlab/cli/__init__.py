@@ -1,17 +1,18 @@
 """The command line: the only place that prints or exits.
 
-Exit codes: 0 all is well; 1 what was to hold did not; 2 it could not be said.
+An error of a user's is told without a traceback, and says what would be right.
 """
 
 from __future__ import annotations
 
-import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from costlab.errors import CostlabError
 
 COULD_NOT_SAY = 2
+EXIT_CODES = {0: "all is well", 1: "what was to hold did not", 2: "it could not be said"}
 INTERRUPTED = 130
 
 
@@ -25,45 +26,64 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    from costlab.cli.output import write_out
+
     debug = "--debug" in arguments
     try:
-        return _dispatch(arguments)
+        code = _dispatch(arguments)
+        write_out("")
     except CostlabError as error:
-        if debug:
-            raise
-        _complain(str(error))
-        return COULD_NOT_SAY
+        return _complain(str(error), debug=debug)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader went away (`| head`); Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Help that goes to `| head`: what was read was well.
+        write_out("")
         return 0
-    except Exception as error:
-        if debug:
-            raise
-        _complain(
-            f"a defect of costlab: {type(error).__name__}: {error}; run again with --debug and "
-            "report what it prints"
-        )
-        return COULD_NOT_SAY
+    except Exception as error:  # noqa: BLE001 - the last resort: a defect is told, not thrown
+        return _complain(_defect(error), debug=debug)
+    return code
+
+
+def _defect(error: Exception) -> str:
+    """What to say of an error that nobody expected: most likely a bug of ours."""
+    if isinstance(error, OSError):
+        from costlab.cli.output import write_out
+
+        try:
+            write_out("")
+        except CostlabError as full:  # help went to a stdout that takes no more
+            return str(full)
+    return (
+        f"a defect of costlab: {type(error).__name__}: {error}; run again with --debug and report "
+        "what it prints"
+    )
 
 
 def _dispatch(arguments: list[str]) -> int:
-    import click
+    import typer
 
     from costlab.cli.app import app
+    from costlab.cli.misuse import Misuse, explained
 
     try:
         code = app(arguments, prog_name="costlab", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return COULD_NOT_SAY
-    except click.exceptions.Abort:
+    except Misuse as error:
+        return _complain(explained(error))
+    except typer.Abort:
         return INTERRUPTED
-    sys.stdout.flush()
     return code if isinstance(code, int) else 0
 
 
-def _complain(message: str) -> None:
-    sys.stderr.write(f"error: {message}\n")
+def _complain(message: str, *, debug: bool = False) -> int:
+    """Writes a message to stderr, the traceback before it if it is asked for; the exit code."""
+    from costlab.render.cells import literal
+
+    if sys.stderr is None:
+        return COULD_NOT_SAY
+    if debug:
+        traceback.print_exc()
+    # A name or an error of the user's may hold anything; only its line breaks are ours to keep.
+    text = "\n".join(map(literal, message.split("\n")))
+    sys.stderr.write(f"error: {text}\n")
+    return COULD_NOT_SAY

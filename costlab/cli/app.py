@@ -7,21 +7,32 @@ from typing import Annotated
 
 import typer
 
-from costlab.cli.catalogue import list_networks
-from costlab.cli.report import report
-from costlab.cli.show import show
+from costlab.cli import EXIT_CODES, catalogue, report, show
 
 app = typer.Typer(
-    help="What a PyTorch network costs, exactly: multiply-adds, parameters, activations, bytes.",
+    epilog="Exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items()) + ".",
     add_completion=True,
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help: it is quick, and the same in a pipe
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("report")(report)
-app.command("list")(list_networks)
-app.command("show")(show)
+
+
+def _examples(listed: tuple[tuple[str, str], ...]) -> str:
+    """The end of a command's help: what to type, and what one gets."""
+    # A line with \b alone keeps click from filling the paragraph.
+    lines = [f"  {command}\n      {gives}" for command, gives in listed]
+    return "\n".join(["Examples:", "", "\b", *lines])
+
+
+_COMMANDS = (
+    ("report", report.report, "What a model costs, block by block.", report.EXAMPLES),
+    ("list", catalogue.list_networks, "The networks of the zoo.", catalogue.EXAMPLES),
+    ("show", show.show, "A saved document again, in any format.", show.EXAMPLES),
+)
+for _name, _run, _gives, _examples_of in _COMMANDS:
+    app.command(_name, short_help=_gives, epilog=_examples(_examples_of))(_run)
 
 
 def _print_version(wanted: bool) -> None:

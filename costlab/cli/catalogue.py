@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 
-from costlab.cli.options import Accessible, ColorOption, Formats, UnitsOption
+from costlab.cli.options import Accessible, ColorOption, Debug, Formats, UnitsOption
 from costlab.cli.output import Face, emit, targets
 from costlab.render.views import catalogue_table
 from costlab.zoo import CATALOGUE, traced
+
+EXAMPLES = (
+    ("costlab list", "what the zoo holds"),
+    ("costlab list --format json", "for a program"),
+)
 
 
 def list_networks(
@@ -15,6 +20,7 @@ def list_networks(
     formats: Formats = [],  # noqa: B006 - typer copies it
     color: ColorOption = "auto",
     accessible: Accessible = False,
+    debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
     """The networks of the zoo, with published figures and those that costlab traced."""
     wanted = targets(formats)

@@ -37,3 +37,4 @@ ColorOption = Annotated[Color, typer.Option("--color", help="Colour in a termina
 Accessible = Annotated[
     bool, typer.Option("--accessible", help="No bars or rules: words and numbers only.")
 ]
+Debug = Annotated[bool, typer.Option("--debug", help="Show whole tracebacks.")]

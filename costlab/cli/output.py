@@ -5,6 +5,8 @@ Knows tables and documents, not what is in them.
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,7 +46,7 @@ def targets(given: list[str]) -> list[Target]:
     """What `--format FMT[:PATH]` asks for; text on stdout if nothing does.
 
     Raises:
-        UsageError: an unknown format, a path that is missing, or two formats on stdout.
+        UsageError: an unknown format, a path that is missing, or two formats in one place.
     """
     found = []
     for text in given or ["text"]:
@@ -58,35 +60,91 @@ def targets(given: list[str]) -> list[Target]:
             message = f"the format {text!r} names no file; write {form}:PATH, or {form} for stdout"
             raise UsageError(message)
         found.append(Target(form, path or None))
-    if sum(target.path is None for target in found) > 1:
-        message = "two formats cannot share stdout; give all but one a file, as in json:report.json"
-        raise UsageError(message)
+    for index, target in enumerate(found):
+        if _place(target) in map(_place, found[:index]):
+            place = f"the file {target.path}" if target.path else "stdout"
+            message = (
+                f"two formats cannot share {place}; give each a file of its own, as in "
+                f"{target.form}:report.{target.form}"
+            )
+            raise UsageError(message)
     return found
+
+
+def _place(target: Target) -> str | None:
+    """What two targets must not share: the file behind all links, or stdout."""
+    return None if target.path is None else os.path.realpath(target.path)
 
 
 def emit(
     wanted: list[Target], tables: Callable[[], list[Table]], document: Callable[[], str], face: Face
 ) -> None:
-    """Writes a result in each format, stdout first; files are whole or as they were.
+    """Writes a result in each format, files first; they are whole or as they were.
 
-    A file that cannot be written is reported after all others have been.
+    Files go first because the reader of stdout may go away (`| head`), and nothing is written
+    before all is rendered. A file that cannot be written is reported after all else has been.
 
     Raises:
         UsageError: a file could not be written.
     """
+    texts = [
+        document() if target.form == "json" else _text(target, tables(), face) for target in wanted
+    ]
     failed: list[UsageError] = []
-    for target in sorted(wanted, key=lambda target: target.path is not None):
-        text = document() if target.form == "json" else _text(target, tables(), face)
-        if target.path is None:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-            continue
+    for target, text in sorted(
+        zip(wanted, texts, strict=True), key=lambda pair: pair[0].path is None
+    ):
         try:
-            write_text(target.path, text)
+            if target.path is None:
+                write_out(_encodable(text, target.form))
+            else:
+                write_text(target.path, text)
         except UsageError as error:
             failed.append(error)
     if failed:
         raise UsageError("\n".join(map(str, failed)))
+
+
+def write_out(text: str) -> None:
+    """Writes to stdout at once; if its reader has gone away (`| head`), that is no error.
+
+    Raises:
+        UsageError: stdout is closed, or takes no more.
+    """
+    if sys.stdout is None:
+        if text:
+            message = "stdout is closed; give the format a file, as in json:report.json"
+            raise UsageError(message)
+        return
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_stdout()
+    except OSError as error:
+        _abandon_stdout()
+        message = f"cannot write to stdout: {error.strerror}"
+        raise UsageError(message) from error
+
+
+def _abandon_stdout() -> None:
+    """Lets the rest of stdout go nowhere: Python would complain again when it flushes at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _encodable(text: str, form: str) -> str:
+    """The text as stdout can encode it, with the escapes that its format reads."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding, "surrogatepass" if encoding.lower() == "utf-8" else "strict")
+    except (UnicodeEncodeError, LookupError):
+        if form == "json":
+            return json.dumps(json.loads(text), indent=1) + "\n"
+        if form in ("html", "markdown"):
+            return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    return text
 
 
 def _text(target: Target, tables: list[Table], face: Face) -> str:
@@ -103,7 +161,7 @@ def _text(target: Target, tables: list[Table], face: Face) -> str:
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Shows on a terminal's stderr that something runs, once it has taken two seconds."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield
         return
     shown: list[Any] = []

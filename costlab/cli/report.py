@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from typing import Annotated
 
 import typer
@@ -10,6 +12,7 @@ from costlab.cli.options import (
     Accessible,
     ColorOption,
     Columns,
+    Debug,
     Depth,
     Formats,
     Modules,
@@ -19,8 +22,26 @@ from costlab.cli.options import (
 )
 from costlab.cli.output import Face, Mode, targets, waiting
 from costlab.cli.views import emit_report, showing
-from costlab.errors import TraceError, UnknownOperationError, UsageError
+from costlab.errors import SourceError, TraceError, UnknownOperationError, UsageError
+from costlab.inputspec import parse
 from costlab.report import Report
+from costlab.sources.importing import user_line
+
+EXAMPLES = (
+    ("costlab report inception_v3", "a network of the zoo"),
+    ("costlab report inception_v3 --input 'f32[8,3,224,224]'", "another batch and image size"),
+    ("costlab report inception_v3 --mode train", "with the auxiliary classifier"),
+    ("costlab report inception_v3 --module 'Mixed_6?' --depth 2", "some modules, two levels"),
+    ("costlab report inception_v3 --sort macs --top 5", "the five largest; the rest in one row"),
+    ("costlab report inception_v3 --columns macs,pooling.flops", "columns of one's own choice"),
+    ("costlab report inception_v3 --cross-check", "beside two other counters"),
+    (
+        "costlab report inception_v3 --format text --format json:report.json",
+        "the table, and all of it in a file",
+    ),
+    ("costlab report net.py:Net --input 'f32[1,3,32,32]'", "a model of your own"),
+    ("costlab report 'net.py:Net(width=16)' --input 'f32[1,3,32,32]'", "with arguments"),
+)
 
 
 def report(
@@ -54,20 +75,26 @@ def report(
     formats: Formats = [],  # noqa: B006 - typer copies it
     color: ColorOption = "auto",
     accessible: Accessible = False,
-    debug: Annotated[  # noqa: ARG001 - read by main
-        bool, typer.Option("--debug", help="Show whole tracebacks.")
-    ] = False,
+    debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
     """What a model costs: multiply-adds, parameters, activations and bytes, block by block."""
     wanted = targets(formats)
     show = showing(depth, modules, sort, top, columns)
     face = Face(units, color, accessible)
     try:
-        with waiting(f"analyzing {model}"):
+        # What the user's own code prints is no part of the result.
+        with waiting(f"analyzing {model}"), redirect_stdout(sys.stderr):
             found = _analyze(model, inputs, mode, cross_check=cross_check)
+    except SystemExit as error:
+        message = f"{model} exits instead of computing (sys.exit({error.code!r}){user_line(error)})"
+        raise SourceError(message) from error
     except TraceError as error:
         if isinstance(error.partial, Report):
-            emit_report(error.partial, show, wanted, face)
+            try:
+                emit_report(error.partial, show, wanted, face)
+            except UsageError as unshown:
+                message = f"{error}\n{unshown}"
+                raise TraceError(message, error.partial) from error
         raise
     emit_report(found, show, wanted, face)
     if strict and found.coverage.unknown:
@@ -79,7 +106,6 @@ def report(
 
 def _analyze(model: str, inputs: list[str], mode: str, *, cross_check: bool) -> Report:
     from costlab import sources
-    from costlab.inputspec import parse
 
     specs = tuple(inputs)
     for spec in specs:

@@ -10,6 +10,7 @@ from costlab.cli.options import (
     Accessible,
     ColorOption,
     Columns,
+    Debug,
     Depth,
     Formats,
     Modules,
@@ -20,6 +21,12 @@ from costlab.cli.options import (
 from costlab.cli.output import Face, targets
 from costlab.cli.views import emit_report, showing
 from costlab.store import load
+
+EXAMPLES = (
+    ("costlab show report.json", "the table again"),
+    ("costlab show report.json --depth 2 --units exact", "in more detail, with every digit"),
+    ("costlab show report.json --format csv:blocks.csv", "as another format, in a file"),
+)
 
 
 def show(
@@ -33,6 +40,7 @@ def show(
     formats: Formats = [],  # noqa: B006 - typer copies it
     color: ColorOption = "auto",
     accessible: Accessible = False,
+    debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
     """A saved document again, in any format; needs neither torch nor the model."""
     wanted = targets(formats)

@@ -17,10 +17,13 @@ from costlab.ops import (
     einsum,
     elementwise,
     indexing,
+    joining,
     linear,
     matmul,
     normalization,
+    ordering,
     pooling,
+    pooling_to_size,
     rearrange,
     reduction,
     resampling,
@@ -28,7 +31,18 @@ from costlab.ops import (
     views,
 )
 from costlab.ops.names import ALIASES, METADATA
-from costlab.ops.rule import FLOAT, PROMOTED, SAME, Declined, Effect, Op, Shape, Shaped, family, free
+from costlab.ops.rule import (
+    FLOAT,
+    PROMOTED,
+    SAME,
+    Declined,
+    Effect,
+    Op,
+    Shape,
+    Shaped,
+    family,
+    free,
+)
 
 __all__ = [
     "ALIASES",
@@ -54,11 +68,14 @@ OPS: dict[str, Op] = {
     **family("normalization", normalization.RULES),
     **family("activation", activation.RULES),
     **family("pooling", pooling.RULES),
+    **family("pooling", pooling_to_size.RULES),
     **family("pooling", unpooling.RULES),
     **family("elementwise", elementwise.RULES),
     **family("reduction", reduction.RULES),
+    **family("reduction", ordering.RULES),
     **family("distance", distance.RULES),
     **family("resampling", resampling.RULES),
+    **family("rearrangement", joining.RULES),
     **family("rearrangement", rearrange.RULES),
     **family("indexing", indexing.RULES),
     **family("conversion", conversion.RULES),

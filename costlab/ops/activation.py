@@ -146,9 +146,7 @@ def normalized_exponential(flops: int) -> Callable[..., Effect]:
     Equation: y[i] = e^(x[i] − max x) / Σ e^(x[j] − max x) along an axis; or its logarithm.
     """
 
-    def rule(
-        input: Shaped, dim: int, _stacklevel: object = 3, dtype: object = None
-    ) -> Effect:
+    def rule(input: Shaped, dim: int, _stacklevel: object = 3, dtype: object = None) -> Effect:
         shape = tuple(input.shape)
         require(isinstance(dim, int))
         axis_of(dim, len(shape))
@@ -163,11 +161,10 @@ def normalized_exponential(flops: int) -> Callable[..., Effect]:
     return rule
 
 
-def dropout(
-    input: Shaped, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Effect:
+def dropout(input: Shaped, p: float = 0.5, training: bool = True, inplace: bool = False) -> Effect:
     """y = x · mask / (1 − p): 2 operations an element in training, the input itself in eval."""
-    numbers(p, training, inplace)
+    numbers(p, inplace)
+    require(isinstance(training, bool))
     return _dropped(input, p, DROPOUT if training else 0)
 
 
@@ -178,7 +175,8 @@ def alpha_dropout(
 
     Source: Klambauer et al. 2017, §2.
     """
-    numbers(p, training, inplace)
+    numbers(p, inplace)
+    require(isinstance(training, bool))
     return _dropped(input, p, ALPHA_DROPOUT if training else 0)
 
 
@@ -201,9 +199,7 @@ def feature_alpha_dropout(
 def channel_dropout(axes: tuple[int, ...]) -> Callable[..., Effect]:
     """The rule of a dropout of whole channels, for inputs with these numbers of axes."""
 
-    def rule(
-        input: Shaped, p: float = 0.5, training: bool = True, inplace: bool = False
-    ) -> Effect:
+    def rule(input: Shaped, p: float = 0.5, training: bool = True, inplace: bool = False) -> Effect:
         require(len(input.shape) in axes)
         return dropout(input, p, training, inplace)
 

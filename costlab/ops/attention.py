@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+from costlab.ops.dtypes import is_kind, real
 from costlab.ops.rule import Effect, Shaped, broadcast, require
 
 
@@ -34,12 +35,16 @@ def scaled_dot_product_attention(
         lead = q[:-2]
     else:
         lead = broadcast([q[:-2], k[:-2], v[:-2]])
+    require(real(query, key, value))
     queries, keys = q[-2], k[-2]
     scores = prod(lead) * queries * keys
     masked = attn_mask is not None or is_causal
     if attn_mask is not None:
         require(not is_causal)
-        require(broadcast([tuple(attn_mask.shape), (*lead, queries, keys)]) == (*lead, queries, keys))
+        require(is_kind(attn_mask, "b") or attn_mask.dtype == query.dtype)
+        require(
+            broadcast([tuple(attn_mask.shape), (*lead, queries, keys)]) == (*lead, queries, keys)
+        )
     return Effect(
         (*lead, queries, v[-1]),
         macs=scores * (q[-1] + v[-1]),

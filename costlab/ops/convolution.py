@@ -8,6 +8,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+from costlab.ops.dtypes import is_kind
 from costlab.ops.rule import Effect, Shape, Shaped, per_axis, require
 
 if TYPE_CHECKING:
@@ -38,16 +39,19 @@ def convolution(rank: int) -> Callable[..., Effect]:
         out_channels, group_channels, *kernel = weight.shape
         require(len(kernel) == rank and groups > 0)
         require(channels == group_channels * groups and out_channels % groups == 0)
-        require(bias is None or tuple(bias.shape) == (out_channels,))
+        require(weight.dtype == input.dtype and is_kind(input, "fc"))
+        if bias is not None:
+            require(tuple(bias.shape) == (out_channels,) and bias.dtype == input.dtype)
         strides, dilations = per_axis(stride, rank), per_axis(dilation, rank)
         pads = _total_padding(padding, rank, kernel, strides, dilations)
-        sizes = tuple(
+        # Lists, not generators: this rule runs for every layer of every network.
+        sizes = [
             (size + pad - spread * (width - 1) - 1) // step + 1
             for size, pad, width, step, spread in zip(
                 spatial, pads, kernel, strides, dilations, strict=True
             )
-        )
-        require(all(size > 0 for size in (*sizes, *spatial)))
+        ]
+        require(min(*sizes, *spatial) > 0)
         shape = (*lead, out_channels, *sizes)
         elements = prod(shape)
         return Effect(
@@ -92,7 +96,9 @@ def transposed_convolution(rank: int) -> Callable[..., Effect]:
         require(len(kernel) == rank and channels == in_channels and groups > 0)
         require(channels % groups == 0)
         out_channels = group_channels * groups
-        require(bias is None or tuple(bias.shape) == (out_channels,))
+        require(weight.dtype == input.dtype and is_kind(input, "fc"))
+        if bias is not None:
+            require(tuple(bias.shape) == (out_channels,) and bias.dtype == input.dtype)
         strides, dilations = per_axis(stride, rank), per_axis(dilation, rank)
         extras = per_axis(output_padding, rank)
         require(all(e < s or e < d for e, s, d in zip(extras, strides, dilations, strict=True)))
@@ -132,6 +138,8 @@ def _total_padding(
     padding: Sizes | str, rank: int, kernel: list[int], strides: Shape, dilations: Shape
 ) -> Shape:
     """Zeros added along each axis, both sides together."""
+    if padding == 0:
+        return (0,) * rank
     if padding == "same":
         require(all(step == 1 for step in strides))
         return tuple(d * (k - 1) for d, k in zip(dilations, kernel, strict=True))
@@ -139,8 +147,8 @@ def _total_padding(
         return (0,) * rank
     require(not isinstance(padding, str))
     pads = per_axis(padding, rank)  # type: ignore[arg-type]  # a string was refused just above
-    require(all(pad >= 0 for pad in pads))
-    return tuple(2 * pad for pad in pads)
+    require(min(pads) >= 0)
+    return tuple([2 * pad for pad in pads])
 
 
 RULES = {

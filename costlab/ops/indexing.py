@@ -9,7 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import Number, is_kind, name_of
-from costlab.ops.elementwise import takes
+from costlab.ops.operands import takes
 from costlab.ops.rule import Effect, Shape, Shaped, axis_of, broadcast, require
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 BASIC = (int, slice, type(...))
 """What an index of a view is made of, besides None."""
 POSITIONS = ("int64",)
-SHORT_BASIC = (int, slice, type(...))
-"""What an index of a view is made of, besides None."""
-POSITIONS = ("int32", "int64")
+SHORT_POSITIONS = ("int32", "int64")
 
 
 def _are_positions(index: Shaped, types: tuple[str, ...] = POSITIONS) -> None:
@@ -49,15 +47,20 @@ def take_along_dim(input: Shaped, indices: Shaped, dim: int | None = None) -> Ef
     """`gather` with the other axes broadcast; from the flattened tensor for no axis."""
     _are_positions(indices)
     if dim is None:
+        require(prod(input.shape) > 0)
         return Effect((prod(indices.shape),), dtype=name_of(input.dtype))
     shape, positions = tuple(input.shape), tuple(indices.shape)
-    require(len(shape) == len(positions) > 0)
+    require(len(shape) == len(positions) > 0 and prod(shape) > 0)
     axis = axis_of(dim, len(shape))
-    around = broadcast([
-        (*shape[:axis], 1, *shape[axis + 1 :]),
-        (*positions[:axis], 1, *positions[axis + 1 :]),
-    ])
-    return Effect((*around[:axis], positions[axis], *around[axis + 1 :]), dtype=name_of(input.dtype))
+    around = broadcast(
+        [
+            (*shape[:axis], 1, *shape[axis + 1 :]),
+            (*positions[:axis], 1, *positions[axis + 1 :]),
+        ]
+    )
+    return Effect(
+        (*around[:axis], positions[axis], *around[axis + 1 :]), dtype=name_of(input.dtype)
+    )
 
 
 def index_select(input: Shaped, dim: int, index: Shaped) -> Effect:
@@ -98,12 +101,10 @@ def scatter_reduce(
     return scatter_add(input, dim, index, src)
 
 
-def _scattered(
-    input: Shaped, dim: int, index: Shaped, src: Shaped | complex, flops: int
-) -> Effect:
+def _scattered(input: Shaped, dim: int, index: Shaped, src: Shaped | complex, flops: int) -> Effect:
     shape, positions = tuple(input.shape), tuple(index.shape)
     _are_positions(index)
-    require(len(shape) > 0 and prod(positions) > 0)
+    require(len(shape) > 0 and prod(positions) > 0 and prod(shape) > 0)
     require(_within(positions, shape, axis_of(dim, len(shape))))
     if isinstance(src, Number):
         require(takes(input, src))
@@ -128,7 +129,8 @@ def index_copy(input: Shaped, dim: int, index: Shaped, source: Shaped) -> Effect
 def _indexed(input: Shaped, dim: int, index: Shaped, source: Shaped, flops: int) -> Effect:
     shape = tuple(input.shape)
     _are_positions(index)
-    require(len(index.shape) == 1 and source.dtype == input.dtype and len(shape) > 0)
+    require(len(index.shape) == 1 and source.dtype == input.dtype and prod(shape) > 0)
+    require(len(shape) > 0)
     axis = axis_of(dim, len(shape))
     require(tuple(source.shape) == (*shape[:axis], *index.shape, *shape[axis + 1 :]))
     return Effect(shape, flops=flops, dtype=name_of(input.dtype))
@@ -138,6 +140,7 @@ def index_fill(input: Shaped, dim: int, index: Shaped, value: complex) -> Effect
     """x with a number in the slices at these positions."""
     _are_positions(index)
     require(len(index.shape) < 2 and isinstance(value, Number) and takes(input, value))
+    require(prod(input.shape) > 0)
     axis_of(dim, len(input.shape))
     return Effect(tuple(input.shape), dtype=name_of(input.dtype))
 

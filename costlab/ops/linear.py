@@ -18,7 +18,8 @@ def linear(input: Shaped, weight: Shaped, bias: Shaped | None = None) -> Effect:
     shape = (*lead, *weight.shape[:-1])
     require(weight.dtype == input.dtype and is_kind(input, "ifc"))
     if bias is not None:
-        require(bias.dtype == input.dtype and broadcast([shape, tuple(bias.shape)]) == shape)
+        require(bias.dtype == input.dtype and len(weight.shape) == 2)
+        require(broadcast([shape, tuple(bias.shape)]) == shape)
     elements = prod(shape)
     return Effect(
         shape,

@@ -52,6 +52,7 @@ def plus(product: Callable[..., Effect]) -> Callable[..., Effect]:
         input: Shaped, left: Shaped, right: Shaped, *, beta: float = 1, alpha: float = 1
     ) -> Effect:
         shape, macs, *_ = product(left, right)
+        require(input.dtype == left.dtype == right.dtype)
         require(broadcast([tuple(input.shape), shape]) == shape)
         return Effect(shape, macs=macs, flops=prod(shape) if beta and alpha else 0)
 
@@ -76,7 +77,8 @@ def tensordot(a: Shaped, b: Shaped, dims: object = 2, out: None = None) -> Effec
     else:
         require(isinstance(dims, list | tuple) and len(dims) == 2)
         of_left, of_right = (
-            [axis] if isinstance(axis, int) else list(axis) for axis in dims  # type: ignore[attr-defined]  # a pair, as required above
+            [axis] if isinstance(axis, int) else list(axis)
+            for axis in dims  # type: ignore[attr-defined]  # a pair, as required above
         )
         require(len(of_left) == len(of_right))
         pairs = [
@@ -105,9 +107,9 @@ def inner(input: Shaped, other: Shaped) -> Effect:
 
 def vecdot(x: Shaped, y: Shaped, *, dim: int = -1) -> Effect:
     """y[…] = Σ_k a[…,k] · b[…,k] along an axis, the others broadcast  →  MACs = ∏(…) · k."""
-    require(x.dtype == y.dtype and is_kind(x, "ifc"))
+    require(x.dtype == y.dtype and is_kind(x, "fc"))
     shape = broadcast([tuple(x.shape), tuple(y.shape)])
-    require(len(shape) > 0)
+    require(len(shape) > 1 or (len(shape) == 1 and x.shape == y.shape))
     axis = axis_of(dim, len(shape))
     return Effect((*shape[:axis], *shape[axis + 1 :]), macs=prod(shape))
 

@@ -70,6 +70,7 @@ ALIASES: dict[str, str] = {
     # The names that torch gives its compiled functions.
     "_threshold": "threshold",
     "log_sigmoid": "logsigmoid",
+    "native_channel_shuffle": "channel_shuffle",
     "linalg_matmul": "matmul",
     "special_erf": "erf",
     "special_erfc": "erfc",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
-from costlab.ops.rule import Effect, Shaped, require
+from costlab.ops.dtypes import REAL, is_kind, real
+from costlab.ops.rule import Effect, Shaped, axis_of, numbers, require
 
 # Element-wise operations an element. With statistics at hand, a normalization is one multiply and
 # one add (the statistics folded); from the data, it also sums, squares and centres.
@@ -34,10 +35,12 @@ def batch_norm(
     """
     del momentum, eps, cudnn_enabled
     shape = tuple(input.shape)
-    require(len(shape) > 1)
+    require(len(shape) > 1 and is_kind(input, REAL))
     for statistic in (running_mean, running_var, weight, bias):
         require(statistic is None or tuple(statistic.shape) == shape[1:2])
-    require(training or (running_mean is not None and running_var is not None))
+        require(statistic is None or statistic.dtype == input.dtype)
+    require((running_mean is None) == (running_var is None))
+    require(training or running_mean is not None)
     # One value a channel has no variance, and torch refuses to train on such a batch. Its cost is
     # defined all the same: that of one image of a batch is what a training report is asked for.
     alone = training and prod(shape) == shape[1]
@@ -65,9 +68,12 @@ def instance_norm(
     """
     del momentum, eps, cudnn_enabled
     shape = tuple(input.shape)
-    require(len(shape) > 2 and (not use_input_stats or prod(shape[2:]) > 1))
+    require(len(shape) > 2 and is_kind(input, REAL))
+    require(not use_input_stats or prod(shape[2:]) > 1)
     for statistic in (running_mean, running_var, weight, bias):
         require(statistic is None or tuple(statistic.shape) == shape[1:2])
+        require(statistic is None or statistic.dtype == input.dtype)
+    require((running_mean is None) == (running_var is None))
     require(use_input_stats or running_mean is not None)
     return Effect(shape, flops=prod(shape) * (FROM_DATA if use_input_stats else FROM_STATISTICS))
 
@@ -87,9 +93,9 @@ def layer_norm(
     del eps, cudnn_enable
     tail = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     shape = tuple(input.shape)
-    require(len(tail) > 0 and shape[-len(tail) :] == tail)
+    require(len(tail) > 0 and is_kind(input, REAL) and shape[-len(tail) :] == tail)
     for affine in (weight, bias):
-        require(affine is None or tuple(affine.shape) == tail)
+        require(affine is None or (tuple(affine.shape) == tail and affine.dtype == input.dtype))
     return Effect(shape, flops=prod(shape) * FROM_DATA)
 
 
@@ -119,10 +125,12 @@ def group_norm(
     """
     del eps, cudnn_enabled
     shape = tuple(input.shape)
-    require(len(shape) > 1 and num_groups > 0 and shape[1] % num_groups == 0)
+    require(
+        len(shape) > 1 and is_kind(input, REAL) and num_groups > 0 and shape[1] % num_groups == 0
+    )
     require(prod(shape) > shape[0] * num_groups)
     for affine in (weight, bias):
-        require(affine is None or tuple(affine.shape) == shape[1:2])
+        require(affine is None or (tuple(affine.shape) == shape[1:2] and real(input, affine)))
     return Effect(shape, flops=prod(shape) * FROM_DATA)
 
 
@@ -136,7 +144,7 @@ def local_response_norm(
     """
     del alpha, beta, k
     shape = tuple(input.shape)
-    require(len(shape) > 2 and size > 0)
+    require(len(shape) > 2 and size > 0 and is_kind(input, REAL))
     return Effect(shape, flops=prod(shape) * (size + 4))
 
 
@@ -144,8 +152,9 @@ def normalize(
     input: Shaped, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: None = None
 ) -> Effect:
     """y = x / max(‖x‖_p, ε) along an axis; 3 operations an element: power, sum, division."""
-    del p, dim, eps
-    require(out is None)
+    numbers(p, eps)
+    require(out is None and is_kind(input, REAL))
+    axis_of(dim, len(input.shape))
     return Effect(tuple(input.shape), flops=3 * prod(input.shape))
 
 

@@ -5,11 +5,10 @@ They cost no operation, only bytes. Does not know views, which cost not even tho
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import TYPE_CHECKING
 
-from costlab.ops.dtypes import Number, kind_of, name_of, wider
-from costlab.ops.rule import SAME, Effect, Shape, Shaped, axis_of, broadcast, require
+from costlab.ops.dtypes import Number, kind_of, name_of
+from costlab.ops.rule import Effect, Shaped, axis_of, broadcast, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,75 +20,6 @@ def listed(sizes: tuple[object, ...]) -> tuple[int, ...]:
         sizes = tuple(sizes[0])
     require(all(isinstance(size, int) and not isinstance(size, bool) for size in sizes))
     return sizes  # type: ignore[return-value]  # integers, as required above
-
-
-def joined(tensors: Sequence[Shaped], shapes: Sequence[Shape], axis: int) -> Effect:
-    """Tensors taken to have these shapes, joined along an axis."""
-    first = shapes[0]
-    length = 0
-    for shape in shapes:
-        length += shape[axis]
-        require(shape[:axis] == first[:axis] and shape[axis + 1 :] == first[axis + 1 :])
-        require(len(shape) == len(first))
-    return Effect((*first[:axis], length, *first[axis + 1 :]), dtype=common_type(tensors))
-
-
-def common_type(tensors: Sequence[Shaped]) -> str:
-    """The element type of tensors that are joined."""
-    first = tensors[0].dtype
-    if all(tensor.dtype == first for tensor in tensors):
-        return SAME
-    return reduce(wider, [name_of(tensor.dtype) for tensor in tensors])
-
-
-def cat(tensors: Sequence[Shaped], dim: int = 0) -> Effect:
-    """Tensors joined along an axis that they have; they agree in all other axes."""
-    require(isinstance(tensors, list | tuple) and len(tensors) > 0)
-    shapes = [tuple(tensor.shape) for tensor in tensors]
-    # A vector of no elements joins anything, of whatever rank: torch's old notion of "nothing".
-    require(all(len(shape) > 0 and shape != (0,) for shape in shapes))
-    return joined(tensors, shapes, axis_of(dim, len(shapes[0])))
-
-
-def stack(tensors: Sequence[Shaped], dim: int = 0) -> Effect:
-    """Tensors of one shape joined along a new axis."""
-    require(isinstance(tensors, list | tuple) and len(tensors) > 0)
-    shape = tuple(tensors[0].shape)
-    require(all(tensor.shape == shape for tensor in tensors))
-    axis = axis_of(dim, len(shape) + 1)
-    return Effect((*shape[:axis], len(tensors), *shape[axis:]), dtype=common_type(tensors))
-
-
-def stacked(rank: int, axis: int) -> Callable[..., Effect]:
-    """The rule of a join along a fixed axis of tensors brought to a rank first (`vstack`, …)."""
-
-    def rule(tensors: Sequence[Shaped]) -> Effect:
-        require(isinstance(tensors, list | tuple) and len(tensors) > 0)
-        shapes = [_at_least(tuple(tensor.shape), rank) for tensor in tensors]
-        require((0,) not in shapes)
-        at = 0 if rank == 1 and len(shapes[0]) == 1 else axis
-        return joined(tensors, shapes, at)
-
-    return rule
-
-
-def _at_least(shape: Shape, rank: int) -> Shape:
-    """As `torch.atleast_1d`, `atleast_2d` and `atleast_3d` have it."""
-    if len(shape) >= rank:
-        return shape
-    if rank == 3:
-        return (*_at_least(shape, 2), 1)
-    return (*(1,) * (rank - len(shape)), *shape)
-
-
-def column_stack(tensors: Sequence[Shaped]) -> Effect:
-    """Vectors, taken as columns, and matrices joined along the second axis."""
-    require(isinstance(tensors, list | tuple) and len(tensors) > 0)
-    shapes = [
-        shape if len(shape) > 1 else (*(shape or (1,)), 1)
-        for shape in (tuple(tensor.shape) for tensor in tensors)
-    ]
-    return joined(tensors, shapes, 1)
 
 
 def pad(
@@ -242,12 +172,6 @@ def triangle(input: Shaped, diagonal: int = 0) -> Effect:
 
 
 RULES = {
-    "cat": cat,
-    "stack": stack,
-    "hstack": stacked(1, 1),
-    "vstack": stacked(2, 0),
-    "dstack": stacked(3, 2),
-    "column_stack": column_stack,
     "pad": pad,
     "constant_pad_nd": constant_pad_nd,
     "repeat": repeat,

@@ -10,7 +10,7 @@ from math import ceil, floor, prod
 from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import REAL, is_kind, real
-from costlab.ops.pooling import covered_by_windows
+from costlab.ops.pooling_to_size import covered_by_windows
 from costlab.ops.rule import Effect, Shape, Shaped, once_or_each, per_axis, require
 
 if TYPE_CHECKING:
@@ -140,9 +140,7 @@ def channel_shuffle(input: Shaped, groups: int) -> Effect:
     return Effect(tuple(input.shape))
 
 
-def patches(
-    spatial: Shape, kernel: Shape, dilations: Shape, pads: Shape, strides: Shape
-) -> Shape:
+def patches(spatial: Shape, kernel: Shape, dilations: Shape, pads: Shape, strides: Shape) -> Shape:
     """The number of patches along each of two axes."""
     sizes = []
     for size, width, spread, pad, step in zip(
@@ -166,10 +164,14 @@ def unfold(
     Shapes: input (n, c, h, w) or (c, h, w), output (n, c·∏k, patches) or without n.
     """
     *lead, channels, height, width = input.shape
-    require(len(lead) < 2 and channels > 0 and is_kind(input, REAL))
+    require(len(lead) < 2 and min(channels, height, width) > 0 and is_kind(input, REAL))
     kernel = once_or_each(kernel_size, 2)
     counts = patches(
-        (height, width), kernel, once_or_each(dilation, 2), once_or_each(padding, 2), once_or_each(stride, 2)
+        (height, width),
+        kernel,
+        once_or_each(dilation, 2),
+        once_or_each(padding, 2),
+        once_or_each(stride, 2),
     )
     return Effect((*lead, channels * prod(kernel), prod(counts)))
 

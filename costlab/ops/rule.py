@@ -57,7 +57,7 @@ class Effect(NamedTuple):
     macs: int = 0
     flops: int = 0
     dtype: str | tuple[str, ...] = SAME
-    attributes: Mapping[str, Any] = {}  # noqa: RUF012 - an immutable default by convention
+    attributes: Mapping[str, Any] = {}
     shapes: tuple[Shape, ...] | None = None
     unchanged: bool = False
 

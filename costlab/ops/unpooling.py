@@ -38,10 +38,12 @@ def max_unpool(rank: int) -> Callable[..., Effect]:
         strides = kernel if stride is None else once_or_each(stride, rank)
         pads = once_or_each(padding, rank)
         require(min(*kernel, *strides) > 0)
-        sizes = tuple([
-            (size - 1) * step - 2 * pad + width
-            for size, step, pad, width in zip(spatial, strides, pads, kernel, strict=True)
-        ])
+        sizes = tuple(
+            [
+                (size - 1) * step - 2 * pad + width
+                for size, step, pad, width in zip(spatial, strides, pads, kernel, strict=True)
+            ]
+        )
         if output_size is not None:
             wanted = tuple(output_size)[-rank:]
             require(len(output_size) in {rank, rank + 2})

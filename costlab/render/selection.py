@@ -38,6 +38,10 @@ def pattern(glob: str) -> re.Pattern[str]:
     (True, False)
     >>> bool(pattern("**.conv").fullmatch("a.b.conv")), bool(pattern("M_[56]?").fullmatch("M_5b"))
     (True, True)
+
+    Raises:
+        UsageError: the glob has a range that runs backwards.
+
     """
     parts = re.split(r"(\*\*\.?|\*|\?|\[!?[^\]]+\])", glob)
     regex = ""
@@ -50,38 +54,54 @@ def pattern(glob: str) -> re.Pattern[str]:
             regex += r"[^.]*"
         elif part == "?":
             regex += r"[^.]"
-        elif part.startswith("[") and part.endswith("]") and len(part) > 2:  # noqa: PLR2004 - brackets and a character
-            body = part[1:-1].replace("\\", "\\\\")
-            regex += f"[^{body[1:]}]" if body.startswith("!") else f"[{body}]"
+        elif part.startswith("[") and part.endswith("]") and part != "[]":
+            regex += _one_of(part[1:-1])
         else:
             regex += re.escape(part)
-    return re.compile(regex, re.DOTALL)
+    try:
+        return re.compile(regex, re.DOTALL)
+    except re.error as error:
+        message = f"cannot read the module glob {glob!r}: {error.msg}"
+        raise UsageError(message) from error
+
+
+def _one_of(listed: str) -> str:
+    r"""The regular expression of a class: characters and ranges; `!` in front means any other.
+
+    >>> _one_of("a-c-"), _one_of("!5")
+    ('[a-c\\-]', '[^.5]')
+    """
+    negated = listed.startswith("!") and listed != "!"
+    parts = re.findall(r".-.|.", listed[negated:], re.DOTALL)
+    escaped = ("-".join(map(re.escape, (p[0], p[2]))) if p[2:] else re.escape(p) for p in parts)
+    return f"[{'^.' if negated else ''}{''.join(escaped)}]"
+
+
+def matches(glob: str, path: str) -> bool:
+    """Whether a glob matches a path; each path matches itself, whatever characters it has."""
+    return glob == path or pattern(glob).fullmatch(path) is not None
 
 
 def matching(root: Block, globs: tuple[str, ...]) -> tuple[Block, ...]:
     """The blocks that match a glob, the outermost where one contains another.
 
     Raises:
-        UsageError: a glob matches no block; the message names the nearest.
+        UsageError: a glob cannot be read, or matches no block; the message names the nearest.
     """
     used: set[str] = set()
 
     def walk(block: Block) -> Iterator[Block]:
-        hits = [glob for glob in globs if block.path and pattern(glob).fullmatch(block.path)]
+        hits = [glob for glob in globs if block.path and matches(glob, block.path)]
         used.update(hits)
         if hits:
             for below in block.walk():
-                used.update(g for g in globs if pattern(g).fullmatch(below.path))
+                used.update(glob for glob in globs if matches(glob, below.path))
             yield block
             return
         for child in block.children:
             yield from walk(child)
 
-    try:
-        found = tuple(walk(root))
-    except re.error as error:
-        message = f"cannot read the module glob: {error}"
-        raise UsageError(message) from error
+    found = tuple(walk(root))
     for glob in globs:
         if glob not in used:
             near = did_you_mean(glob, [block.path for block in root.walk() if block.path])

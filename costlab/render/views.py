@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from costlab.blocks import Block
 from costlab.errors import UsageError
-from costlab.render.columns import DEFAULT, Reading, reading, readings
+from costlab.render.columns import DEFAULT, READINGS, Reading, reading, readings
 from costlab.render.selection import Item, automatic_depth, matching, own_row, select
 from costlab.render.table import Column, Row, Table, Value
 from costlab.units import binary_bytes, exact, si
@@ -46,7 +46,7 @@ def report_table(report: Report, show: Show | None = None) -> Table:
     shown = readings(show.columns, report)
     if show.modules:
         blocks = matching(report.root, show.modules)
-        depth = show.depth or 1
+        depth = 1 if show.depth is None else show.depth
         items: list[Item] = []
         total = Block("", "", report.root.own.__class__(), children=blocks)
         label = f"{len(blocks)} matched"
@@ -70,10 +70,11 @@ def report_table(report: Report, show: Show | None = None) -> Table:
         ]
     else:
         items = []
+    # What a block does itself is worth a row only where it shows a number.
     rows = [
         row
         for item in items
-        if any((row := _row(item, shown, report)).cells[1:]) or item.label is None
+        if any((row := _row(item, shown, report)).cells[1:]) or item.hidden or item.label is None
     ]
     rows.append(Row((label, *_cells(total, shown, report)), 0, "total"))
     return Table(
@@ -88,7 +89,8 @@ def report_table(report: Report, show: Show | None = None) -> Table:
 def _order(name: str, report: Report) -> Callable[[Block], int]:
     chosen = reading(name, report)
     if not chosen.column.numeric:
-        message = f"cannot sort by {name!r}: it is not a number"
+        numbers = ", ".join(known for known, reading in READINGS.items() if reading.column.numeric)
+        message = f"cannot sort by {name!r}: it is not a number. Sort by one of {numbers}."
         raise UsageError(message)
 
     def order(block: Block) -> int:

@@ -22,7 +22,7 @@ from costlab.tracing.untouched import untouched
 from costlab.tracing.where import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from costlab.ops import Op
 
@@ -59,7 +59,8 @@ def trace(
     entries = DEFAULT_ENTRIES if ops is None else Entries(ops)
     recorder = Recorder(registry, scopes, entries, _device(parameters, inputs))
     numbers = [registry.add(tensor) for tensor in tensors_in((args, kwargs))]
-    registry.expect(_held_tensors(modules))
+    registry.expect(parameter for _, parameter in parameters)
+    registry.expect(model.buffers())
 
     def graph(result: Any) -> Graph:
         outputs = tuple(recorder.number(tensor) for tensor in tensors_in(result))
@@ -76,7 +77,8 @@ def trace(
         )
 
     distinct = list({id(module): module for _, module in modules}.values())
-    with untouched(distinct), torch.no_grad():
+    with untouched(distinct) as snapshot, torch.no_grad():
+        registry.expect_also(snapshot.attribute_tensors)
         if mode is not None:
             _set_mode(model, distinct, training=mode == "train")
         try:
@@ -142,11 +144,3 @@ def _parameters_of(modules: list[tuple[str, torch.nn.Module]]) -> Named:
                 raise UsageError(message)
             found[id(parameter)] = (place, parameter)
     return list(found.values())
-
-
-def _held_tensors(modules: list[tuple[str, torch.nn.Module]]) -> Iterator[torch.Tensor]:
-    """The parameters, buffers and plain tensor attributes of the modules."""
-    for _, module in modules:
-        yield from (value for value in module._parameters.values() if value is not None)  # noqa: SLF001 - as above
-        yield from (value for value in module._buffers.values() if value is not None)  # noqa: SLF001 - as above
-        yield from (value for value in vars(module).values() if type(value) is torch.Tensor)

@@ -12,7 +12,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from costlab.errors import TraceError
-from costlab.graph import Coverage, Node
+from costlab.graph import NOTHING, Coverage, Node
 from costlab.ops import Declined, Effect
 from costlab.tracing.descent import Descent
 from costlab.tracing.entries import SIZED_FACTORIES, Entry, Treatment
@@ -22,12 +22,10 @@ from costlab.tracing.tensors import Registry, dtype_of, map_tensors, meta, tenso
 from costlab.tracing.where import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from costlab.tracing.entries import Entries
     from costlab.tracing.scopes import Scopes
-
-NOTHING: Mapping[str, Any] = {}
 
 RULE_MISMATCH = (Declined, TypeError, ValueError, IndexError, AttributeError)
 """What a rule raises on arguments that are not its own: the kernel then decides, in torch's words.
@@ -256,11 +254,12 @@ class Recorder(TorchFunctionMode):
         Whatever the mode cannot see (a compiled or scripted function, a foreign library) hands its
         result to an operation that it can see, or returns it: there it is found out.
         """
-        known = self.registry.number_of(tensor)
+        registry = self.registry
+        known = registry.numbers.get(id(tensor))
         if known is not None:
             return known
-        number = self.registry.add(tensor, owned=False)
-        if tensor.is_meta and not self.registry.is_expected(tensor):
+        number = registry.add(tensor, owned=False)
+        if tensor.is_meta and not registry.is_expected(tensor):
             self.nodes.append(
                 Node("unseen", "unseen", Coverage.UNKNOWN, self.scopes.current, (), (number,))
             )

@@ -37,6 +37,10 @@ def tensors_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tens
         kind = type(value)
         if kind in TENSOR_TYPES:
             found.append(value)
+        elif kind is tuple or kind is list:
+            for item in value:
+                if type(item) not in ATOMS:
+                    _collect(item, found)
         elif kind not in ATOMS:
             _collect(value, found)
     for value in kwargs.values():
@@ -126,6 +130,7 @@ class Registry:
         self._alive: list[torch.Tensor] = []
         self._owned: set[int] = set()
         self._expected: set[int] = set()
+        self._more: Callable[[], Iterable[torch.Tensor]] | None = None
         self._stand_ins: dict[int, torch.Tensor] = {}
         self._twins: dict[int, torch.Tensor] = {}
         self._specs: dict[tuple[torch.Size, torch.dtype], TensorSpec] = {}
@@ -149,25 +154,36 @@ class Registry:
         `storage` is the number of the tensor whose memory it shares, None for its own.
         """
         number = len(self.tensors)
-        self.tensors.append(Tensor(self.spec(tensor), number if storage is None else storage))
+        spec_key = (tensor.shape, tensor.dtype)
+        spec = self._specs.get(spec_key)
+        if spec is None:
+            spec = self.spec(tensor)
+        self.tensors.append(Tensor(spec, number if storage is None else storage))
         key = id(tensor)
         if key not in self.numbers:
             self._alive.append(tensor)
             if owned:
                 self._owned.add(key)
         self.numbers[key] = number
-        if self._twins:
-            twin = self._twins.get(key)
-            if twin is not None:
-                self.numbers[id(twin)] = number
+        if key in self._twins:
+            self.numbers[id(self._twins[key])] = number
         return number
 
     def expect(self, tensors: Iterable[torch.Tensor]) -> None:
         """Names the tensors that a model holds: one of them on meta comes from no operation."""
         self._expected.update(map(id, tensors))
 
+    def expect_also(self, more: Callable[[], Iterable[torch.Tensor]]) -> None:
+        """Names where more such tensors are found, looked up when the first stranger is met."""
+        self._more = more
+
     def is_expected(self, tensor: torch.Tensor) -> bool:
         """Whether the model holds the tensor."""
+        if id(tensor) in self._expected:
+            return True
+        if self._more is not None:
+            self.expect(self._more())
+            self._more = None
         return id(tensor) in self._expected
 
     def own(self, tensor: torch.Tensor) -> None:

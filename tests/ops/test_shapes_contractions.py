@@ -98,7 +98,9 @@ def test_normalization(rng: Random) -> None:
     channels = (sizes[1] if len(sizes) > 1 else 3) + (rng.random() < 0.1)
     vectors = [rng.choice([None, tensor(channels)]) for _ in range(4)]
     training = rng.random() < 0.5
-    agrees("batch_norm", F.batch_norm, x, *vectors, training)
+    # One value a channel is priced, with a remark, where torch refuses to train on it.
+    if not training or x.numel() > x.shape[1:2].numel():
+        agrees("batch_norm", F.batch_norm, x, *vectors, training)
     agrees("instance_norm", F.instance_norm, x, *vectors, training)
     tail = sizes[rng.randint(0, len(sizes)) :]
     affine = [rng.choice([None, tensor(*tail)]) for _ in range(2)]
@@ -119,13 +121,15 @@ def test_attention(rng: Random) -> None:
     query = tensor(*lead, queries, width)
     key = tensor(*heads, keys, width if rng.random() < 0.9 else 5)
     value = tensor(*heads, keys, value_width)
-    mask = rng.choice([
-        None,
-        tensor(queries, keys),
-        tensor(queries, keys, dtype=torch.bool),
-        tensor(*lead, 1, keys),
-        tensor(2, 1, 1, queries, keys),
-    ])
+    mask = rng.choice(
+        [
+            None,
+            tensor(queries, keys),
+            tensor(queries, keys, dtype=torch.bool),
+            tensor(*lead, 1, keys),
+            tensor(2, 1, 1, queries, keys),
+        ]
+    )
     causal, grouped = rng.random() < 0.3, rng.random() < 0.3
     agrees(
         "scaled_dot_product_attention",

@@ -19,9 +19,7 @@ def image(rng: Random, rank: int) -> torch.Tensor:
     """A batch of images, a single one, or now and then something else."""
     lead = rng.choice([[], [rng.randint(0, 2)], [2], [1, 2]] if rng.random() < 0.3 else [[], [2]])
     least = 0 if rng.random() < 0.05 else 3
-    return tensor(
-        *lead, rng.choice([2, 4, 6]), *[rng.randint(least, 9) for _ in range(rank)]
-    )
+    return tensor(*lead, rng.choice([2, 4, 6]), *[rng.randint(least, 9) for _ in range(rank)])
 
 
 @randomly(300)
@@ -104,23 +102,29 @@ def test_pooling_to_a_size(rng: Random) -> None:
     """Adaptive and fractional pooling reach the size that is asked for."""
     rank = rng.randint(1, 3)
     input = image(rng, rank)
-    size = rng.choice([
-        rng.randint(0, 7),
-        tuple(rng.choice([None, rng.randint(1, 6)]) for _ in range(rank)),
-        [rng.randint(1, 7)] * rank,
-        None,
-    ])
+    size = rng.choice(
+        [
+            rng.randint(0, 7),
+            tuple(rng.choice([None, rng.randint(1, 6)]) for _ in range(rank)),
+            [rng.randint(1, 7)] * rank,
+            None,
+        ]
+    )
     agrees(f"adaptive_avg_pool{rank}d", getattr(F, f"adaptive_avg_pool{rank}d"), input, size)
     for suffix, indices in (("", False), ("_with_indices", True)):
         adaptive = getattr(F, f"adaptive_max_pool{rank}d")
-        agrees(
-            f"adaptive_max_pool{rank}d{suffix}", adaptive, input, size, return_indices=indices
-        )
+        agrees(f"adaptive_max_pool{rank}d{suffix}", adaptive, input, size, return_indices=indices)
         if rank > 1:
-            goal = rng.choice([
-                {"output_size": once_or_each(rng, rank, 1, 5)},
-                {"output_ratio": rng.choice([0.5, (0.5,) * rank, (0.9,) * rank, (1.2,) * rank])},
-            ])
+            goal = rng.choice(
+                [
+                    {"output_size": once_or_each(rng, rank, 1, 5)},
+                    {
+                        "output_ratio": rng.choice(
+                            [0.5, (0.5,) * rank, (0.9,) * rank, (1.2,) * rank]
+                        )
+                    },
+                ]
+            )
             agrees(
                 f"fractional_max_pool{rank}d{suffix}",
                 getattr(F, f"fractional_max_pool{rank}d"),

@@ -1,0 +1,206 @@
+"""The generated parts of README.md and docs/, and the zoo's traced figures, from the code itself.
+
+`python docs/generate.py` writes what has changed; with `--check` it writes nothing, names what is
+stale, and exits with 1. It knows no figure: each comes from a run, or from `benchmarks/results/`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import typer
+
+from costlab import analyze, sources
+from costlab.cli import EXIT_CODES, catalogue, main, report, show
+from costlab.cli.app import app
+from costlab.zoo import CATALOGUE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+RESULTS = ROOT / "benchmarks" / "results"
+README = ROOT / "README.md"
+INDEX = DOCS / "index.md"
+TRACED = ROOT / "costlab" / "zoo" / "traced.json"
+FIGURES = ("macs", "params", "params_executed", "depth")
+EXAMPLES = {"report": report.EXAMPLES, "list": catalogue.EXAMPLES, "show": show.EXAMPLES}
+FIRST = ("convention.md", "cli.md")
+"""The pages that the index lists before all others, which follow by name."""
+
+PAGES = {
+    "torchvision.md": ("torchvision_page.py", "torchvision.json"),
+    "speed.md": ("speed_page.py", "analysis.json"),
+}
+"""Pages that a script makes of a file of results: the page, its script, its results."""
+
+NOTICE = "<!-- Written by `make docs`; what stands here is changed where it comes from. -->"
+
+
+def generated() -> Iterator[tuple[Path, str]]:
+    """Each generated file and what it is to hold; the index last, as it lists the others."""
+    yield TRACED, json.dumps(traced(), indent=1) + "\n"
+    yield README, between("table", README.read_text(encoding="utf-8"), table())
+    pages = {DOCS / "cli.md": cli_page()}
+    for name, (script, results) in PAGES.items():
+        if (DOCS / script).exists() and (RESULTS / results).exists():
+            pages[DOCS / name] = result_page(DOCS / script, RESULTS / results)
+    yield from pages.items()
+    written = {page: page.read_text(encoding="utf-8") for page in DOCS.glob("*.md")} | pages
+    written.pop(INDEX)
+    yield INDEX, between("pages", INDEX.read_text(encoding="utf-8"), index(written))
+
+
+def stale() -> list[Path]:
+    """The generated files that do not hold what they are to hold."""
+    return [
+        path
+        for path, text in generated()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def traced() -> dict[str, dict[str, int]]:
+    """The figures of each network of the zoo, batch 1, in eval mode."""
+    figures = {}
+    for name in CATALOGUE:
+        source = sources.find(name)
+        total = analyze(source.build(), source.inputs, mode="eval").total
+        figures[name] = {figure: getattr(total, figure) for figure in FIGURES}
+    return figures
+
+
+def table() -> str:
+    """What `costlab report inception_v3` prints, as a block of text."""
+    return f"```text\n$ costlab report inception_v3\n{printed('report', 'inception_v3')}```"
+
+
+def printed(*arguments: str) -> str:
+    """What the command line prints into a pipe, whatever terminal this runs in."""
+    here = dict(os.environ)
+    for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR"):
+        os.environ.pop(name, None)
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out):
+            main(arguments)
+    except SystemExit as end:
+        if end.code:
+            raise
+    finally:
+        os.environ.update(here)
+    return out.getvalue()
+
+
+def between(name: str, page: str, text: str) -> str:
+    """The page with a text between the two markers of this name.
+
+    Raises:
+        ValueError: the page does not have the two markers, once each.
+    """
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    if page.count(start) != 1 or page.count(end) != 1:
+        message = f"the page must hold {start} and {end}, once each"
+        raise ValueError(message)
+    before, _, rest = page.partition(start)
+    return f"{before}{start}\n\n{text}\n\n{end}{rest.partition(end)[2]}"
+
+
+def index(pages: dict[Path, str]) -> str:
+    """A list of pages: each title, with the first sentence below it."""
+    order = {name: number for number, name in enumerate(FIRST)}
+    ranked = sorted(pages, key=lambda page: (order.get(page.name, len(order)), page.name))
+    return "\n".join(f"- [{title}]({page.name}): {first}" for page in ranked
+                     for title, first in [opening(pages[page])])  # fmt: skip
+
+
+def opening(page: str) -> tuple[str, str]:
+    """The title of a page and the first sentence of its text."""
+    title, _, rest = re.sub(r"<!--.*?-->", "", page, flags=re.DOTALL).strip().partition("\n")
+    paragraph = " ".join(rest.strip().split("\n\n")[0].split())
+    return title.lstrip("# "), re.split(r"(?<=[.:])\s", paragraph, maxsplit=1)[0].rstrip(":.") + "."
+
+
+def result_page(script: Path, results: Path) -> str:
+    """The page that a script makes of a file of results."""
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    if spec is None or spec.loader is None:
+        message = f"{script} cannot be imported"
+        raise ImportError(message)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[script.stem] = module
+    spec.loader.exec_module(module)
+    text: str = module.page(json.loads(results.read_text(encoding="utf-8")))
+    return text
+
+
+def cli_page() -> str:
+    """The page of the command line: each command with its arguments, options and examples."""
+    group: Any = typer.main.get_command(app)
+    parts = [
+        "# The command line",
+        NOTICE,
+        f"{group.help} Results go to stdout, all else to stderr; `python -m costlab.cli` is the "
+        "same command, and so is `python cli.py` in a checkout.",
+        "| exit code | meaning |\n| ---: | :--- |\n"
+        + "\n".join(f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()),
+    ]
+    for name, command in group.commands.items():
+        arguments = [p for p in command.params if p.param_type_name == "argument"]
+        usage = " ".join([f"costlab {name}", "[OPTIONS]", *(p.metavar for p in arguments)])
+        options = [p for p in command.params if p.param_type_name == "option"]
+        parts += [
+            f"## `costlab {name}`",
+            command.help,
+            f"```sh\n{usage}\n```",
+            *(f"`{p.metavar}`: {p.help}" for p in arguments),
+            "| option | meaning | default |\n| :--- | :--- | :--- |\n"
+            + "\n".join(f"| {_names(p)} | {_escaped(p.help)} | {_default(p)} |" for p in options),
+            "Examples:",
+            "```sh\n" + "\n".join(f"{line}  # {gives}" for line, gives in EXAMPLES[name]) + "\n```",
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _names(option: Any) -> str:
+    """The spellings of an option, with what it takes."""
+    choices = get_args(option.type_descriptor.annotation)
+    takes = option.metavar or "|".join(c for c in choices if isinstance(c, str))
+    names = ", ".join(f"`{name}`" for name in option.opts)
+    return f"{names} `{_escaped(takes)}`" if takes and not option.is_flag else names
+
+
+def _default(option: Any) -> str:
+    return f"`{option.default}`" if isinstance(option.default, str) else ""
+
+
+def _escaped(text: str) -> str:
+    """The text in a cell of a table."""
+    return text.replace("|", "\\|")
+
+
+def run(arguments: list[str]) -> int:
+    """Writes or checks; the exit code."""
+    if "--check" in arguments:
+        found = stale()
+        for path in found:
+            print(f"{path.relative_to(ROOT)} is stale; run `make docs`", file=sys.stderr)
+        return 1 if found else 0
+    for path, text in generated():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(path.relative_to(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
