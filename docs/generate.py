@@ -45,6 +45,11 @@ PAGES = {
 
 NOTICE = "<!-- Written by `make docs`; what stands here is changed where it comes from. -->"
 
+STREAMS = (
+    "Results go to stdout, all else to stderr; `python -m costlab.cli` is the same command, and so "
+    "is `python cli.py` in a checkout."
+)
+
 
 def generated() -> Iterator[tuple[Path, str]]:
     """Each generated file and what it is to hold; the index last, as it lists the others."""
@@ -127,7 +132,7 @@ def opening(page: str) -> tuple[str, str]:
     """The title of a page and the first sentence of its text."""
     title, _, rest = re.sub(r"<!--.*?-->", "", page, flags=re.DOTALL).strip().partition("\n")
     paragraph = " ".join(rest.strip().split("\n\n")[0].split())
-    return title.lstrip("# "), re.split(r"(?<=[.:])\s", paragraph, maxsplit=1)[0].rstrip(":.") + "."
+    return title.lstrip("# "), re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
 
 
 def result_page(script: Path, results: Path) -> str:
@@ -149,8 +154,7 @@ def cli_page() -> str:
     parts = [
         "# The command line",
         NOTICE,
-        f"{group.help} Results go to stdout, all else to stderr; `python -m costlab.cli` is the "
-        "same command, and so is `python cli.py` in a checkout.",
+        f"{group.help} {STREAMS}",
         "| exit code | meaning |\n| ---: | :--- |\n"
         + "\n".join(f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()),
     ]

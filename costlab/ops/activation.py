@@ -6,13 +6,9 @@ Does not know how many machine operations a function takes: an exponential count
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import INTEGER, REAL, is_kind, name_of, real
-from costlab.ops.rule import FLOAT, SAME, Effect, Shaped, axis_of, numbers, require
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from costlab.ops.rule import FLOAT, SAME, Effect, Rule, Shaped, axis_of, numbers, require
 
 SOFTMAX = 5  # maximum, subtraction, exponential, sum, division; attention's scores take the same
 LOG_SOFTMAX = 5  # maximum, subtraction, exponential, sum, subtraction of the sum's logarithm
@@ -34,7 +30,7 @@ def relu(input: Shaped, inplace: bool = False) -> Effect:
 
 
 def activation(input: Shaped, inplace: bool = False) -> Effect:
-    """y = f(x) for an f without options: silu, mish, selu, hardswish, …"""
+    """y = f(x) for an f without options: silu, mish, selu and their like."""
     numbers(inplace)
     return _each(input)
 
@@ -140,7 +136,7 @@ def glu(input: Shaped, dim: int = -1) -> Effect:
     return Effect(tuple(shape), flops=2 * prod(shape))
 
 
-def normalized_exponential(flops: int) -> Callable[..., Effect]:
+def normalized_exponential(flops: int) -> Rule:
     """The rule of a softmax that takes `flops` operations an element.
 
     Equation: y[i] = e^(x[i] − max x) / Σ e^(x[j] − max x) along an axis; or its logarithm.
@@ -196,7 +192,7 @@ def feature_alpha_dropout(
     return alpha_dropout(input, p, training, inplace)
 
 
-def channel_dropout(axes: tuple[int, ...]) -> Callable[..., Effect]:
+def channel_dropout(axes: tuple[int, ...]) -> Rule:
     """The rule of a dropout of whole channels, for inputs with these numbers of axes."""
 
     def rule(input: Shaped, p: float = 0.5, training: bool = True, inplace: bool = False) -> Effect:
@@ -213,7 +209,7 @@ def sigmoid(input: Shaped) -> Effect:
     return Effect(shape, flops=prod(shape), dtype=SAME if is_kind(input, REAL) else FLOAT)
 
 
-RULES = {
+RULES: dict[str, Rule] = {
     "relu": relu,
     "relu6": activation,
     "elu": elu,

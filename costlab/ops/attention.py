@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from costlab.ops.dtypes import is_kind, real
-from costlab.ops.rule import Effect, Shaped, broadcast, require
+from costlab.ops.rule import Effect, Rule, Shaped, broadcast, require
 
 
 def scaled_dot_product_attention(
@@ -53,4 +53,4 @@ def scaled_dot_product_attention(
     )
 
 
-RULES = {"scaled_dot_product_attention": scaled_dot_product_attention}
+RULES: dict[str, Rule] = {"scaled_dot_product_attention": scaled_dot_product_attention}

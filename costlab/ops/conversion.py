@@ -5,14 +5,9 @@ Does not know devices: every tensor is taken to be where it is needed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from costlab.ops.dtypes import KINDS, name_of
 from costlab.ops.rearrange import listed
-from costlab.ops.rule import SAME, Effect, Shaped, require
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from costlab.ops.rule import SAME, Effect, Rule, Shaped, require
 
 
 def converted(input: Shaped, dtype: str) -> Effect:
@@ -76,7 +71,7 @@ def type_of(input: Shaped, dtype: object, non_blocking: bool = False) -> Effect:
     return converted(input, name_of(dtype))
 
 
-def cast_to(dtype: str) -> Callable[..., Effect]:
+def cast_to(dtype: str) -> Rule:
     """The rule of a method that is named after a type: `x.half()`."""
 
     def rule(input: Shaped, *, memory_format: object = None) -> Effect:
@@ -102,7 +97,7 @@ def like(
     pin_memory: bool = False,
     memory_format: object = None,
 ) -> Effect:
-    """A new tensor of the same shape: `zeros_like`, `empty_like`, …"""
+    """A new tensor of the same shape: `zeros_like` and its like."""
     del device, pin_memory, memory_format
     require(layout is None and not requires_grad)
     return Effect(tuple(input.shape), dtype=SAME if dtype is None else name_of(dtype))
@@ -137,7 +132,7 @@ def new_full(input: Shaped, size: object, fill_value: complex, **options: object
     return new(input, size, **options)
 
 
-RULES = {
+RULES: dict[str, Rule] = {
     "to": to,
     "type_as": type_as,
     "type": type_of,

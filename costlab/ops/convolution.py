@@ -6,18 +6,14 @@ Does not know bias adds: they are not MACs, but one element-wise operation an ou
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import is_kind
-from costlab.ops.rule import Effect, Shape, Shaped, per_axis, require
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from costlab.ops.rule import Effect, Rule, Shape, Shaped, per_axis, require
 
 Sizes = int | tuple[int, ...] | list[int]
 
 
-def convolution(rank: int) -> Callable[..., Effect]:
+def convolution(rank: int) -> Rule:
     """The rule of a convolution over `rank` axes.
 
     Equation: y[n,o,*s] = Σ w[o,c,*k] · x[n,g·c,*(s·stride + k·dilation)]
@@ -71,7 +67,7 @@ def convolution(rank: int) -> Callable[..., Effect]:
     return conv
 
 
-def transposed_convolution(rank: int) -> Callable[..., Effect]:
+def transposed_convolution(rank: int) -> Rule:
     """The rule of a transposed convolution over `rank` axes.
 
     Equation: y[n,o,*(s·stride + k·dilation)] += w[c,o,*k] · x[n,c,*s]
@@ -151,7 +147,7 @@ def _total_padding(
     return tuple([2 * pad for pad in pads])
 
 
-RULES = {
+RULES: dict[str, Rule] = {
     **{f"conv{rank}d": convolution(rank) for rank in (1, 2, 3)},
     **{f"conv_transpose{rank}d": transposed_convolution(rank) for rank in (1, 2, 3)},
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import prod
 
 from costlab.ops.dtypes import is_kind, real
-from costlab.ops.rule import Effect, Shaped, axis_of, broadcast, require
+from costlab.ops.rule import Effect, Rule, Shaped, axis_of, broadcast, require
 
 COSINE = 6  # three scalar products, of a multiply and an add an element each
 DIFFERENCE = 4  # subtract, shift, power, sum
@@ -64,7 +64,7 @@ def pairwise_distance(
     return Effect((*shape[:-1], 1) if keepdim else shape[:-1], flops=DIFFERENCE * prod(shape))
 
 
-RULES = {
+RULES: dict[str, Rule] = {
     "cdist": cdist,
     "cosine_similarity": cosine_similarity,
     "pairwise_distance": pairwise_distance,

@@ -12,7 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from costlab.ops.dtypes import is_kind
-from costlab.ops.rule import Effect, Shape, Shaped, require
+from costlab.ops.rule import Effect, Rule, Shape, Shaped, require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ def einsum(equation: str, *operands: Shaped | Sequence[Shaped]) -> Effect:
     if len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
     tensors: tuple[Shaped, ...] = operands  # type: ignore[assignment]  # a list was opened above
-    require(isinstance(equation, str) and 1 <= len(tensors) <= 2)
+    require(type(equation) is str and 1 <= len(tensors) <= 2)
     require(all(t.dtype == tensors[0].dtype and is_kind(t, "ifc") for t in tensors))
     parsed = parse(equation)
     require(len(parsed.operands) == len(tensors))
@@ -131,4 +131,4 @@ def _expand_dots(output: tuple[str, ...], sizes: dict[str, int]) -> tuple[str, .
     return (*output[:at], *hidden, *output[at + 1 :])
 
 
-RULES = {"einsum": einsum}
+RULES: dict[str, Rule] = {"einsum": einsum}

@@ -5,8 +5,6 @@ Does not know activations (`costlab.ops.activation`), nor which kernel fuses wha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from costlab.ops.dtypes import (
     BOOL,
     INTEGER,
@@ -28,10 +26,7 @@ from costlab.ops.operands import (
     takes,
     unary,
 )
-from costlab.ops.rule import FLOAT, SAME, Effect, Shaped, broadcast, numbers, require
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from costlab.ops.rule import FLOAT, SAME, Effect, Rule, Shaped, broadcast, numbers, require
 
 ADD = binary("bifc")
 SUB = binary("ifc", either="ifc")
@@ -40,7 +35,7 @@ ROUNDED = binary("if")
 POWER = binary("ifc", either="ifc")
 
 
-def scaled(rule: Callable[..., Effect]) -> Callable[..., Effect]:
+def scaled(rule: Rule) -> Rule:
     """The rule of a ± α·b."""
 
     def rule_with_scale(input: Shaped, other: Operand, *, alpha: complex = 1) -> Effect:
@@ -73,7 +68,7 @@ def power(input: Operand, exponent: Operand) -> Effect:
         return POWER(base, exponent)
     # An integer to a negative power is refused.
     negative = isinstance(exponent, int | float) and exponent < 0
-    require(not negative or not is_kind(input, INTEGER) or isinstance(exponent, float))  # type: ignore[arg-type]  # a tensor
+    require(not negative or not is_kind(input, INTEGER) or isinstance(exponent, float))
     return POWER(input, exponent)
 
 
@@ -118,14 +113,14 @@ def where_method(input: Shaped, condition: Shaped, other: Operand) -> Effect:
 def lerp(input: Shaped, end: Shaped, weight: Operand) -> Effect:
     """y = a + w · (b − a)."""
     tensors = [input, end] if isinstance(weight, Number) else [input, end, weight]
-    require(real(*tensors))  # type: ignore[arg-type]  # numbers were left out
-    require(not isinstance(weight, complex))
-    return each(broadcast([tuple(t.shape) for t in tensors]), SAME)  # type: ignore[union-attr]  # as above
+    require(real(*tensors))
+    require(type(weight) is not complex)
+    return each(broadcast([tuple(t.shape) for t in tensors]), SAME)
 
 
 def addcmul(input: Shaped, tensor1: Shaped, tensor2: Shaped, *, value: float = 1) -> Effect:
     """y = x + v · a · b, or x + v · a / b (`addcdiv`)."""
-    require(real(input, tensor1, tensor2) and not isinstance(value, complex))
+    require(real(input, tensor1, tensor2) and type(value) is not complex)
     shapes = [tuple(tensor.shape) for tensor in (input, tensor1, tensor2)]
     return each(broadcast(shapes), SAME)
 
@@ -136,11 +131,11 @@ def masked_fill(input: Shaped, mask: Shaped, value: Operand) -> Effect:
     if isinstance(value, Number):
         require(takes(input, value))
     else:
-        require(value.dtype == input.dtype)  # type: ignore[union-attr]  # a tensor
+        require(value.dtype == input.dtype)
     return each(broadcast([tuple(input.shape), tuple(mask.shape)]), name_of(input.dtype))
 
 
-def round(input: Shaped, *, decimals: int = 0) -> Effect:
+def rounded(input: Shaped, *, decimals: int = 0) -> Effect:
     """y = the nearest integer, or the nearest multiple of 10^(−decimals)."""
     require(is_kind(input, "if") and (decimals == 0 or is_kind(input, REAL)))
     return each(tuple(input.shape), SAME)
@@ -171,7 +166,7 @@ PREDICATE = unary("bifc", BOOLEAN)
 ORDERED_PREDICATE = unary("bif", BOOLEAN)
 INTEGRAL = unary("if")
 
-RULES = {
+RULES: dict[str, Rule] = {
     "add": scaled(ADD),
     "sub": sub,
     "rsub": sub,
@@ -216,7 +211,7 @@ RULES = {
     "abs": unary("if"),
     "sign": unary("bif"),
     "square": unary("ifc"),
-    "round": round,
+    "round": rounded,
     **dict.fromkeys(("ceil", "floor", "trunc"), INTEGRAL),
     "frac": unary("f"),
     "nan_to_num": nan_to_num,

@@ -6,14 +6,11 @@ Does not know the positions themselves, so not whether they are within bounds ei
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import Any
 
 from costlab.ops.dtypes import Number, is_kind, name_of
 from costlab.ops.operands import takes
-from costlab.ops.rule import Effect, Shape, Shaped, axis_of, broadcast, require
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from costlab.ops.rule import Effect, Rule, Shape, Shaped, axis_of, broadcast, require
 
 BASIC = (int, slice, type(...))
 """What an index of a view is made of, besides None."""
@@ -109,7 +106,7 @@ def _scattered(input: Shaped, dim: int, index: Shaped, src: Shaped | complex, fl
     if isinstance(src, Number):
         require(takes(input, src))
     else:
-        require(src.dtype == input.dtype and _within(positions, tuple(src.shape)))  # type: ignore[union-attr]  # a tensor
+        require(src.dtype == input.dtype and _within(positions, tuple(src.shape)))
     return Effect(shape, flops=flops * prod(positions), dtype=name_of(input.dtype))
 
 
@@ -139,7 +136,7 @@ def _indexed(input: Shaped, dim: int, index: Shaped, source: Shaped, flops: int)
 def index_fill(input: Shaped, dim: int, index: Shaped, value: complex) -> Effect:
     """x with a number in the slices at these positions."""
     _are_positions(index)
-    require(len(index.shape) < 2 and isinstance(value, Number) and takes(input, value))
+    require(len(index.shape) < 2 and takes(input, value))
     require(prod(input.shape) > 0)
     axis_of(dim, len(input.shape))
     return Effect(tuple(input.shape), dtype=name_of(input.dtype))
@@ -161,20 +158,21 @@ def embedding(
     del norm_type, scale_grad_by_freq, sparse
     # `torch.embedding` and the dispatcher take the table first, and then two options of others.
     if is_kind(input, "fc"):
-        input, weight = weight, input
+        index, table = weight, input
     else:
+        index, table = input, weight
         require(max_norm is None)
-        rows = weight.shape[0]
+        rows = table.shape[0]
         require(padding_idx is None or -rows <= padding_idx < rows)
-    _are_positions(input, SHORT_POSITIONS)
-    require(len(weight.shape) == 2 and weight.shape[0] > 0)
-    return Effect((*input.shape, weight.shape[1]), dtype=name_of(weight.dtype))
+    _are_positions(index, SHORT_POSITIONS)
+    require(len(table.shape) == 2 and table.shape[0] > 0)
+    return Effect((*index.shape, table.shape[1]), dtype=name_of(table.dtype))
 
 
 def one_hot(tensor: Shaped, num_classes: int) -> Effect:
     """y[…,c] = 1 where x[…] = c, else 0."""
     _are_positions(tensor)
-    require(isinstance(num_classes, int) and num_classes > 0)
+    require(type(num_classes) is int and num_classes > 0)
     return Effect((*tensor.shape, num_classes))
 
 
@@ -187,7 +185,7 @@ def indexed(shape: Shape, index: object) -> Shape:
     >>> indexed((4, 5, 6), (0, ..., slice(1, None, 2), None))
     (5, 3, 1)
     """
-    items = list(index) if isinstance(index, tuple) else [index]
+    items: list[Any] = list(index) if isinstance(index, tuple) else [index]
     require(all(item is None or type(item) in BASIC for item in items))
     require(sum(item is ... for item in items) < 2)
     used = sum(item is not None and item is not ... for item in items)
@@ -222,7 +220,7 @@ def setitem(input: Shaped, index: object, value: object) -> Effect:
     return Effect(shape, dtype=name_of(input.dtype))
 
 
-RULES: dict[str, Callable[..., Effect]] = {
+RULES: dict[str, Rule] = {
     "gather": gather,
     "take_along_dim": take_along_dim,
     "index_select": index_select,

@@ -9,10 +9,10 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import name_of, wider
-from costlab.ops.rule import SAME, Effect, Shape, Shaped, axis_of, require
+from costlab.ops.rule import SAME, Effect, Rule, Shape, Shaped, axis_of, require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 
 def joined(tensors: Sequence[Shaped], shapes: Sequence[Shape], axis: int) -> Effect:
@@ -52,7 +52,7 @@ def stack(tensors: Sequence[Shaped], dim: int = 0) -> Effect:
     return Effect((*shape[:axis], len(tensors), *shape[axis:]), dtype=common_type(tensors))
 
 
-def stacked(rank: int, axis: int) -> Callable[..., Effect]:
+def stacked(rank: int, axis: int) -> Rule:
     """The rule of a join along a fixed axis of tensors brought to a rank first (`vstack`, …)."""
 
     def rule(tensors: Sequence[Shaped]) -> Effect:
@@ -84,7 +84,7 @@ def column_stack(tensors: Sequence[Shaped]) -> Effect:
     return joined(tensors, shapes, 1)
 
 
-RULES = {
+RULES: dict[str, Rule] = {
     "cat": cat,
     "stack": stack,
     "hstack": stacked(1, 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from costlab.ops.dtypes import is_kind, real
-from costlab.ops.rule import Effect, Shaped, broadcast, require
+from costlab.ops.rule import Effect, Rule, Shaped, broadcast, require
 
 
 def linear(input: Shaped, weight: Shaped, bias: Shaped | None = None) -> Effect:
@@ -50,4 +50,4 @@ def bilinear(input1: Shaped, input2: Shaped, weight: Shaped, bias: Shaped | None
     )
 
 
-RULES = {"linear": linear, "bilinear": bilinear}
+RULES: dict[str, Rule] = {"linear": linear, "bilinear": bilinear}

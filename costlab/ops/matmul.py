@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import is_kind, name_of, promoted, wider
-from costlab.ops.rule import Effect, Shape, Shaped, axis_of, broadcast, require
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from costlab.ops.rule import Effect, Rule, Shape, Shaped, axis_of, broadcast, require
 
 
 def matmul(input: Shaped, other: Shaped) -> Effect:
@@ -34,7 +30,7 @@ def reversed_matmul(input: Shaped, other: Shaped) -> Effect:
     return matmul(other, input)
 
 
-def exactly(left_rank: int, right_rank: int) -> Callable[..., Effect]:
+def exactly(left_rank: int, right_rank: int) -> Rule:
     """The rule of a product that takes operands of just these ranks and does not broadcast."""
 
     def product(input: Shaped, other: Shaped) -> Effect:
@@ -45,7 +41,7 @@ def exactly(left_rank: int, right_rank: int) -> Callable[..., Effect]:
     return product
 
 
-def plus(product: Callable[..., Effect]) -> Callable[..., Effect]:
+def plus(product: Rule) -> Rule:
     """The rule of `beta · input + alpha · (a product)`: the product's MACs, one add an element."""
 
     def added(
@@ -66,7 +62,7 @@ def outer(input: Shaped, vec2: Shaped) -> Effect:
     return Effect(shape, macs=prod(shape), dtype=promoted(input, vec2))
 
 
-def tensordot(a: Shaped, b: Shaped, dims: object = 2, out: None = None) -> Effect:
+def tensordot(a: Shaped, b: Shaped, dims: object = 2, out: object = None) -> Effect:
     """y[i…,j…] = Σ_k a[i…,k…] · b[k…,j…]  →  MACs = ∏i · ∏j · ∏k."""
     require(out is None)
     left, right = tuple(a.shape), tuple(b.shape)
@@ -138,7 +134,7 @@ bmm = exactly(3, 3)
 mv = exactly(2, 1)
 dot = exactly(1, 1)
 
-RULES: dict[str, Callable[..., Effect]] = {
+RULES: dict[str, Rule] = {
     "matmul": matmul,
     "reversed_matmul": reversed_matmul,
     "mm": mm,

@@ -103,12 +103,13 @@ METADATA: frozenset[str] = frozenset({
     # Of what kind it is.
     "is_complex", "is_floating_point", "is_signed", "is_conj", "is_neg", "is_nested",
     "is_quantized", "is_sparse", "is_sparse_csr", "is_coalesced", "is_distributed",
-    "is_inference", "is_same_size", "is_set_to", "is_view", "_is_view", "_is_zerotensor", "qscheme",
-    "result_type", "can_cast", "_has_symbolic_sizes_strides", "_has_compatible_shallow_copy_type",
+    "is_inference", "is_same_size", "is_set_to", "_is_view", "_is_zerotensor", "qscheme",
+    "result_type", "can_cast", "_has_symbolic_sizes_strides",
     # How it takes part in differentiation.
-    "requires_grad", "grad", "grad_fn", "grad_dtype", "_grad", "_grad_fn", "is_leaf", "retains_grad",
-    "retain_grad", "output_nr", "_version", "_base", "_backward_hooks",
-    "_post_accumulate_grad_hooks", "register_hook", "register_post_accumulate_grad_hook", "volatile",
+    "requires_grad", "grad", "grad_fn", "grad_dtype", "_grad", "_grad_fn", "is_leaf",
+    "retains_grad", "retain_grad", "output_nr", "_version", "_base", "_backward_hooks",
+    "_post_accumulate_grad_hooks", "register_hook", "register_post_accumulate_grad_hook",
+    "volatile",
     # What Python asks of it.
     "__hash__", "__repr__", "__str__", "__format__", "__dir__", "__sizeof__", "__array_priority__",
     "__reduce_ex__", "__dlpack_device__", "_cdata", "_use_count", "_python_dispatch",

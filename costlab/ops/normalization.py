@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from costlab.ops.dtypes import REAL, is_kind, real
-from costlab.ops.rule import Effect, Shaped, axis_of, numbers, require
+from costlab.ops.rule import Effect, Rule, Shaped, axis_of, numbers, require
 
 # Element-wise operations an element. With statistics at hand, a normalization is one multiply and
 # one add (the statistics folded); from the data, it also sums, squares and centres.
@@ -149,7 +149,7 @@ def local_response_norm(
 
 
 def normalize(
-    input: Shaped, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: None = None
+    input: Shaped, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: object = None
 ) -> Effect:
     """y = x / max(‖x‖_p, ε) along an axis; 3 operations an element: power, sum, division."""
     numbers(p, eps)
@@ -158,7 +158,7 @@ def normalize(
     return Effect(tuple(input.shape), flops=3 * prod(input.shape))
 
 
-RULES = {
+RULES: dict[str, Rule] = {
     "batch_norm": batch_norm,
     "instance_norm": instance_norm,
     "layer_norm": layer_norm,

@@ -6,13 +6,9 @@ Does not know the operations (`costlab.ops.elementwise`).
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import REAL, Number, floating, is_kind, kind_of, name_of, promoted
-from costlab.ops.rule import FLOAT, SAME, Effect, Shape, Shaped, broadcast, require
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from costlab.ops.rule import FLOAT, SAME, Effect, Rule, Shape, Shaped, broadcast, require
 
 Operand = Shaped | complex
 """A tensor or a Python number, which broadcasts like a scalar."""
@@ -24,8 +20,7 @@ def shape_of(operand: Operand) -> Shape:
     """The shape of an operand; () for a number."""
     if isinstance(operand, Number):
         return ()
-    shape: Shape = operand.shape  # type: ignore[union-attr]  # what is no number is a tensor
-    return shape
+    return operand.shape
 
 
 def each(shape: Shape, dtype: str) -> Effect:
@@ -33,7 +28,7 @@ def each(shape: Shape, dtype: str) -> Effect:
     return Effect(shape, flops=prod(shape), dtype=dtype)
 
 
-def unary(kinds: str, dtype: str = SAME) -> Callable[..., Effect]:
+def unary(kinds: str, dtype: str = SAME) -> Rule:
     """The rule of y[i] = f(x[i]) for tensors of these kinds.
 
     With `FLOAT`, integers give the default float type and other types stay as they are.
@@ -48,9 +43,7 @@ def unary(kinds: str, dtype: str = SAME) -> Callable[..., Effect]:
     return rule
 
 
-def binary(
-    kinds: str, dtype: str = SAME, *, numbers: bool = True, either: str = "bifc"
-) -> Callable[..., Effect]:
+def binary(kinds: str, dtype: str = SAME, *, numbers: bool = True, either: str = "bifc") -> Rule:
     """The rule of y[i] = f(a[i], b[i]), where the common type is one of these kinds.
 
     With `SAME` the result has the common type, with `FLOAT` too unless that is an integer.
@@ -58,24 +51,21 @@ def binary(
     """
 
     def rule(input: Shaped, other: Operand) -> Effect:
-        return combine(input, other)
-
-    def combine(input: Shaped, other: Operand) -> Effect:
         kind = kind_of(input.dtype)
         require(kind in either)
         if isinstance(other, Number):
             require(numbers)
             shape = tuple(input.shape)
-            if kind == REAL and not isinstance(other, complex) and REAL in kinds:
+            if kind == REAL and type(other) is not complex and REAL in kinds:
                 return each(shape, dtype) if dtype == BOOLEAN else each(shape, SAME)
             common = promoted(input, other)
         else:
-            left, right = input.shape, other.shape  # type: ignore[union-attr]  # a tensor
+            left, right = input.shape, other.shape
             shape = tuple(left) if left == right else broadcast((left, right))
-            if other.dtype == input.dtype:  # type: ignore[union-attr]  # a tensor
+            if other.dtype == input.dtype:
                 common = name_of(input.dtype)
             else:
-                require(kind_of(other.dtype) in either)  # type: ignore[union-attr]  # a tensor
+                require(kind_of(other.dtype) in either)
                 common = promoted(input, other)
         require((REAL if common == FLOAT else kind_of(common)) in kinds)
         if dtype == SAME:
@@ -85,7 +75,7 @@ def binary(
     return rule
 
 
-def reversed_binary(rule: Callable[..., Effect]) -> Callable[..., Effect]:
+def reversed_binary(rule: Rule) -> Rule:
     """The rule of `number ∘ input`, which Python hands over as a method of the tensor."""
 
     def reversed_rule(input: Shaped, other: Operand) -> Effect:
@@ -97,8 +87,5 @@ def reversed_binary(rule: Callable[..., Effect]) -> Callable[..., Effect]:
 
 def takes(target: Shaped, number: complex) -> bool:
     """Whether a number can be written to a tensor without a change of kind."""
-    if isinstance(number, bool):
-        return is_kind(target, "bifc")
-    if isinstance(number, complex):
-        return is_kind(target, "c")
-    return is_kind(target, "fc" if isinstance(number, float) else "ifc")
+    kinds = {bool: "bifc", int: "ifc", float: "fc", complex: "c"}
+    return is_kind(target, kinds.get(type(number), ""))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import INTEGER, REAL, is_kind
 from costlab.ops.reduction import selection, sum_type
-from costlab.ops.rule import SAME, Effect, Shaped, axis_of, require
+from costlab.ops.rule import SAME, Effect, Rule, Shaped, axis_of, require
 
 if TYPE_CHECKING:
     from types import EllipsisType
@@ -28,7 +28,7 @@ def scan(input: Shaped, dim: int, *, dtype: object = None) -> Effect:
 def scan_with_indices(input: Shaped, dim: int) -> Effect:
     """y[i] = max(y[i−1], x[i]) along an axis (or min), and where it is."""
     shape = tuple(input.shape)
-    require(isinstance(dim, int) and is_kind(input, "bif"))
+    require(type(dim) is int and is_kind(input, "bif"))
     axis_of(dim, len(shape))
     return Effect(shape, flops=prod(shape), dtype=(SAME, "int64"), shapes=(shape, shape))
 
@@ -77,7 +77,7 @@ def median(input: Shaped, dim: int | EllipsisType = ..., keepdim: bool = False) 
     return selection(input, dim, keepdim)
 
 
-RULES = {
+RULES: dict[str, Rule] = {
     "cumsum": scan,
     "cumprod": scan,
     "cummax": scan_with_indices,

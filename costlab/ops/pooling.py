@@ -7,13 +7,9 @@ from __future__ import annotations
 
 from math import prod
 from operator import ge
-from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import REAL, is_kind
-from costlab.ops.rule import SAME, Effect, Shape, Shaped, once_or_each, per_axis, require
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from costlab.ops.rule import SAME, Effect, Rule, Shape, Shaped, once_or_each, per_axis, require
 
 Sizes = int | tuple[int, ...] | list[int]
 INDICES = (SAME, "int64")
@@ -65,7 +61,7 @@ def describe(kernel: Shape, strides: Shape, padding: Shape) -> dict[str, object]
     return {"kernel": kernel, "stride": strides, "padding": padding}
 
 
-def max_pool(rank: int, *, indices: bool) -> Callable[..., Effect]:
+def max_pool(rank: int, *, indices: bool) -> Rule:
     """The rule of y[…,*s] = max_k x[…,*(s·stride + k·dilation)]: ∏k operations an output element.
 
     Shapes: input (n, c, *in) or (c, *in), output the same with other spatial sizes; twice if the
@@ -104,7 +100,7 @@ def pooled(
     )
 
 
-def avg_pool(rank: int) -> Callable[..., Effect]:
+def avg_pool(rank: int) -> Rule:
     """The rule of y[…,*s] = mean_k x[…,*(s·stride + k)]: ∏k operations an output element.
 
     Shapes: input (n, c, *in) or (c, *in), output the same with other spatial sizes.
@@ -132,7 +128,7 @@ def avg_pool(rank: int) -> Callable[..., Effect]:
     return rule
 
 
-def lp_pool(rank: int) -> Callable[..., Effect]:
+def lp_pool(rank: int) -> Rule:
     """The rule of y[…,*s] = (Σ_k x[…,*(s·stride + k)]^p)^(1/p).
 
     One power an input element, ∏k sums and one root an output element.
@@ -156,7 +152,7 @@ def lp_pool(rank: int) -> Callable[..., Effect]:
 
 RANKS = (1, 2, 3)
 
-RULES = {
+RULES: dict[str, Rule] = {
     **{f"max_pool{rank}d": max_pool(rank, indices=False) for rank in RANKS},
     **{f"max_pool{rank}d_with_indices": max_pool(rank, indices=True) for rank in RANKS},
     **{f"avg_pool{rank}d": avg_pool(rank) for rank in RANKS},

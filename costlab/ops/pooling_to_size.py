@@ -9,15 +9,15 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from costlab.ops.pooling import INDICES, RANKS, pooled, split
-from costlab.ops.rule import SAME, Effect, Shaped, once_or_each, require
+from costlab.ops.rule import SAME, Effect, Rule, Shaped, once_or_each, require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 Sizes = int | tuple[int, ...] | list[int]
 
 
-def adaptive_pool(rank: int, *, indices: bool | None = None) -> Callable[..., Effect]:
+def adaptive_pool(rank: int, *, indices: bool | None = None) -> Rule:
     """The rule of a pooling to a given size: one operation an element of each window.
 
     Window i of an axis covers [⌊i·in/out⌋, ⌈(i+1)·in/out⌉): together the input, once, where the
@@ -42,7 +42,7 @@ def adaptive_pool(rank: int, *, indices: bool | None = None) -> Callable[..., Ef
                 for size, wanted in zip(spatial, asked, strict=True)
             ]
         )
-        require(all(isinstance(size, int) and size > 0 for size in sizes))
+        require(all(type(size) is int and size > 0 for size in sizes))
         shape = (*lead, *sizes)
         covered = prod(map(covered_by_windows, spatial, sizes))
         return Effect(
@@ -67,7 +67,7 @@ def covered_by_windows(size: int, count: int) -> int:
     return sum(-(-(i + 1) * size // count) - i * size // count for i in range(count))
 
 
-def fractional_max_pool(rank: int, *, indices: bool) -> Callable[..., Effect]:
+def fractional_max_pool(rank: int, *, indices: bool) -> Rule:
     """The rule of a maximum over windows at random places: ∏k operations an output element.
 
     Source: Graham 2014, §2.
@@ -100,7 +100,7 @@ def fractional_max_pool(rank: int, *, indices: bool) -> Callable[..., Effect]:
     return rule
 
 
-RULES = {
+RULES: dict[str, Rule] = {
     **{f"adaptive_avg_pool{rank}d": adaptive_pool(rank) for rank in RANKS},
     **{f"adaptive_max_pool{rank}d": adaptive_pool(rank, indices=False) for rank in RANKS},
     **{

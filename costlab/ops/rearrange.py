@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import Number, kind_of, name_of
-from costlab.ops.rule import Effect, Shaped, axis_of, broadcast, require
+from costlab.ops.rule import Effect, Rule, Shaped, axis_of, broadcast, require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 
 def listed(sizes: tuple[object, ...]) -> tuple[int, ...]:
@@ -118,7 +118,7 @@ def flip(input: Shaped, *dims: object) -> Effect:
     return Effect(tuple(input.shape))
 
 
-def flipped_along(axis: int) -> Callable[..., Effect]:
+def flipped_along(axis: int) -> Rule:
     """The rule of a flip of a fixed axis (`fliplr`, `flipud`)."""
 
     def rule(input: Shaped) -> Effect:
@@ -171,7 +171,7 @@ def triangle(input: Shaped, diagonal: int = 0) -> Effect:
     return Effect(tuple(input.shape))
 
 
-RULES = {
+RULES: dict[str, Rule] = {
     "pad": pad,
     "constant_pad_nd": constant_pad_nd,
     "repeat": repeat,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import REAL, is_kind, kind_of, name_of
 from costlab.ops.elementwise import EXTREMUM
-from costlab.ops.rule import FLOAT, SAME, Effect, Shape, Shaped, axes_of, require
+from costlab.ops.rule import FLOAT, SAME, Effect, Rule, Shape, Shaped, axes_of, require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,7 @@ def extremum(
 def selection(input: Shaped, dim: int = -1, keepdim: bool = False) -> Effect:
     """The value of one element along an axis, and its position."""
     shape = tuple(input.shape)
-    require(isinstance(dim, int) and prod(shape) > 0 and is_kind(input, "bif"))
+    require(type(dim) is int and prod(shape) > 0 and is_kind(input, "bif"))
     left = reduced(shape, dim, keepdim)
     return Effect(left, flops=prod(shape), dtype=(SAME, "int64"), shapes=(left, left))
 
@@ -111,7 +111,7 @@ def amax(input: Shaped, dim: Axes = (), keepdim: bool = False) -> Effect:
 def argmax(input: Shaped, dim: int | None = None, keepdim: bool = False) -> Effect:
     """The position of the largest (smallest) value along an axis, or among all elements."""
     shape = tuple(input.shape)
-    require(isinstance(dim, int | None) and prod(shape) > 0 and is_kind(input, "if"))
+    require((dim is None or type(dim) is int) and prod(shape) > 0 and is_kind(input, "if"))
     return Effect(reduced(shape, dim, keepdim), flops=prod(shape), dtype="int64")
 
 
@@ -158,7 +158,7 @@ def vector_norm(
 ) -> Effect:
     """y = (Σ |x|^p)^(1/p) over axes; 2 operations an element."""
     shape = tuple(x.shape)
-    require(is_kind(x, REAL) and isinstance(ord, int | float) and prod(shape) > 0)
+    require(is_kind(x, REAL) and type(ord) in (int, float) and prod(shape) > 0)
     require(dtype is None or name_of(dtype) == name_of(x.dtype))
     return Effect(reduced(shape, dim, keepdim), flops=NORM * prod(shape))
 
@@ -168,11 +168,11 @@ def norm(
     p: float | str | None = "fro",
     dim: Axes = None,
     keepdim: bool = False,
-    out: None = None,
+    out: object = None,
     dtype: object = None,
 ) -> Effect:
     """`torch.norm`: the vector norm over axes, whatever their number; Frobenius is p = 2."""
-    require(out is None and (p == "fro" or isinstance(p, int | float)))
+    require(out is None and (p == "fro" or type(p) in (int, float)))
     require(p != "fro" or isinstance(dim, int | None) or len(dim) <= 2)
     return vector_norm(
         input, 2 if isinstance(p, str) or p is None else p, dim, keepdim, dtype=dtype
@@ -206,7 +206,7 @@ def count_nonzero(input: Shaped, dim: Axes = None) -> Effect:
     return Effect(reduced(shape, dim, keepdim=False), flops=prod(shape), dtype="int64")
 
 
-RULES = {
+RULES: dict[str, Rule] = {
     "sum": total,
     "nansum": nansum,
     "mean": mean,

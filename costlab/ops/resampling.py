@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import REAL, is_kind, real
 from costlab.ops.pooling_to_size import covered_by_windows
-from costlab.ops.rule import Effect, Shape, Shaped, once_or_each, per_axis, require
+from costlab.ops.rule import Effect, Rule, Shape, Shaped, once_or_each, per_axis, require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,8 +87,11 @@ def _sizes(
         require(isinstance(size, int) or len(size) == len(spatial))
         sizes = per_axis(size, len(spatial))
     else:
-        one = isinstance(scale_factor, int | float)
-        factors = (scale_factor,) * len(spatial) if one else tuple(scale_factor)  # type: ignore[arg-type]  # not one
+        factors = (
+            (scale_factor,) * len(spatial)
+            if isinstance(scale_factor, int | float)
+            else tuple(scale_factor or ())
+        )
         require(len(factors) == len(spatial))
         sizes = tuple([floor(old * by) for old, by in zip(spatial, factors, strict=True)])
     require(all(type(new) is int and new > 0 for new in sizes))
@@ -198,7 +201,7 @@ def fold(
     return Effect((*lead, rows // prod(kernel), *sizes), flops=prod(input.shape))
 
 
-RULES = {
+RULES: dict[str, Rule] = {
     "interpolate": interpolate,
     "grid_sample": grid_sample,
     "pixel_shuffle": pixel_shuffle,

@@ -6,12 +6,13 @@ shape and what the operation costs. It knows nothing of torch; anything with a `
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from costlab.graph import Coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 Shape = tuple[int, ...]
 
@@ -62,7 +63,8 @@ class Effect(NamedTuple):
     unchanged: bool = False
 
 
-Rule = "Callable[..., Effect]"
+Rule = Callable[..., Effect]
+"""A function with the operation's own signature."""
 
 
 class Op(NamedTuple):
@@ -72,7 +74,7 @@ class Op(NamedTuple):
     operations do. `family` groups operations in reports ("convolution", "pooling", …).
     """
 
-    rule: Callable[..., Effect] | None
+    rule: Rule | None
     family: str
     coverage: Coverage = Coverage.PRICED
 
@@ -162,7 +164,7 @@ def once_or_each(sizes: int | tuple[int, ...] | list[int], rank: int) -> Shape:
     return per_axis(sizes, rank)
 
 
-def family(name: str, rules: Mapping[str, Callable[..., Effect]]) -> dict[str, Op]:
+def family(name: str, rules: Mapping[str, Rule]) -> dict[str, Op]:
     """The operations of a family, each priced by its rule."""
     return {op: Op(rule, name) for op, rule in rules.items()}
 

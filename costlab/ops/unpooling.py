@@ -5,19 +5,14 @@ Does not know the positions, so not whether they are within the output either.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from costlab.ops.dtypes import name_of
 from costlab.ops.pooling import split
-from costlab.ops.rule import Effect, Shaped, once_or_each, require
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from costlab.ops.rule import Effect, Rule, Shaped, once_or_each, require
 
 Sizes = int | tuple[int, ...] | list[int]
 
 
-def max_unpool(rank: int) -> Callable[..., Effect]:
+def max_unpool(rank: int) -> Rule:
     """The rule of y[…,index[…,*s]] = x[…,*s], zero elsewhere.
 
     Shapes: input and indices (n, c, *in) or (c, *in); the output's spatial sizes are
@@ -56,4 +51,4 @@ def max_unpool(rank: int) -> Callable[..., Effect]:
     return rule
 
 
-RULES = {f"max_unpool{rank}d": max_unpool(rank) for rank in (1, 2, 3)}
+RULES: dict[str, Rule] = {f"max_unpool{rank}d": max_unpool(rank) for rank in (1, 2, 3)}

@@ -56,10 +56,10 @@ def lookup(names: tuple[str, ...], table: Mapping[str, Any]) -> tuple[str, bool]
     `add_` and `__iadd__` are listed as `add`; None if the table has none of the names.
     """
     for name in names:
-        if name in table:
-            return name, False
         bare = name.removeprefix("Tensor.")
-        in_place = bare.endswith("_") and not bare.endswith("__")
+        in_place = bare == "__setitem__" or (bare.endswith("_") and not bare.endswith("__"))
+        if name in table:
+            return name, in_place
         base = bare[:-1] if in_place else bare
         in_place = in_place or (bare.startswith("__i") and f"__{bare[3:]}" in ALIASES)
         if base.startswith("__i") and in_place:

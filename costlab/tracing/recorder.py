@@ -153,20 +153,26 @@ class Recorder(TorchFunctionMode):
     def _view(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         op = entry.op
         assert op is not None  # noqa: S101 - for the type checker
-        constant = self._is_constant((args, kwargs))
+        # An in-place view (`squeeze_`, `requires_grad_`) would change the caller's own tensor.
+        constant = not entry.in_place and self._is_constant((args, kwargs))
         seen = map_tensors(self.registry.seen_as if constant else self.twin, args)
         made = func(*seen, **map_tensors(self.twin, kwargs))
         tensors = tensors_of(args, kwargs)
         fresh = [out for out in tensors_in(made) if not self.registry.knows(out)]
         if fresh:
-            self.record(entry.name, op.family, op.coverage, tensors, fresh, None, view=True)
+            self.record(
+                entry.name, op.family, op.coverage, tensors, fresh, None, view=True,
+                owned=not any(map(self.registry.is_foreign, tensors)),
+            )  # fmt: skip
         return made
 
     def _descend(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         if self._is_constant((args, kwargs)):
             made = func(*map_tensors(self.registry.seen_as, args), **kwargs)
             fresh = [out for out in tensors_in(made) if not self.registry.knows(out)]
-            self.record(entry.name, "constant", Coverage.FREE, tensors_in(args), fresh, None)
+            given = tensors_of(args, kwargs)
+            owned = not any(map(self.registry.is_foreign, given))
+            self.record(entry.name, "constant", Coverage.FREE, given, fresh, None, owned=owned)
             return made
         body = body_of(func)
         if body is not None and func not in self._entered:
@@ -215,8 +221,12 @@ class Recorder(TorchFunctionMode):
         *,
         view: bool = False,
         in_place: bool = False,
+        owned: bool = True,
     ) -> None:
-        """Writes a node down: what it read, and what it made or wrote to."""
+        """Writes a node down: what it read, and what it made or wrote to.
+
+        What it made is the trace's own, to be written to, unless it may share the caller's memory.
+        """
         registry = self.registry
         numbers: dict[int, None] = {}
         for tensor in inputs:
@@ -226,9 +236,9 @@ class Recorder(TorchFunctionMode):
         if (view or in_place) and numbers:
             storage = registry.tensors[next(iter(numbers))].storage
         outputs = (
-            (registry.add(made, storage),)
+            (registry.add(made, storage, owned=owned),)
             if type(made) is torch.Tensor
-            else tuple([registry.add(out, storage) for out in tensors_in(made)])
+            else tuple([registry.add(out, storage, owned=owned) for out in tensors_in(made)])
         )
         macs, flops, attributes = 0, 0, NOTHING
         if effect is not None:

@@ -41,17 +41,17 @@ def agrees(name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any
     The rule is asked first, since the kernel may write to its arguments.
     """
     effect = effect_of(name, *args, **kwargs)
+    refusal = ""
+    made: Any = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of odd but valid arguments
             made = function(*args, **kwargs)
     except ERRORS as error:
-        if any(f"not implemented for '{name}'" in str(error) for name in UNEVEN):
-            return False
-        assert effect is None, f"{name}{_told(args, kwargs)}: {effect} where torch has: {error}"
+        refusal = f"{type(error).__name__}: {error}"
+    if effect is None or any(f"not implemented for '{kind}'" in refusal for kind in UNEVEN):
         return False
-    if effect is None:
-        return False
+    assert not refusal, f"{name}{_told(args, kwargs)}: {effect} where torch has {refusal}"
     real = [made] if isinstance(made, torch.Tensor) else list(made)
     shapes = [effect.shape] if effect.shapes is None else list(effect.shapes)
     kinds = effect.dtype if isinstance(effect.dtype, tuple) else (effect.dtype,) * len(shapes)

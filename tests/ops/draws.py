@@ -62,7 +62,8 @@ def like(rng: Random, sizes: list[int]) -> list[int]:
 def once_or_each(rng: Random, rank: int, low: int, high: int) -> Sizes:
     """An option as a number, a tuple or list of one, or of one an axis."""
     each = [rng.randint(low, high) for _ in range(rank)]
-    return rng.choice([rng.randint(low, high), tuple(each), each, each[:1]])
+    choices: list[Sizes] = [rng.randint(low, high), tuple(each), each, each[:1]]
+    return rng.choice(choices)
 
 
 def axis(rng: Random, rank: int) -> int:

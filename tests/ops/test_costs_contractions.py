@@ -37,15 +37,15 @@ def counted(function: Callable[..., Any], *args: Any, **kwargs: Any) -> int:
 def test_convolution_against_loops(rng: Random) -> None:
     """Each product of a convolution is counted once, those with padding too."""
     rank, groups = rng.randint(1, 2), rng.choice([1, 1, 2, 3])
-    input = (rng.randint(1, 2), groups * rng.randint(1, 2), *[rng.randint(3, 7)] * rank)
-    weight = (groups * rng.randint(1, 2), input[1] // groups, *[rng.randint(1, 3)] * rank)
+    image = (rng.randint(1, 2), groups * rng.randint(1, 2), *[rng.randint(3, 7)] * rank)
+    weight = (groups * rng.randint(1, 2), image[1] // groups, *[rng.randint(1, 3)] * rank)
     stride, padding, dilation = (
         tuple(rng.randint(*span) for _ in range(rank)) for span in ((1, 3), (0, 2), (1, 2))
     )
     effect = effect_of(
-        f"conv{rank}d", spec(*input), spec(*weight), None, stride, padding, dilation, groups
+        f"conv{rank}d", spec(*image), spec(*weight), None, stride, padding, dilation, groups
     )
-    truth = loops.convolution(input, weight, stride, padding, dilation, groups)
+    truth = loops.convolution(image, weight, stride, padding, dilation, groups)
     assert (0 if effect is None else effect.macs) == truth
 
 
@@ -53,17 +53,17 @@ def test_convolution_against_loops(rng: Random) -> None:
 def test_transposed_convolution_against_loops(rng: Random) -> None:
     """A transposed convolution multiplies at input positions, whatever its stride."""
     rank, groups = rng.randint(1, 2), rng.choice([1, 1, 2, 3])
-    input = (rng.randint(1, 2), groups * rng.randint(1, 2), *[rng.randint(1, 5)] * rank)
-    weight = (input[1], rng.randint(1, 3), *[rng.randint(1, 3)] * rank)
+    image = (rng.randint(1, 2), groups * rng.randint(1, 2), *[rng.randint(1, 5)] * rank)
+    weight = (image[1], rng.randint(1, 3), *[rng.randint(1, 3)] * rank)
     effect = price(
         f"conv_transpose{rank}d",
-        spec(*input),
+        spec(*image),
         spec(*weight),
         None,
         rng.randint(1, 3),
         groups=groups,
     )
-    assert effect.macs == loops.transposed_convolution(input, weight)
+    assert effect.macs == loops.transposed_convolution(image, weight)
 
 
 @randomly(40)

@@ -32,7 +32,7 @@ def test_matrix_products(rng: Random) -> None:
     agrees("reversed_matmul", lambda a, c: c @ a, y, x)
     added = tensor(*rng.choice([[], [1], [p], [n, p], [1, n, p], [n, m], [b, n, p]]))
     for name in ("addmm", "baddbmm", "addmv", "addbmm", "addr"):
-        scale = rng.choice([{}, {"beta": 0}, {"beta": 2.0, "alpha": 0.5}])
+        scale: dict[str, float] = rng.choice([{}, {"beta": 0}, {"beta": 2.0, "alpha": 0.5}])
         agrees(name, getattr(torch, name), added, x, y, **scale)
     agrees("linalg_vecdot", torch.linalg.vecdot, x, y, dim=axis(rng, max(x.ndim, y.ndim)))
 

@@ -155,7 +155,9 @@ def test_conversion(rng: Random) -> None:
         agrees(name, getattr(torch.Tensor, name), x)
     for name in ("long", "cfloat", "cdouble", "cpu"):
         agrees(name, getattr(torch.Tensor, name), x)
-    given = rng.choice([{}, {"dtype": dtype}, {"dtype": dtype, "device": "cpu"}, {"bad": 1}])
+    given: dict[str, Any] = rng.choice(
+        [{}, {"dtype": dtype}, {"dtype": dtype, "device": "cpu"}, {"bad": 1}]
+    )
     for name in ("empty_like", "zeros_like", "ones_like", "rand_like", "randn_like"):
         agrees(name, getattr(torch, name), x, **given)
     agrees("full_like", torch.full_like, x, rng.choice([1, 2.5]), **given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -26,15 +26,15 @@ def image(rng: Random, rank: int) -> torch.Tensor:
 def test_convolution(rng: Random) -> None:
     """Convolutions with any stride, padding, dilation and groups."""
     rank, groups = rng.randint(1, 3), rng.choice([1, 1, 2, 0])
-    input = image(rng, rank)
-    channels = input.shape[-rank - 1]
+    x = image(rng, rank)
+    channels = x.shape[-rank - 1]
     outputs = rng.choice([2, 4, 6, 5])
     group = max(channels // max(groups, 1), 1) if rng.random() < 0.8 else 3
     weight = tensor(outputs, group, *[rng.randint(1, 4) for _ in range(rank)])
     agrees(
         f"conv{rank}d",
         getattr(F, f"conv{rank}d"),
-        input,
+        x,
         weight,
         rng.choice([None, tensor(outputs), tensor(outputs + 1)]),
         once_or_each(rng, rank, 1, 3) if rng.random() < 0.5 else 1,
@@ -48,14 +48,14 @@ def test_convolution(rng: Random) -> None:
 def test_transposed_convolution(rng: Random) -> None:
     """Transposed convolutions with any stride, padding, output padding and groups."""
     rank, groups = rng.randint(1, 3), rng.choice([1, 1, 2, 0])
-    input = image(rng, rank)
-    channels = input.shape[-rank - 1] if rng.random() < 0.9 else 3
+    x = image(rng, rank)
+    channels = x.shape[-rank - 1] if rng.random() < 0.9 else 3
     group = rng.choice([1, 2, 3])
     weight = tensor(channels, group, *[rng.randint(1, 4) for _ in range(rank)])
     agrees(
         f"conv_transpose{rank}d",
         getattr(F, f"conv_transpose{rank}d"),
-        input,
+        x,
         weight,
         rng.choice([None, tensor(group * max(groups, 1)), tensor(7)]),
         once_or_each(rng, rank, 1, 3),
@@ -70,29 +70,29 @@ def test_transposed_convolution(rng: Random) -> None:
 def test_pooling(rng: Random) -> None:
     """Pooling windows with any stride, padding, dilation and rounding."""
     rank = rng.randint(1, 3)
-    input = image(rng, rank)
+    x = image(rng, rank)
     kernel = once_or_each(rng, rank, rng.random() > 0.1, 4)
     stride = rng.choice([None, once_or_each(rng, rank, rng.random() > 0.1, 3)])
     padding = once_or_each(rng, rank, -(rng.random() < 0.1), 2)
     dilation, ceil = once_or_each(rng, rank, 1, 2), rng.random() < 0.5
     maximum = getattr(F, f"max_pool{rank}d")
-    agrees(f"max_pool{rank}d", maximum, input, kernel, stride, padding, dilation, ceil)
+    agrees(f"max_pool{rank}d", maximum, x, kernel, stride, padding, dilation, ceil)
     agrees(
         f"max_pool{rank}d_with_indices",
         lambda *args, **_: maximum(*args, return_indices=True),
-        input, kernel, stride, padding, dilation, ceil, return_indices=True,
+        x, kernel, stride, padding, dilation, ceil, return_indices=True,
     )  # fmt: skip
     more = {"divisor_override": rng.choice([None, 0, 3])} if rank > 1 else {}
     average = getattr(F, f"avg_pool{rank}d")
-    agrees(f"avg_pool{rank}d", average, input, kernel, stride, padding, ceil, True, **more)
+    agrees(f"avg_pool{rank}d", average, x, kernel, stride, padding, ceil, True, **more)
     power = getattr(F, f"lp_pool{rank}d")
-    agrees(f"lp_pool{rank}d", power, input, rng.choice([1, 2, 3.0, 0]), kernel, stride, ceil)
-    indices = torch.zeros(input.shape, dtype=torch.int64)
+    agrees(f"lp_pool{rank}d", power, x, rng.choice([1, 2, 3.0, 0]), kernel, stride, ceil)
+    indices = torch.zeros(x.shape, dtype=torch.int64)
     size = [rng.randint(5, 14) for _ in range(rank)]
     agrees(
         f"max_unpool{rank}d",
         getattr(F, f"max_unpool{rank}d"),
-        input, indices, kernel, stride, padding,
+        x, indices, kernel, stride, padding,
         rng.choice([None, None, size, [2, 2, *size]]),
     )  # fmt: skip
 
@@ -101,7 +101,7 @@ def test_pooling(rng: Random) -> None:
 def test_pooling_to_a_size(rng: Random) -> None:
     """Adaptive and fractional pooling reach the size that is asked for."""
     rank = rng.randint(1, 3)
-    input = image(rng, rank)
+    x = image(rng, rank)
     size = rng.choice(
         [
             rng.randint(0, 7),
@@ -110,12 +110,12 @@ def test_pooling_to_a_size(rng: Random) -> None:
             None,
         ]
     )
-    agrees(f"adaptive_avg_pool{rank}d", getattr(F, f"adaptive_avg_pool{rank}d"), input, size)
+    agrees(f"adaptive_avg_pool{rank}d", getattr(F, f"adaptive_avg_pool{rank}d"), x, size)
     for suffix, indices in (("", False), ("_with_indices", True)):
         adaptive = getattr(F, f"adaptive_max_pool{rank}d")
-        agrees(f"adaptive_max_pool{rank}d{suffix}", adaptive, input, size, return_indices=indices)
+        agrees(f"adaptive_max_pool{rank}d{suffix}", adaptive, x, size, return_indices=indices)
         if rank > 1:
-            goal = rng.choice(
+            goal: dict[str, Any] = rng.choice(
                 [
                     {"output_size": once_or_each(rng, rank, 1, 5)},
                     {
@@ -128,7 +128,7 @@ def test_pooling_to_a_size(rng: Random) -> None:
             agrees(
                 f"fractional_max_pool{rank}d{suffix}",
                 getattr(F, f"fractional_max_pool{rank}d"),
-                input,
+                x,
                 once_or_each(rng, rank, 1, 3),
                 **goal,
                 return_indices=indices,
@@ -161,9 +161,9 @@ def test_interpolation(rng: Random) -> None:
 @randomly(300)
 def test_patches_and_shuffles(rng: Random) -> None:
     """Patches are cut out and put back, pixels and channels shuffled."""
-    input = image(rng, 2)
+    x = image(rng, 2)
     options = [once_or_each(rng, 2, low, high) for low, high in ((1, 3), (1, 2), (0, 2), (1, 3))]
-    agrees("unfold", F.unfold, input, *options)
+    agrees("unfold", F.unfold, x, *options)
     size = [rng.randint(3, 8), rng.randint(3, 8)]
     columns = tensor(rng.randint(1, 2), rng.randint(1, 12), rng.randint(1, 40))
     if rng.random() < 0.8:
@@ -182,14 +182,14 @@ def test_patches_and_shuffles(rng: Random) -> None:
 def test_grid_sample(rng: Random) -> None:
     """Images are sampled at points, in two and three dimensions."""
     rank = rng.randint(1, 3)
-    input = image(rng, rank)
+    x = image(rng, rank)
     points = [rng.randint(1, 4) for _ in range(rank)]
-    lead = input.shape[0] if rng.random() < 0.9 else 3
+    lead = x.shape[0] if rng.random() < 0.9 else 3
     grid = tensor(lead, *points, rank if rng.random() < 0.9 else 1)
     agrees(
         "grid_sample",
         F.grid_sample,
-        input,
+        x,
         grid,
         rng.choice(["bilinear", "nearest", "bicubic", "cubic"]),
         rng.choice(["zeros", "border", "reflection", "none"]),

@@ -167,7 +167,7 @@ def test_operators_are_listed() -> None:
 
 def test_unknown_names() -> None:
     """A name that no rule has is refused, with the nearest that one has."""
-    with pytest.raises(UnknownOperationError, match="no rule prices conv2; .* mean conv2d"):
+    with pytest.raises(UnknownOperationError, match=r"no rule prices conv2; .* mean conv2d"):
         price("conv2")
     with pytest.raises(UnknownOperationError, match="nothing is to be priced of the view reshape"):
         price("reshape", TensorSpec((2, 3)), (3, 2))
