@@ -18,6 +18,7 @@ from costlab.ops import (
     elementwise,
     indexing,
     joining,
+    kernels,
     linear,
     matmul,
     normalization,
@@ -79,6 +80,13 @@ OPS: dict[str, Op] = {
     **family("rearrangement", rearrange.RULES),
     **family("indexing", indexing.RULES),
     **family("conversion", conversion.RULES),
+    **family("convolution", kernels.CONVOLUTIONS),
+    **family("normalization", kernels.NORMALIZATIONS),
+    **family("activation", kernels.ACTIVATIONS),
+    **family("pooling", kernels.POOLINGS),
+    **family("resampling", kernels.RESAMPLINGS),
+    **family("rearrangement", kernels.REARRANGEMENTS),
+    **family("distance", kernels.DISTANCES),
     **free("view", views.FREE),
 }
 """Every operation that is priced or free, by the name that its rule is listed under."""

@@ -70,6 +70,8 @@ ALIASES: dict[str, str] = {
     # The names that torch gives its compiled functions.
     "_threshold": "threshold",
     "log_sigmoid": "logsigmoid",
+    "im2col": "unfold",
+    "col2im": "fold",
     "native_channel_shuffle": "channel_shuffle",
     "linalg_matmul": "matmul",
     "special_erf": "erf",

@@ -21,7 +21,8 @@ def adaptive_pool(rank: int, *, indices: bool | None = None) -> Rule:
     """The rule of a pooling to a given size: one operation an element of each window.
 
     Window i of an axis covers [⌊i·in/out⌋, ⌈(i+1)·in/out⌉): together the input, once, where the
-    sizes divide; neighbours overlap where they do not. Maxima have `indices` or not, means None.
+    sizes divide; neighbours overlap where they do not. Maxima come with their places (`indices`)
+    or without; means, for which it is None, have none.
 
     Shapes: input (n, c, *in) or (c, *in), output the same with `output_size`, where None keeps.
     """
@@ -31,8 +32,9 @@ def adaptive_pool(rank: int, *, indices: bool | None = None) -> Rule:
         output_size: int | Sequence[int | None],
         return_indices: bool | None = None,
     ) -> Effect:
-        # Without the option it may be the kernel of the same name, which returns both always.
-        require(return_indices is indices)
+        # The functional always passes the option; its kernel has none and always returns both.
+        both = indices is not None if return_indices is None else return_indices
+        require(return_indices is None or return_indices is indices)
         lead, spatial = split(input, rank)
         asked = (output_size,) * rank if isinstance(output_size, int) else tuple(output_size)
         require(len(asked) == rank and (rank > 1 or asked != (None,)))
@@ -48,9 +50,9 @@ def adaptive_pool(rank: int, *, indices: bool | None = None) -> Rule:
         return Effect(
             shape,
             flops=prod(lead) * covered,
-            dtype=INDICES if indices else SAME,
+            dtype=INDICES if both else SAME,
             attributes={"output_size": sizes},
-            shapes=(shape, shape) if indices else None,
+            shapes=(shape, shape) if both else None,
         )
 
     return rule

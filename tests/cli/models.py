@@ -1,9 +1,6 @@
 """The file of models that the tests of the command line take for a user's."""
 
 IMAGE = "f32[1,3,8,8]"
-FAILING_LINE = 42
-"""The line of net.py on which `Broken` calls the layer that does not fit."""
-
 NET = """\
 import sys
 
@@ -44,8 +41,6 @@ class Broken(nn.Module):
 
     def forward(self, x):
         y = self.stem(x)
-        # The layer `wide` wants 8 channels and gets 4.
-        z = None
         return self.body(y)
 
 
@@ -120,3 +115,6 @@ def exits():
 instance = Net()
 number = 5
 """
+
+FAILING_LINE = NET[: NET.index("return self.body(y)")].count("\n") + 1
+"""The line of net.py on which `Broken` calls the layer that does not fit."""

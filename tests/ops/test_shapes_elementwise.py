@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from costlab.ops import OPS, activation, dtypes, elementwise
+from costlab.ops import activation, dtypes, elementwise
 from tests.ops.agreement import agrees
 from tests.ops.draws import like, randomly, shape, tensor
 
@@ -136,10 +136,3 @@ def test_common_types() -> None:
     for left, right in itertools.product(DTYPES, DTYPES):
         names = dtypes.name_of(left), dtypes.name_of(right)
         assert dtypes.wider(*names) == dtypes.name_of(torch.promote_types(left, right))
-
-
-def test_every_rule_is_of_one_table() -> None:
-    """No element-wise rule hides another of its name."""
-    tables = [elementwise.RULES, activation.RULES]
-    assert sum(map(len, tables)) == len({name for table in tables for name in table})
-    assert all(OPS[name].rule is rule for table in tables for name, rule in table.items())
