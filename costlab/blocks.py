@@ -80,6 +80,10 @@ class Block:
         )
 
 
+NO_COST = Cost()
+NO_OPS: tuple[OpTally, ...] = ()
+
+
 def block_tree(graph: Graph) -> Block:
     """The root of the tree of blocks; its path is the empty string.
 
@@ -99,16 +103,18 @@ def block_tree(graph: Graph) -> Block:
     # before its parent is made.
     for module in reversed(graph.modules):
         path = module.path
-        ops = [OpTally(op, families[op], *n) for op, n in tallies.get(path, NOTHING).items()]
-        registered, executed = params.get(path, (0, 0))
-        own = Cost(
-            sum([op.macs for op in ops]),
-            sum([op.flops for op in ops]),
-            registered,
-            executed,
-            activations.get(path, 0),
-            sum([op.bytes for op in ops]),
-        )
+        ops, own = NO_OPS, NO_COST
+        if path in tallies or path in params:
+            ops = tuple(
+                [OpTally(op, families[op], *counts) for op, counts in tallies.get(path, {}).items()]
+            )
+            own = Cost(
+                sum([op.macs for op in ops]),
+                sum([op.flops for op in ops]),
+                *params.get(path, (0, 0)),
+                activations.get(path, 0),
+                sum([op.bytes for op in ops]),
+            )
         children = below.pop(path, None)
         block = Block(
             path,
@@ -117,16 +123,13 @@ def block_tree(graph: Graph) -> Block:
             tuple(reversed(children)) if children else (),
             module.calls,
             module.outputs,
-            tuple(ops),
+            ops,
         )
         if not path:
             return block
         below.setdefault(path.rpartition(".")[0], []).append(block)
     message = "a graph has a module with the empty path: the model"
     raise ValueError(message)
-
-
-NOTHING: dict[str, list[int]] = {}
 
 
 def _tallies(

@@ -60,7 +60,12 @@ def trace(
     recorder = Recorder(registry, scopes, entries, _device(parameters, inputs))
     numbers = [registry.add(tensor) for tensor in tensors_in((args, kwargs))]
     registry.expect(parameter for _, parameter in parameters)
-    registry.expect(model.buffers())
+    registry.expect(
+        buffer
+        for _, module in modules
+        for buffer in module._buffers.values()  # noqa: SLF001 - buffers() walks the tree again for each module
+        if buffer is not None
+    )
 
     def graph(result: Any) -> Graph:
         outputs = tuple(recorder.number(tensor) for tensor in tensors_in(result))

@@ -5,7 +5,7 @@ Does not know how each treatment is carried out; that is `costlab.tracing.record
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costlab.ops import METADATA, OPS
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from costlab.ops import Op
 
 
-class Treatment(Enum):
+class Treatment(StrEnum):
     """How a call of a torch function is carried out during a trace."""
 
     METADATA = auto()

@@ -45,7 +45,7 @@ class Recorder(TorchFunctionMode):
         self.nodes: list[Node] = []
         self.failed: Failure | None = None
         self._entered: set[Any] = set()
-        self._carry_out: dict[Treatment, Callable[..., Any]] = {
+        self._carry_out: dict[str, Callable[..., Any]] = {
             Treatment.METADATA: self._ask,
             Treatment.DEVICE: self._ask_device,
             Treatment.VALUE: self._ask_value,

@@ -1,7 +1,5 @@
 """The command line in this process, and a folder with a user's models in it."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Formats and files: what is written where, and what is left where it cannot be."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`costlab report` of Inception-v3, with every option."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

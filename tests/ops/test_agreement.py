@@ -27,6 +27,7 @@ X = tensor(2, 3)
 
 def decline(x: torch.Tensor) -> Effect:
     """Leaves everything to the kernel."""
+    del x
     raise Declined
 
 
