@@ -108,10 +108,12 @@ def block_tree(graph: Graph) -> Block:
             ops = tuple(
                 [OpTally(op, families[op], *counts) for op, counts in tallies.get(path, {}).items()]
             )
+            registered, executed = params.get(path, (0, 0))
             own = Cost(
                 sum([op.macs for op in ops]),
                 sum([op.flops for op in ops]),
-                *params.get(path, (0, 0)),
+                registered,
+                executed,
                 activations.get(path, 0),
                 sum([op.bytes for op in ops]),
             )

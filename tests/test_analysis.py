@@ -180,7 +180,7 @@ def networks(draw: st.DrawFn) -> nn.Module:
     for _ in range(draw(st.integers(1, 5))):
         kind = draw(st.sampled_from(["conv", "grouped", "transposed", "norm", "relu", "pool"]))
         out = draw(st.sampled_from([4, 6, 8]))
-        kernel = draw(st.sampled_from([1, 3, (1, 3), (3, 1)]))
+        kernel: tuple[int, int] = draw(st.sampled_from([(1, 1), (3, 3), (1, 3), (3, 1)]))
         stride = draw(st.sampled_from([1, 2]))
         if kind == "conv":
             layers.append(nn.Conv2d(channels, out, kernel, stride, 1, bias=draw(st.booleans())))

@@ -26,7 +26,7 @@ def test_the_longest_of_two_branches_is_the_depth() -> None:
         long = layers[2](F.relu(layers[1](layers[0](x))))
         return layers[4](torch.cat([long, layers[3](x)]))
 
-    model.forward = forward  # type: ignore[assignment]  # a forward of the instance
+    model.forward = forward
     assert depth(trace(model, "f32[2,8]")) == 3 + 1
 
 

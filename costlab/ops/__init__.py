@@ -34,7 +34,6 @@ from costlab.ops import (
 from costlab.ops.names import ALIASES, METADATA
 from costlab.ops.rule import (
     FLOAT,
-    PROMOTED,
     SAME,
     Declined,
     Effect,
@@ -50,7 +49,6 @@ __all__ = [
     "FLOAT",
     "METADATA",
     "OPS",
-    "PROMOTED",
     "SAME",
     "Declined",
     "Effect",

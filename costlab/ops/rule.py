@@ -18,8 +18,6 @@ Shape = tuple[int, ...]
 
 SAME = "same"
 """The output has the element type of the first tensor."""
-PROMOTED = "promoted"
-"""The output has the common element type of all operands."""
 FLOAT = "float"
 """The output has the default float type: the operands are integers, the result is not."""
 

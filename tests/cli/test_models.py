@@ -110,7 +110,7 @@ REFUSED = [
     ("./net:make", r"Did you mean ./net.py:make\?"),
     ("net.py:mkae", r"net.py has no 'mkae'\. Did you mean make\?"),
     ("net.py:zzz", r"net.py has no 'zzz'\. It has Net, make, Kinds, "),
-    ("net.py:Kinds.Outer", r"net.py has no 'Kinds.Outer'\. Did you mean Inner\?"),
+    ("net.py:Kinds.Iner", r"net.py has no 'Kinds.Iner'\. Did you mean Inner\?"),
     ("net.py:number", r"net.py:number is an int, which cannot be called; name a function or"),
     ("net.py:none", r"net.py:none returned nothing, not a torch.nn.Module"),
     ("net.py:the_class", r"returned a type, .*; it returned the class itself, which must be"),

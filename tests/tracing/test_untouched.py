@@ -22,6 +22,8 @@ from costlab.tracing.untouched import untouched
 class Careless(nn.Module):
     """A network that changes itself in every way a forward can, in train mode with dropout."""
 
+    steps: torch.Tensor
+
     def __init__(self, *, fails: bool = False) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, 4, 3)
@@ -43,7 +45,7 @@ class Careless(nn.Module):
         self.cache["new"] = x
         self.extra = x
         self.norm.weight.data.mul_(2)
-        self.norm.bias.requires_grad_(False)  # noqa: FBT003 - torch's own signature
+        self.norm.bias.requires_grad_(False)
         self.conv.register_forward_hook(lambda *_: None)
         random.random()  # noqa: S311 - it is the state that matters
         np.random.rand()  # noqa: NPY002 - as above
@@ -52,6 +54,12 @@ class Careless(nn.Module):
             message = "on purpose"
             raise ValueError(message)
         return x + self.steps
+
+
+def legacy_state() -> Any:
+    """The state of numpy's global generator."""
+    state: Any = np.random.get_state()  # noqa: NPY002 - the global generator is what a forward uses
+    return state[1]
 
 
 def state_of(model: Careless) -> dict[str, Any]:
@@ -67,11 +75,7 @@ def state_of(model: Careless) -> dict[str, Any]:
         "global hooks": (len(hooks._global_forward_hooks), len(hooks._global_forward_pre_hooks)),
         "ids": [id(tensor) for tensor in (*model.parameters(), *model.buffers())],
         "versions": [tensor._version for tensor in (*model.parameters(), *model.buffers())],
-        "rng": (
-            torch.get_rng_state().tolist(),
-            random.getstate(),
-            np.random.get_state()[1].tolist(),
-        ),  # type: ignore[index]  # noqa: NPY002 - the legacy state is a tuple
+        "rng": (torch.get_rng_state().tolist(), random.getstate(), legacy_state().tolist()),
         "grad mode": torch.is_grad_enabled(),
         "torch.rand": torch.rand,
         "script": torch._C.ScriptFunction.__call__,
@@ -167,7 +171,7 @@ def test_another_thread_is_not_recorded() -> None:
 
 def test_a_snapshot_restores_every_kind_of_container() -> None:
     """Lists, dicts, sets and removed, added or replaced attributes come back."""
-    module = nn.Module()
+    module: Any = nn.Module()
     module.items, module.names, module.flags = [1], {"a": 1}, {1}
     module.old = "old"
     with untouched([module]):
