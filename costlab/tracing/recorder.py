@@ -140,13 +140,13 @@ class Recorder(TorchFunctionMode):
         made: Any
         if in_place:
             made = tensors[0]
-            if effect.shape != made.shape and entry.name != "__setitem__":
+            if not _fits(effect, tensors):
                 return self._descend(entry, func, args, kwargs)
             self._write_in_place(made, func, args, kwargs)
         elif self._constant(tensors) and prod(effect.shape) <= SMALL:
             made = func(*map_tensors(self.registry.seen_as, args), **kwargs)
         else:
-            made = _allocate(effect, tensors)
+            made = _allocate(entry.name, effect, tensors)
         self.record(entry.name, op.family, op.coverage, tensors, made, effect, in_place=in_place)
         return made
 
@@ -281,15 +281,24 @@ class Recorder(TorchFunctionMode):
         return self.registry.twin(tensor)
 
 
-def _allocate(effect: Effect, tensors: list[torch.Tensor]) -> Any:
-    """The outputs of an effect, on meta."""
-    if effect.shapes is None:
-        kind = effect.dtype if isinstance(effect.dtype, str) else effect.dtype[0]
+def _fits(effect: Effect, tensors: list[torch.Tensor]) -> bool:
+    """Whether the result of an operation can be written into its first operand."""
+    target = tensors[0]
+    if effect.shape != target.shape or effect.shapes is not None:
+        return False
+    return torch.can_cast(dtype_of(str(effect.dtype), tensors), target.dtype)
+
+
+def _allocate(name: str, effect: Effect, tensors: list[torch.Tensor]) -> Any:
+    """The outputs of an effect, on meta; several in the tuple that the operation returns."""
+    shapes, kinds = effect.shapes, effect.dtype
+    if shapes is None:
+        kind = kinds if isinstance(kinds, str) else kinds[0]
         return torch.empty(effect.shape, dtype=dtype_of(kind, tensors), device="meta")
-    kinds = (
-        effect.dtype if isinstance(effect.dtype, tuple) else (effect.dtype,) * len(effect.shapes)
-    )
-    return tuple(
+    each = (kinds,) * len(shapes) if isinstance(kinds, str) else kinds
+    made = [
         torch.empty(shape, dtype=dtype_of(kind, tensors), device="meta")
-        for shape, kind in zip(effect.shapes, kinds, strict=True)
-    )
+        for shape, kind in zip(shapes, each, strict=True)
+    ]
+    named = getattr(torch.return_types, name, tuple)
+    return named(made)
