@@ -7,6 +7,7 @@ on where it was; `--fresh` begins anew.
 from __future__ import annotations
 
 import gc
+import re
 import sys
 import time
 import warnings
@@ -89,19 +90,25 @@ def entry(subject: Subject) -> dict[str, Any]:
     return told
 
 
+def _analyzed(subject: Subject, model: torch.nn.Module) -> tuple[costlab.Report, str]:
+    """The report, and where the forward stopped if it did."""
+    try:
+        return costlab.analyze(model, subject.inputs(), mode="eval"), ""
+    except TraceError as error:
+        if not isinstance(error.partial, costlab.Report):
+            raise
+        return error.partial, _said(error)
+
+
 def _counted(subject: Subject, model: torch.nn.Module) -> dict[str, Any]:
     """What costlab counts; of a forward that stopped, what ran until then."""
+    report, stopped = _analyzed(subject, model)
     taken_s = []
-    stopped = ""
     for _ in range(REPEATS):
         start_s = time.perf_counter()
-        try:
-            report = costlab.analyze(model, subject.inputs(), mode="eval")
-        except TraceError as error:
-            if not isinstance(error.partial, costlab.Report):
-                raise
-            report, stopped = error.partial, _said(error)
+        _analyzed(subject, model)
         taken_s.append(time.perf_counter() - start_s)
+    unknown = [[found.op, found.scope, found.calls] for found in report.coverage.unknown]
     return {
         "macs": report.total.macs,
         "params": report.total.params,
@@ -109,7 +116,7 @@ def _counted(subject: Subject, model: torch.nn.Module) -> dict[str, Any]:
         "complete": report.complete,
         "stopped": stopped,
         "operations": report.coverage.priced + report.coverage.free,
-        "unknown": [[unknown.op, unknown.scope, unknown.calls] for unknown in report.coverage.unknown],
+        "unknown": unknown,
         "samples_s": taken_s,
     }
 
@@ -150,11 +157,10 @@ def _flop_counter(subject: Subject, model: torch.nn.Module) -> dict[str, Any]:
 
 
 def _said(error: Exception) -> str:
-    """The kind of an error and the first sentence of its message, without paths."""
+    """The kind of an error and the first sentence of its message, without the user's line."""
     first = (str(error).strip().splitlines() or [""])[0]
-    head = first.split(" [/", maxsplit=1)[0] + first.partition("]: ")[2].join((": ", "")) \
-        if " [/" in first else first
-    return f"{type(error).__name__}: {head}"
+    sentence = re.sub(r" \[[^]]*:\d+\]", "", first).split(". ")[0].split(", as a correct")[0]
+    return f"{type(error).__name__}: {sentence}"
 
 
 def _summarize(models: dict[str, Any]) -> None:

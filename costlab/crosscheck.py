@@ -27,7 +27,7 @@ FVCORE_REASONS = {
     "layer_norm": "layer norm: 5 an element",
     "group_norm": "group norm: 5 an element",
     "instance_norm": "instance norm: 5 an element",
-    "adaptive_avg_pool2d": "adaptive average pool: 1 an input element",
+    "adaptive_avg_pool2d": "adaptive pool: 1 an input element",
     "upsample_nearest2d": "nearest upsampling: 1 an element",
     "upsample_bilinear2d": "bilinear upsampling: 4 an element",
     "grid_sampler": "grid sampling",
@@ -124,6 +124,6 @@ def _by_kind(report: Report, theirs: Mapping[str, int]) -> tuple[tuple[str, int]
 
 def _version(package: str) -> str:
     try:
-        return version(package)
+        return version(package).partition("+")[0].partition(".post")[0]
     except PackageNotFoundError:
         return ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from costlab.graph import Coverage
 
 if TYPE_CHECKING:
-    from costlab.graph import Graph, Node
+    from costlab.graph import Graph
 
 LAYERS = frozenset({"convolution", "linear", "recurrent"})
 """Families whose operations are weight layers by themselves."""
@@ -32,22 +32,25 @@ def depth(graph: Graph) -> int:
     longest = 0
     for node in graph.nodes:
         read = [storage[number] for number in node.inputs]
-        below = max((reach.get(number, 0) for number in read), default=0)
-        if _is_layer(node, read, weights):
+        below, of_weights = 0, bool(read)
+        for number in read:
+            below = max(below, reach.get(number, 0))
+            of_weights = of_weights and number in weights
+        if node.family in LAYERS or (node.family in PRODUCTS and _multiplies(read, weights)):
             below += 1
             longest = max(longest, below)
-        from_weights = bool(read) and all(number in weights for number in read)
         for number in node.outputs:
-            reach[storage[number]] = max(below, reach.get(storage[number], 0))
-            if from_weights:
-                weights.add(storage[number])
+            held = storage[number]
+            if below > reach.get(held, -1):
+                reach[held] = below
+            if of_weights:
+                weights.add(held)
     return longest
 
 
-def _is_layer(node: Node, read: list[int], weights: set[int]) -> bool:
-    if node.family in LAYERS:
-        return True
-    return node.family in PRODUCTS and any(number in weights for number in read)
+def _multiplies(read: list[int], weights: set[int]) -> bool:
+    """Whether one of the operands is made of parameters alone."""
+    return any(number in weights for number in read)
 
 
 def peak_activation_bytes(graph: Graph) -> int:

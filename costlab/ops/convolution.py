@@ -31,8 +31,9 @@ def convolution(rank: int) -> Rule:
         dilation: Sizes = 1,
         groups: int = 1,
     ) -> Effect:
-        lead, channels, spatial = _split(input.shape, rank)
-        out_channels, group_channels, *kernel = weight.shape
+        # Plain tuples and loops: this rule runs for every layer of every network.
+        lead, channels, spatial = _split(tuple(input.shape), rank)
+        out_channels, group_channels, *kernel = tuple(weight.shape)
         require(len(kernel) == rank and groups > 0)
         require(channels == group_channels * groups and out_channels % groups == 0)
         require(weight.dtype == input.dtype and is_kind(input, "fc"))
@@ -40,14 +41,13 @@ def convolution(rank: int) -> Rule:
             require(tuple(bias.shape) == (out_channels,) and bias.dtype == input.dtype)
         strides, dilations = per_axis(stride, rank), per_axis(dilation, rank)
         pads = _total_padding(padding, rank, kernel, strides, dilations)
-        # Lists, not generators: this rule runs for every layer of every network.
-        sizes = [
-            (size + pad - spread * (width - 1) - 1) // step + 1
-            for size, pad, width, step, spread in zip(
-                spatial, pads, kernel, strides, dilations, strict=True
-            )
-        ]
-        require(min(*sizes, *spatial) > 0)
+        sizes = []
+        for size, pad, width, step, spread in zip(
+            spatial, pads, kernel, strides, dilations, strict=True
+        ):
+            reach = size + pad - spread * (width - 1) - 1
+            require(reach >= 0 and size > 0)
+            sizes.append(reach // step + 1)
         shape = (*lead, out_channels, *sizes)
         elements = prod(shape)
         return Effect(
@@ -87,7 +87,7 @@ def transposed_convolution(rank: int) -> Rule:
         groups: int = 1,
         dilation: Sizes = 1,
     ) -> Effect:
-        lead, channels, spatial = _split(input.shape, rank)
+        lead, channels, spatial = _split(tuple(input.shape), rank)
         in_channels, group_channels, *kernel = weight.shape
         require(len(kernel) == rank and channels == in_channels and groups > 0)
         require(channels % groups == 0)
@@ -127,7 +127,7 @@ def transposed_convolution(rank: int) -> Rule:
 def _split(shape: Shape, rank: int) -> tuple[Shape, int, Shape]:
     """Batch (empty if unbatched), channels and spatial sizes."""
     require(rank + 1 <= len(shape) <= rank + 2)
-    return tuple(shape[: -rank - 1]), shape[-rank - 1], tuple(shape[-rank:])
+    return shape[: -rank - 1], shape[-rank - 1], shape[-rank:]
 
 
 def _total_padding(

@@ -149,6 +149,8 @@ def per_axis(value: int | tuple[int, ...] | list[int], rank: int) -> Shape:
     """
     if isinstance(value, int):
         return (value,) * rank
+    if type(value) is tuple and len(value) == rank:
+        return value
     sizes = tuple(value)
     if len(sizes) == 1:
         return sizes * rank

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from costlab.errors import TraceError
 from costlab.graph import NOTHING, Coverage, Node
-from costlab.ops import Declined, Effect
+from costlab.ops import SAME, Declined, Effect
 from costlab.tracing.descent import Descent
 from costlab.tracing.entries import SIZED_FACTORIES, Entry, Treatment
 from costlab.tracing.factories import SMALL, elements
@@ -119,8 +119,10 @@ class Recorder(TorchFunctionMode):
         if entry.name in SIZED_FACTORIES and elements(args, kwargs) > SMALL:
             kwargs["device"] = "meta"
             made = func(*args, **kwargs)
-        else:
-            made = func(*args, **kwargs)
+            # It has a number from the start: a tensor on meta without one came from nowhere.
+            self.registry.add(made)
+            return made
+        made = func(*args, **kwargs)
         self.registry.own(made)
         return made
 
@@ -202,6 +204,8 @@ class Recorder(TorchFunctionMode):
 
     def _constant(self, tensors: list[torch.Tensor]) -> bool:
         """Whether each tensor is small and has values that a forward may read."""
+        if tensors and tensors[0].is_meta:
+            return False  # as nearly always
         for tensor in tensors:
             seen = self.registry.seen_as(tensor)
             if seen.is_meta or seen.numel() > SMALL:
@@ -293,8 +297,8 @@ def _allocate(name: str, effect: Effect, tensors: list[torch.Tensor]) -> Any:
     """The outputs of an effect, on meta; several in the tuple that the operation returns."""
     shapes, kinds = effect.shapes, effect.dtype
     if shapes is None:
-        kind = kinds if isinstance(kinds, str) else kinds[0]
-        return torch.empty(effect.shape, dtype=dtype_of(kind, tensors), device="meta")
+        dtype = tensors[0].dtype if kinds == SAME and tensors else dtype_of(str(kinds), tensors)
+        return torch.empty(effect.shape, dtype=dtype, device="meta")
     each = (kinds,) * len(shapes) if isinstance(kinds, str) else kinds
     made = [
         torch.empty(shape, dtype=dtype_of(kind, tensors), device="meta")

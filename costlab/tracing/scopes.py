@@ -99,8 +99,11 @@ class Scopes:
             if here() != thread:
                 return
             if id(module) in paths:
-                found = (result,) if type(result) is torch.Tensor else tensors_in(result)
-                outputs[self.current] = tuple([spec(tensor) for tensor in found])
+                outputs[self.current] = (
+                    (spec(result),)
+                    if type(result) is torch.Tensor
+                    else tuple([spec(tensor) for tensor in tensors_in(result)])
+                )
             self.current = above.pop()
 
         return after

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ WORDS = (
     "report", "list", "show", "inception_v3", "net.py:Nothing", "net.py:Net", "net.py:Broken",
     "net:make", "net.py:make(4)", "net.py:number", "torch.nn:Linear(3, 2)", "saved.json", "net.py",
     "--input", "-i", "f32[1,3,8,8]", "x=f32[1,3,8,8]", "f32[2,3]", "i64[]", "f32[-1]", "--mode",
-    "train", "eval", "--depth", "auto", "0", "1", "3", "--module", "**", "*", "fc", "[", "[!]", "[]",
-    "Mixed_7?", "--sort", "macs", "macs:asc", "share", "output", "params:", "--top", "--columns",
+    "train", "eval", "--depth", "auto", "0", "1", "3", "--module", "**", "*", "fc", "[", "[!]",
+    "[]",     "Mixed_7?", "--sort", "macs", "macs:asc", "share", "output", "params:", "--top", "--columns",
     "macs,share", "pooling.flops", "kind", ",", "--units", "exact", "--strict", "--format", "json",
     "csv", "json:out.json", "html:out.html", "text:", "markdown", "csv:folder", "--color", "always",
     "--accessible", "--debug", "--help", "-h", "--version", "--", "-", "=", "--format=json",
@@ -29,7 +30,7 @@ ANYTHING = st.text(max_size=12).filter(lambda text: not text.startswith("--"))
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _desk(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A folder to make a mess in, with a model and a saved report."""
     desk = tmp_path_factory.mktemp("fuzz")
     (desk / "folder").mkdir()
@@ -46,14 +47,14 @@ def _desk(tmp_path_factory: pytest.TempPathFactory) -> None:
 def run(arguments: list[str]) -> tuple[int, str, str]:
     """The exit code, and what was written to the two streams."""
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main(arguments)
-        except SystemExit as end:
-            assert isinstance(end.code, int)
-            return end.code, out.getvalue(), err.getvalue()
-    message = "main returned instead of exiting"
-    raise AssertionError(message)
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as end,
+    ):
+        main(arguments)
+    assert isinstance(end.value.code, int)
+    return end.value.code, out.getvalue(), err.getvalue()
 
 
 @settings(

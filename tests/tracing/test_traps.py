@@ -240,6 +240,12 @@ def test_constants_keep_their_values() -> None:
     assert macs(model, R(2, 8)) == 2 * 8 * 8
 
 
+def test_a_large_constant_is_no_unknown() -> None:
+    """A tensor that the forward makes from nothing is no unknown operation, however large."""
+    report = costlab.analyze(Calls(lambda _, x: torch.ones(1 << 17) + x), R(1 << 17))
+    assert (report.coverage.unknown, report.total.flops) == ((), 1 << 17)
+
+
 def test_a_loop_that_fills_a_buffer_is_counted() -> None:
     """Writing slices into a fresh tensor and multiplying it costs every product."""
 
