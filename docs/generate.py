@@ -34,6 +34,8 @@ INDEX = DOCS / "index.md"
 TRACED = ROOT / "costlab" / "zoo" / "traced.json"
 FIGURES = ("macs", "params", "params_executed", "depth")
 EXAMPLES = {"report": report.EXAMPLES, "list": catalogue.EXAMPLES, "show": show.EXAMPLES}
+LONG = 160
+"""Characters of a sentence that is too long for the index."""
 FIRST = ("convention.md", "cli.md")
 """The pages that the index lists before all others, which follow by name."""
 
@@ -129,10 +131,12 @@ def index(pages: dict[Path, str]) -> str:
 
 
 def opening(page: str) -> tuple[str, str]:
-    """The title of a page and the first sentence of its text."""
+    """The title of a page and the first sentence of its text; of a long one, what opens it."""
     title, _, rest = re.sub(r"<!--.*?-->", "", page, flags=re.DOTALL).strip().partition("\n")
     paragraph = " ".join(rest.strip().split("\n\n")[0].split())
-    return title.lstrip("# "), re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
+    sentence = re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
+    head, colon, _ = sentence.partition(": ")
+    return title.lstrip("# "), f"{head}." if colon and len(sentence) > LONG else sentence
 
 
 def result_page(script: Path, results: Path) -> str:

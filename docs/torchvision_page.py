@@ -52,10 +52,13 @@ def _summary(models: Models, built: Models, versions: Mapping[str, str]) -> list
     ours = sum(median(told["samples_s"]) for told in built.values())
     theirs = sum(told["flop_counter"]["seconds"] for told in built.values())
     return [
-        "Every model that torchvision registers, counted with costlab and held against two others: "
-        "the figures that torchvision publishes with its default weights (`_ops`, in 10⁹ "
-        "multiply-adds with three decimals, and `num_params`), and torch's `FlopCounterMode`, "
-        "which is asked on the meta device and must agree to the last digit.",
+        (
+            "Every model that torchvision registers, counted with costlab and held against two "
+            "others: the figures that torchvision publishes with its default weights (`_ops`, "
+            "in 10⁹ multiply-adds with three decimals, and `num_params`), and torch's "
+            "`FlopCounterMode`, which is asked on the meta device and must agree to the last "
+            "digit."
+        ),
         _table(
             ("", "models"),
             [
@@ -71,16 +74,21 @@ def _summary(models: Models, built: Models, versions: Mapping[str, str]) -> list
                 ),
             ],
         ),
-        "Each model has the architecture that its default weights ask for (classes, auxiliary "
-        "heads, image size), and no weights; it is in eval mode, batch 1, at the size that the "
-        "weights' transforms crop to. Where these do not crop, the input is what torchvision's own "
-        "counter gives: clips of 16 frames, and images of 512 × 512 for detection and optical flow "
-        "(`get_ops` in torchvision's `test/common_extended_utils.py`); segmentation has the size "
-        "that its transforms resize to.",
-        f"All of them together took costlab {scale_seconds(ours)} (the median of each model's "
-        f"repetitions) and FlopCounterMode {scale_seconds(theirs)} (each model once), in one "
-        f"process. Measured with {_versions(versions)}; repeat it with "
-        "`python benchmarks/torchvision_sweep.py --fresh`.",
+        (
+            "Each model has the architecture that its default weights ask for (classes, "
+            "auxiliary heads, image size), and no weights; it is in eval mode, batch 1, at the "
+            "size that the weights' transforms crop to. Where these do not crop, the input is "
+            "what torchvision's own counter gives: clips of 16 frames, and images of 512 × 512 "
+            "for detection and optical flow (`get_ops` in torchvision's "
+            "`test/common_extended_utils.py`); segmentation has the size that its transforms "
+            "resize to."
+        ),
+        (
+            f"All of them together took costlab {scale_seconds(ours)} (the median of each model's "
+            f"repetitions) and FlopCounterMode {scale_seconds(theirs)} (each model once), in one "
+            f"process. Measured with {_versions(versions)}; repeat it with "
+            "`python benchmarks/torchvision_sweep.py --fresh`."
+        ),
     ]
 
 
@@ -109,11 +117,13 @@ def _two_stages(staged: Models) -> list[str]:
     stages = {name: told["checks"]["second_stage"] for name, told in staged.items()}
     guessed = [name for name, stage in stages.items() if stage["detections"]]
     parts = [
-        f"**The second stage of a detector** ({len(staged)} models). How many regions it "
-        "classifies depends on the values in the image, so that shapes alone do not tell, and "
-        "costlab stops with what the first stage costs. Torchvision's figure is of one image of "
-        "noise, with trained weights. Each region's cost is known, and the model's own limit of "
-        "proposals gives the published figure:",
+        (
+            f"**The second stage of a detector** ({len(staged)} models). How many regions it "
+            "classifies depends on the values in the image, so that shapes alone do not tell, "
+            "and costlab stops with what the first stage costs. Torchvision's figure is of one "
+            "image of noise, with trained weights. Each region's cost is known, and the model's "
+            "own limit of proposals gives the published figure:"
+        ),
         _table(
             (
                 "model",
@@ -157,8 +167,11 @@ def _chance(stages: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> in
 
 def _heads(headed: Models) -> list[str]:
     return [
-        f"**Auxiliary heads** ({len(headed)} models). The published parameters include a head for "
-        "training that the builder leaves out; built with it, the count is the published one:",
+        (
+            f"**Auxiliary heads** ({len(headed)} models). The published parameters include a "
+            "head for training that the builder leaves out; built with it, the count is the "
+            "published one:"
+        ),
         _table(
             ("model", "built by default", "with `aux_logits=True`", "published"),
             [
@@ -183,9 +196,12 @@ def _stopped(built: Models) -> list[str]:
     silent = [name for name in agreeing if "second_stage" not in stopped[name]["checks"]]
     unproposed = [name for name in agreeing if name not in silent]
     parts = [
-        "Detectors pick boxes by their scores, and what comes next has as many rows as boxes were "
-        "picked. A trace has no scores. So costlab reports these forwards as incomplete and their "
-        "totals as lower bounds; FlopCounterMode stops on meta at the same places.",
+        (
+            "Detectors pick boxes by their scores, and what comes next has as many rows as "
+            "boxes were picked. A trace has no scores. So costlab reports these forwards as "
+            "incomplete and their totals as lower bounds; FlopCounterMode stops on meta at the "
+            "same places."
+        ),
         _table(
             ("model", "MACs until then", "published, G", "where"),
             [
@@ -239,10 +255,12 @@ def _quantized(built: Models) -> list[str]:
     stops = [name for name, told in networks.items() if told["built"] and told["error"]]
     counted = [name for name, told in networks.items() if told["built"] and not told["error"]]
     parts = [
-        f"The {len(quantized)} quantized models are counted as the float networks that they are "
-        "made from, whose parameters are what `num_params` counts: the weights of an integer "
-        "network are packed, and no parameters. "
-        f"{len(agreeing)} of them have the published MACs.",
+        (
+            f"The {len(quantized)} quantized models are counted as the float networks that they "
+            "are made from, whose parameters are what `num_params` counts: the weights of an "
+            f"integer network are packed, and no parameters. {len(agreeing)} of them have the "
+            "published MACs."
+        ),
     ]
     if stops:
         parts.append(
@@ -265,8 +283,10 @@ def _idle(built: Models) -> list[str]:
     if not idle:
         return ["In eval mode every model uses all its parameters."]
     return [
-        "Registered, published and never used in eval mode; all other models that run to their "
-        "end use all that they have:",
+        (
+            "Registered, published and never used in eval mode; all other models that run to their "
+            "end use all that they have:"
+        ),
         _table(
             ("model", "parameters", "executed"),
             [
@@ -297,8 +317,10 @@ def _all(built: Models) -> list[str]:
     for name, told in built.items():
         tasks.setdefault(told["task"], {})[name] = told
     parts = [
-        "“=” is equal: to the digits that are published, and to the integer for FlopCounterMode; "
-        "“≥” marks a lower bound.",
+        (
+            "“=” is equal: to the digits that are published, and to the integer for "
+            "FlopCounterMode; “≥” marks a lower bound."
+        ),
     ]
     for task, models in tasks.items():
         parts += [

@@ -96,4 +96,4 @@ def test_anything_else_is_refused(text: str) -> None:
         parse(text)
     except UsageError as error:
         message = str(error)
-        assert len(message.split("\n")) == 4  # noqa: PT017 - a spec is no failure
+        assert len(message.split("\n")) == 4

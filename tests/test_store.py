@@ -68,7 +68,7 @@ def test_the_guard_against_half_files_can_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the writing and the renaming there is a file beside the target."""
-    seen = []
+    seen: list[str] = []
     rename = Path.replace
 
     def watched(beside: Path, target: Path) -> Path:

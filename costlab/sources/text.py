@@ -43,17 +43,19 @@ def split(text: str) -> Words:
 
 
 def _call(text: str) -> ast.Call | None:
-    """The call `f(…)` that the text is; None if it is none."""
+    """The call that the text is; None if it is none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python warns of odd literals, such as "\\d"
             tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
-    return tree if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) else None
+    return tree if isinstance(tree, ast.Call) else None
 
 
 def _literal(call: ast.Call, text: str, place: str) -> Words:
+    if not isinstance(call.func, ast.Name):  # `f(1)(2)`
+        raise _unreadable(text, place)
     try:
         args = tuple(ast.literal_eval(arg) for arg in call.args)
         kwargs = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords if word.arg}

@@ -19,11 +19,11 @@ WORDS = (
     "net:make", "net.py:make(4)", "net.py:number", "torch.nn:Linear(3, 2)", "saved.json", "net.py",
     "--input", "-i", "f32[1,3,8,8]", "x=f32[1,3,8,8]", "f32[2,3]", "i64[]", "f32[-1]", "--mode",
     "train", "eval", "--depth", "auto", "0", "1", "3", "--module", "**", "*", "fc", "[", "[!]",
-    "[]",     "Mixed_7?", "--sort", "macs", "macs:asc", "share", "output", "params:", "--top", "--columns",
-    "macs,share", "pooling.flops", "kind", ",", "--units", "exact", "--strict", "--format", "json",
-    "csv", "json:out.json", "html:out.html", "text:", "markdown", "csv:folder", "--color", "always",
-    "--accessible", "--debug", "--help", "-h", "--version", "--", "-", "=", "--format=json",
-    "--depth=2", "--top=1", "-if32[1,3,8,8]",
+    "[]", "Mixed_7?", "--sort", "macs", "macs:asc", "share", "output", "params:", "--top",
+    "--columns", "macs,share", "pooling.flops", "kind", ",", "--units", "exact", "--strict",
+    "--format", "json", "csv", "json:out.json", "html:out.html", "text:", "markdown", "csv:folder",
+    "--color", "always", "--accessible", "--debug", "--help", "-h", "--version", "--", "-", "=",
+    "--format=json", "--depth=2", "--top=1", "-if32[1,3,8,8]",
 )  # fmt: skip
 # Neither `--install-completion`, which writes to the user's shell, nor a prefix of it.
 ANYTHING = st.text(max_size=12).filter(lambda text: not text.startswith("--"))
