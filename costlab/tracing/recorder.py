@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from costlab.errors import TraceError
 from costlab.graph import NOTHING, Coverage, Node
-from costlab.ops import SAME, Declined, Effect
+from costlab.ops import Declined
+from costlab.tracing.aside import Aside
 from costlab.tracing.descent import Descent
-from costlab.tracing.entries import SIZED_FACTORIES, Entry, Treatment
-from costlab.tracing.factories import SMALL, elements
+from costlab.tracing.entries import Treatment
+from costlab.tracing.factories import SMALL
 from costlab.tracing.names import body_of
-from costlab.tracing.tensors import Registry, dtype_of, map_tensors, meta, tensors_in, tensors_of
+from costlab.tracing.outputs import allocate, fits
+from costlab.tracing.tensors import Registry, map_tensors, meta, tensors_in, tensors_of
 from costlab.tracing.where import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from costlab.tracing.entries import Entries
+    from costlab.ops import Effect
+    from costlab.tracing.entries import Entries, Entry
     from costlab.tracing.scopes import Scopes
 
 RULE_MISMATCH = (Declined, TypeError, ValueError, IndexError, AttributeError)
@@ -41,19 +43,19 @@ class Recorder(TorchFunctionMode):
         """A recorder of one forward; `device` is where the forward believes its tensors are."""
         super().__init__()
         self.registry, self.scopes, self.entries = registry, scopes, entries
-        self.device = torch.device(device)
+        self.aside = Aside(registry, torch.device(device))
         self.nodes: list[Node] = []
         self.failed: Failure | None = None
         self._entered: set[Any] = set()
         self._carry_out: dict[str, Callable[..., Any]] = {
-            Treatment.METADATA: self._ask,
-            Treatment.DEVICE: self._ask_device,
-            Treatment.VALUE: self._ask_value,
+            Treatment.METADATA: self.aside.ask,
+            Treatment.DEVICE: self.aside.ask_device,
+            Treatment.VALUE: self.aside.ask_value,
             Treatment.RULE: self._apply_rule,
             Treatment.VIEW: self._view,
             Treatment.FACTORY: self._make,
-            Treatment.SETTER: self._set,
-            Treatment.INITIALIZER: self._initialize,
+            Treatment.SETTER: self.aside.set,
+            Treatment.INITIALIZER: self.aside.initialize,
             Treatment.DESCENT: self._descend,
         }
 
@@ -72,61 +74,10 @@ class Recorder(TorchFunctionMode):
                 self.failed = Failure(entry.name, tuple(operands), error)
             raise
 
-    # What makes no tensor
-
-    def _ask(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        del entry
-        return func(*args, **kwargs)
-
-    def _ask_device(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        del args, kwargs, func
-        kind = self.device.type
-        if entry.name == "device":
-            return self.device
-        if entry.name == "get_device":
-            return -1 if kind == "cpu" else (self.device.index or 0)
-        return entry.name == f"is_{kind}"
-
-    def _ask_value(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        """A value, where the tensor has one."""
-        seen = map_tensors(self.registry.seen_as, args)
-        if any(tensor.is_meta for tensor in tensors_in(seen)):
-            message = (
-                f"the forward reads the values of a tensor ({entry.name}), and a trace has only "
-                "shapes; give the value as an argument, or trace the part that does not need it"
-            )
-            raise TraceError(message)
-        return func(*seen, **kwargs)
-
-    def _set(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> None:
-        del entry
-        if not self.registry.is_foreign(args[0]):
-            func(*args, **kwargs)
-
-    def _initialize(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        del entry
-        target = args[0] if args else kwargs.get("tensor", kwargs.get("input"))
-        if self._is_constant(args) and not self.registry.is_foreign(target):
-            return func(*args, **kwargs)
-        return target
-
     def _make(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         if tensors_of(args, kwargs):
             return self._descend(entry, func, args, kwargs)
-        kwargs = {**kwargs, "pin_memory": False} if "pin_memory" in kwargs else dict(kwargs)
-        if kwargs.get("device") is not None:
-            kwargs["device"] = "cpu"
-        if entry.name in SIZED_FACTORIES and elements(args, kwargs) > SMALL:
-            kwargs["device"] = "meta"
-            made = func(*args, **kwargs)
-            # It has a number from the start: a tensor on meta without one came from nowhere.
-            self.registry.add(made)
-            return made
-        made = func(*args, **kwargs)
-        self.registry.own(made)
-        return made
-
-    # What makes tensors
+        return self.aside.make(entry, func, args, kwargs)
 
     def _apply_rule(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         op = entry.op
@@ -142,13 +93,13 @@ class Recorder(TorchFunctionMode):
         made: Any
         if in_place:
             made = tensors[0]
-            if not _fits(effect, tensors):
+            if not fits(effect, tensors):
                 return self._descend(entry, func, args, kwargs)
             self._write_in_place(made, func, args, kwargs)
-        elif self._constant(tensors) and prod(effect.shape) <= SMALL:
+        elif self.registry.is_constant(tensors) and prod(effect.shape) <= SMALL:
             made = func(*map_tensors(self.registry.seen_as, args), **kwargs)
         else:
-            made = _allocate(entry.name, effect, tensors)
+            made = allocate(entry.name, effect, tensors)
         self.record(entry.name, op.family, op.coverage, tensors, made, effect, in_place=in_place)
         return made
 
@@ -156,7 +107,7 @@ class Recorder(TorchFunctionMode):
         op = entry.op
         assert op is not None  # noqa: S101 - for the type checker
         # An in-place view (`squeeze_`, `requires_grad_`) would change the caller's own tensor.
-        constant = not entry.in_place and self._is_constant((args, kwargs))
+        constant = not entry.in_place and self.registry.is_constant(tensors_of(args, kwargs))
         seen = map_tensors(self.registry.seen_as if constant else self.twin, args)
         made = func(*seen, **map_tensors(self.twin, kwargs))
         tensors = tensors_of(args, kwargs)
@@ -169,7 +120,7 @@ class Recorder(TorchFunctionMode):
         return made
 
     def _descend(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        if self._is_constant((args, kwargs)):
+        if self.registry.is_constant(tensors_of(args, kwargs)):
             made = func(*map_tensors(self.registry.seen_as, args), **kwargs)
             fresh = [out for out in tensors_in(made) if not self.registry.knows(out)]
             given = tensors_of(args, kwargs)
@@ -192,27 +143,12 @@ class Recorder(TorchFunctionMode):
         """Carries an in-place operation out where values are kept; a model's tensor stays as is."""
         if target.is_meta:
             return
-        if not self._is_constant((args, kwargs)):
+        if not self.registry.is_constant(tensors_of(args, kwargs)):
             self.registry.stand_in(target, meta(target))
             return
         if self.registry.is_foreign(target) and self.registry.seen_as(target) is target:
             self.registry.stand_in(target, target.detach().clone())
         func(*map_tensors(self.registry.seen_as, args), **kwargs)
-
-    def _is_constant(self, values: Any) -> bool:
-        return self._constant(tensors_in(values))
-
-    def _constant(self, tensors: list[torch.Tensor]) -> bool:
-        """Whether each tensor is small and has values that a forward may read."""
-        if tensors and tensors[0].is_meta:
-            return False  # as nearly always
-        for tensor in tensors:
-            seen = self.registry.seen_as(tensor)
-            if seen.is_meta or seen.numel() > SMALL:
-                return False
-        return True
-
-    # What is written down
 
     def record(
         self,
@@ -283,26 +219,3 @@ class Recorder(TorchFunctionMode):
         """A tensor's twin on meta, under the same number."""
         self.number(tensor)
         return self.registry.twin(tensor)
-
-
-def _fits(effect: Effect, tensors: list[torch.Tensor]) -> bool:
-    """Whether the result of an operation can be written into its first operand."""
-    target = tensors[0]
-    if effect.shape != target.shape or effect.shapes is not None:
-        return False
-    return torch.can_cast(dtype_of(str(effect.dtype), tensors), target.dtype)
-
-
-def _allocate(name: str, effect: Effect, tensors: list[torch.Tensor]) -> Any:
-    """The outputs of an effect, on meta; several in the tuple that the operation returns."""
-    shapes, kinds = effect.shapes, effect.dtype
-    if shapes is None:
-        dtype = tensors[0].dtype if kinds == SAME and tensors else dtype_of(str(kinds), tensors)
-        return torch.empty(effect.shape, dtype=dtype, device="meta")
-    each = (kinds,) * len(shapes) if isinstance(kinds, str) else kinds
-    made = [
-        torch.empty(shape, dtype=dtype_of(kind, tensors), device="meta")
-        for shape, kind in zip(shapes, each, strict=True)
-    ]
-    named = getattr(torch.return_types, name, tuple)
-    return named(made)

@@ -13,6 +13,7 @@ import torch
 
 from costlab.graph import Tensor, TensorSpec
 from costlab.ops import FLOAT, SAME
+from costlab.tracing.factories import SMALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -202,6 +203,16 @@ class Registry:
     def is_foreign(self, tensor: torch.Tensor) -> bool:
         """Whether the tensor is the caller's: a parameter, a buffer, an attribute, a closure's."""
         return id(tensor) not in self._owned
+
+    def is_constant(self, tensors: list[torch.Tensor]) -> bool:
+        """Whether each tensor is small and has values that a forward may read."""
+        if tensors and tensors[0].is_meta:
+            return False  # as nearly always
+        for tensor in tensors:
+            seen = self.seen_as(tensor)
+            if seen.is_meta or seen.numel() > SMALL:
+                return False
+        return True
 
     def seen_as(self, tensor: torch.Tensor) -> torch.Tensor:
         """What stands in for a tensor; itself unless it was written to."""
