@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from benchmarks._networks import Network
 
-Analysis = "Callable[[], int]"
-
 MEMORY_BYTES = 8 << 30
 """What a counter that computes may need for weights, or it is skipped."""
 
@@ -35,7 +33,7 @@ def by_costlab(network: Network) -> Callable[[], int]:
 
 
 def by_flop_counter(network: Network) -> Callable[[], int]:
-    """torch's FlopCounterMode, on meta, where it computes nothing."""
+    """The FlopCounterMode of torch, on meta, where it computes nothing."""
     from torch.utils.flop_counter import FlopCounterMode
 
     model, given = network.on_meta(), network.input("meta")
@@ -43,7 +41,7 @@ def by_flop_counter(network: Network) -> Callable[[], int]:
     def analysis() -> int:
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             model(given)
-        return counter.get_total_flops() // 2
+        return int(counter.get_total_flops()) // 2
 
     return analysis
 
@@ -80,7 +78,7 @@ def by_torchinfo(network: Network) -> Callable[[], int]:
 
 
 def by_ptflops(network: Network) -> Callable[[], int]:
-    """ptflops with its default engine, on meta, where it computes nothing."""
+    """The default engine of ptflops, on meta, where it computes nothing."""
     import ptflops
 
     model, given = network.on_meta(), network.input("meta")

@@ -105,7 +105,7 @@ def networks() -> list[Network]:
 
 
 def _torchvision_models() -> Any:
-    """torchvision's models, or None; before ptflops, which imports torchvision by itself."""
+    """The models of torchvision, or None; before ptflops, which imports torchvision by itself."""
     try:
         from tests.torchvision_shim import torchvision
     except ImportError:

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 PHOTO = 512
 """Edge of the image that torchvision's counter gives each transform (`get_ops` in its
 test/common_extended_utils.py); it matters where the transform does not resize."""
+DETECTED = 800
+"""Edge of the image that it gives detectors, but for these (`detection_models_input_dims` in its
+test/test_extended_models.py)."""
+DETECTED_OTHERWISE = {
+    "fasterrcnn_mobilenet_v3_large_320_fpn": 320,
+    "keypointrcnn_resnet50_fpn": 1333,
+    "ssd300_vgg16": 300,
+    "ssdlite320_mobilenet_v3_large": 320,
+}
 FRAMES = 16
 """Frames of the clip that it gives video models (as above)."""
 
@@ -75,12 +84,22 @@ class Subject:
         model: torch.nn.Module = get_model(self.name, weights=None, quantize=True)
         return model.eval()
 
+    def build_real(self) -> torch.nn.Module:
+        """The model with random weights that are really there, the same in every run."""
+        from torchvision.models import get_model
+
+        torch.manual_seed(0)
+        model: torch.nn.Module = get_model(self.name, weights=None, weights_backbone=None)
+        return model.eval()
+
     def sizes(self) -> list[tuple[int, ...]]:
         """The shapes of the inputs, one an argument, batch 1."""
         options = getattr(self.weights.transforms, "keywords", {})
         edge = options.get("crop_size")
         if edge is None and self.task == "segmentation":
             edge = options.get("resize_size")
+        if edge is None and self.task == "detection":
+            edge = DETECTED_OTHERWISE.get(self.name, DETECTED)
         if edge is None:
             edge = PHOTO
         height, width = edge if isinstance(edge, tuple) else (edge, edge)

@@ -11,6 +11,7 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -50,16 +51,16 @@ class Bar:
 
 def _over_import_s(results: Mapping[str, Any]) -> float:
     took = results["processes_s"]
-    return median(took["costlab report inception_v3"]) - median(took["import torch"])
+    return float(median(took["costlab report inception_v3"]) - median(took["import torch"]))
 
 
 def _over_import_mb(results: Mapping[str, Any]) -> float:
     peaks = results["peaks_bytes"]
-    return (median(peaks["analysis of inception_v3"]) - median(peaks["import torch"])) / MB
+    return float(median(peaks["analysis of inception_v3"]) - median(peaks["import torch"])) / MB
 
 
 def _nearest_peer(results: Mapping[str, Any]) -> float:
-    """costlab's median over that of the fastest peer, on the network where that is largest."""
+    """The median of costlab over that of the fastest peer, on the network where that is largest."""
     ratios = []
     for asked in results["warm"].values():
         medians = {
@@ -67,7 +68,7 @@ def _nearest_peer(results: Mapping[str, Any]) -> float:
         }
         ours = medians.pop("costlab")
         ratios.append(ours / min(medians.values()))
-    return max(ratios)
+    return float(max(ratios))
 
 
 def _growth(results: Mapping[str, Any]) -> float:
@@ -76,7 +77,7 @@ def _growth(results: Mapping[str, Any]) -> float:
     shortest, longest = (
         median(told["costlab_s"]) / told["operations"] for told in (chains[0], chains[-1])
     )
-    return longest / shortest
+    return float(longest / shortest)
 
 
 BARS = (
@@ -111,7 +112,8 @@ def main() -> None:
     for told in results["bars"]:
         verdict = "pass" if told["holds"] else "FAIL"
         print(
-            f"{verdict}  {told['name']}: {told['value']:.3g} (at most {told['limit']:g}) {told['unit']}"
+            f"{verdict}  {told['name']}: {told['value']:.3g} {told['unit']} "
+            f"(at most {told['limit']:g})"
         )
 
 
@@ -128,7 +130,7 @@ def judged(bar: Bar, results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def warm(tell: Callable[[str], None]) -> dict[str, dict[str, Any]]:
-    """Each network's analyses: every counter in turn, round by round, after one that is not kept."""
+    """Each network's analyses: every counter once a round, after a first that is not kept."""
     from benchmarks._counters import COUNTERS, Skipped
     from benchmarks._networks import networks
 
@@ -163,7 +165,7 @@ def chains() -> list[dict[str, Any]]:
 
     found = []
     for length in CHAINS:
-        network = Network(f"chain of {length}", lambda length=length: chain(length), CHAIN_INPUT)
+        network = Network(f"chain of {length}", partial(chain, length), CHAIN_INPUT)
         report = costlab.analyze(network.on_meta(), torch.empty(CHAIN_INPUT, device="meta"))
         asked = {"costlab": by_costlab(network), "flop_counter": by_flop_counter(network)}
         for analysis in asked.values():

@@ -78,9 +78,10 @@ def _summary(models: Models, built: Models, versions: Mapping[str, str]) -> list
             "Each model has the architecture that its default weights ask for (classes, "
             "auxiliary heads, image size), and no weights; it is in eval mode, batch 1, at the "
             "size that the weights' transforms crop to. Where these do not crop, the input is "
-            "what torchvision's own counter gives: clips of 16 frames, and images of 512 × 512 "
-            "for detection and optical flow (`get_ops` in torchvision's "
-            "`test/common_extended_utils.py`); segmentation has the size that its transforms "
+            "what torchvision gives its own counter: clips of 16 frames, 512 × 512 for optical "
+            "flow, and a size for each detector (`get_ops` in its "
+            "`test/common_extended_utils.py`, `detection_models_input_dims` in "
+            "`test/test_extended_models.py`); segmentation has the size that its transforms "
             "resize to."
         ),
         (
@@ -102,7 +103,7 @@ def _disagreements(built: Models) -> list[str]:
     left = sorted({*macs, *params} - {*staged, *headed})
     parts = []
     if staged:
-        parts += _two_stages(staged)
+        parts += _two_stages(staged, built)
     if headed:
         parts += _heads(headed)
     parts.append(
@@ -113,12 +114,17 @@ def _disagreements(built: Models) -> list[str]:
     return parts
 
 
-def _two_stages(staged: Models) -> list[str]:
+def _two_stages(staged: Models, built: Models) -> list[str]:
     stages = {name: told["checks"]["second_stage"] for name, told in staged.items()}
-    guessed = [name for name, stage in stages.items() if stage["detections"]]
+    runs = {
+        name: told["checks"]["second_stage"]
+        for name, told in built.items()
+        if "second_stage" in told["checks"]
+    }
+    guessed = [name for name, stage in stages.items() if stage["detection_macs"]]
     parts = [
         (
-            f"**The second stage of a detector** ({len(staged)} models). How many regions it "
+            f"**The second stage of a detector** ({_models(staged)}). How many regions it "
             "classifies depends on the values in the image, so that shapes alone do not tell, "
             "and costlab stops with what the first stage costs. Torchvision's figure is of one "
             "image of noise, with trained weights. Each region's cost is known, and the model's "
@@ -149,15 +155,31 @@ def _two_stages(staged: Models) -> list[str]:
             numeric_from=1,
         ),
     ]
+    parts += [
+        "That the parts are right was tried on runs with random weights and an image of noise, "
+        "whose regions were counted as they went through the heads. FlopCounterMode counted the "
+        "multiply-adds of the whole run:",
+        _table(
+            ("model", "proposals", "detections", "FlopCounterMode", "sum of the parts", ""),
+            [_run(name, stage["run"]) for name, stage in runs.items()],
+        ),
+    ]
     if guessed:
         parts.append(
-            "The proposals are set by the model (`rpn.post_nms_top_n()`). The detections, which "
-            "the mask and keypoint heads work on, are not: they are the whole number that fills "
-            f"the published figure. For {_names(guessed)} that number is an inference, since only "
-            "the trained weights could confirm it; a whole number would fit by chance at most "
-            f"once in {exact(_chance(stages, guessed))} times."
+            "The limit of proposals is the model's own (`rpn.post_nms_top_n()`); it was tried "
+            "filled, and at none. The detections, which the mask and keypoint heads work on, have "
+            "a limit, too, but are fewer on noise: here they are the whole number that gives the "
+            f"published figure. For {_names(guessed)} that number is an inference, which only the "
+            "trained weights could confirm; by chance, a whole number would fit at most once in "
+            f"{exact(_chance(stages, guessed))} times."
         )
     return parts
+
+
+def _run(name: str, run: Mapping[str, Any]) -> tuple[object, ...]:
+    counted, summed = run["flop_counter_macs"], run["sum_macs"]
+    same = "=" if counted == summed else "≠"
+    return f"`{name}`", run["proposals"], run["detections"], exact(counted), exact(summed), same
 
 
 def _chance(stages: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> int:
@@ -168,9 +190,9 @@ def _chance(stages: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> in
 def _heads(headed: Models) -> list[str]:
     return [
         (
-            f"**Auxiliary heads** ({len(headed)} models). The published parameters include a "
-            "head for training that the builder leaves out; built with it, the count is the "
-            "published one:"
+            f"**Auxiliary heads** ({_models(headed)}). A quantized model publishes the parameters "
+            "of its float weights, which here include a head for training that the builder of the "
+            "quantized model leaves out; built with it, the count is the published one:"
         ),
         _table(
             ("model", "built by default", "with `aux_logits=True`", "published"),
@@ -214,8 +236,8 @@ def _stopped(built: Models) -> list[str]:
     ]
     if silent:
         parts.append(
-            f"Of {_names(silent)} nothing that multiplies is left when they stop: what ran is the "
-            "published figure."
+            f"Of {_names(silent)}, what ran is the published figure already: only boxes are picked "
+            "after that."
         )
     if unproposed:
         thresholds = {
@@ -257,9 +279,10 @@ def _quantized(built: Models) -> list[str]:
     parts = [
         (
             f"The {len(quantized)} quantized models are counted as the float networks that they "
-            "are made from, whose parameters are what `num_params` counts: the weights of an "
-            f"integer network are packed, and no parameters. {len(agreeing)} of them have the "
-            "published MACs."
+            "are made from, and so does torchvision: it publishes the figures of the float "
+            "weights, since packed weights are no parameters (`test_schema_meta_validation` in "
+            f"its `test/test_extended_models.py`). Of these, {len(agreeing)} have the published "
+            "MACs."
         ),
     ]
     if stops:
@@ -402,6 +425,15 @@ def _giga(macs: int) -> str:
 
 def _published(told: Mapping[str, Any]) -> str:
     return f"{told['published']['gmacs']:.{DECIMALS}f}"
+
+
+def _models(models: Models) -> str:
+    """How many models, in words.
+
+    >>> _models({"a": {}})
+    '1 model'
+    """
+    return f"{len(models)} model{'' if len(models) == 1 else 's'}"
 
 
 def _names(names: Iterable[str]) -> str:

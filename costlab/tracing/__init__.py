@@ -5,6 +5,7 @@ Knows nothing of blocks, reports or text.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,7 +23,7 @@ from costlab.tracing.untouched import untouched
 from costlab.tracing.where import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from costlab.ops import Op
 
@@ -59,15 +60,11 @@ def trace(
     entries = DEFAULT_ENTRIES if ops is None else Entries(ops)
     recorder = Recorder(registry, scopes, entries, _device(parameters, inputs))
     numbers = [registry.add(tensor) for tensor in tensors_in((args, kwargs))]
-    registry.expect(parameter for _, parameter in parameters)
-    registry.expect(
-        buffer
-        for _, module in modules
-        for buffer in module._buffers.values()  # noqa: SLF001 - buffers() walks the tree again for each module
-        if buffer is not None
-    )
+    held = registry.hold(parameter for _, parameter in parameters)
+    registry.hold(_buffers_of(modules))
 
     def graph(result: Any) -> Graph:
+        read = set(chain.from_iterable([node.inputs for node in recorder.nodes]))
         outputs = tuple(recorder.number(tensor) for tensor in tensors_in(result))
         return Graph(
             tensors=tuple(registry.tensors),
@@ -75,15 +72,17 @@ def trace(
             inputs=tuple(numbers),
             outputs=outputs,
             parameters=tuple(
-                Parameter(path, registry.spec(parameter), registry.number_of(parameter))
-                for path, parameter in parameters
+                [
+                    Parameter(path, registry.tensors[n].spec, n if n in read else None)
+                    for n, (path, _) in zip(held, parameters, strict=True)
+                ]
             ),
             modules=scopes.summary(),
         )
 
     distinct = list({id(module): module for _, module in modules}.values())
     with untouched(distinct) as snapshot, torch.no_grad():
-        registry.expect_also(snapshot.attribute_tensors)
+        registry.expect(snapshot.attribute_tensors)
         if mode is not None:
             _set_mode(model, distinct, training=mode == "train")
         try:
@@ -149,3 +148,9 @@ def _parameters_of(modules: list[tuple[str, torch.nn.Module]]) -> Named:
                 raise UsageError(message)
             found[id(parameter)] = (place, parameter)
     return list(found.values())
+
+
+def _buffers_of(modules: list[tuple[str, torch.nn.Module]]) -> Iterator[torch.Tensor]:
+    """Each buffer once."""
+    found = chain.from_iterable(module._buffers.values() for _, module in modules)  # noqa: SLF001 - as above
+    return iter({id(buffer): buffer for buffer in found if buffer is not None}.values())

@@ -130,8 +130,7 @@ class Registry:
         self.numbers: dict[int, int] = {}
         self._alive: list[torch.Tensor] = []
         self._owned: set[int] = set()
-        self._expected: set[int] = set()
-        self._more: Callable[[], Iterable[torch.Tensor]] | None = None
+        self._held_elsewhere: Callable[[], Iterable[torch.Tensor]] = tuple
         self._stand_ins: dict[int, torch.Tensor] = {}
         self._twins: dict[int, torch.Tensor] = {}
         self._specs: dict[tuple[torch.Size, torch.dtype], TensorSpec] = {}
@@ -170,22 +169,24 @@ class Registry:
             self.numbers[id(self._twins[key])] = number
         return number
 
-    def expect(self, tensors: Iterable[torch.Tensor]) -> None:
-        """Names the tensors that a model holds: one of them on meta comes from no operation."""
-        self._expected.update(map(id, tensors))
+    def hold(self, tensors: Iterable[torch.Tensor]) -> list[int]:
+        """Gives the tensors that a model holds their numbers, all at once: there are many."""
+        first = len(self.tensors)
+        held = list(tensors)
+        specs = map(self.spec, held)
+        self.tensors += [Tensor(spec, first + index) for index, spec in enumerate(specs)]
+        numbers = list(range(first, len(self.tensors)))
+        self.numbers.update(zip(map(id, held), numbers, strict=True))
+        self._alive += held
+        return numbers
 
-    def expect_also(self, more: Callable[[], Iterable[torch.Tensor]]) -> None:
-        """Names where more such tensors are found, looked up when the first stranger is met."""
-        self._more = more
+    def expect(self, held: Callable[[], Iterable[torch.Tensor]]) -> None:
+        """Names where the model's other tensors are found, for when the first stranger is met."""
+        self._held_elsewhere = held
 
     def is_expected(self, tensor: torch.Tensor) -> bool:
-        """Whether the model holds the tensor."""
-        if id(tensor) in self._expected:
-            return True
-        if self._more is not None:
-            self.expect(self._more())
-            self._more = None
-        return id(tensor) in self._expected
+        """Whether the model holds a tensor that has no number: it then comes from no operation."""
+        return any(held is tensor for held in self._held_elsewhere())
 
     def own(self, tensor: torch.Tensor) -> None:
         """Marks a tensor as made by the trace, so that the trace may write to it."""

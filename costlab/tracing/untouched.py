@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 import sys
 from collections import OrderedDict, deque
-from contextlib import contextmanager
-from itertools import chain, compress
-from operator import is_
+from contextlib import contextmanager, suppress
+from itertools import chain
+from operator import eq, is_, itemgetter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,76 +22,79 @@ if TYPE_CHECKING:
 DICTS = frozenset({dict, OrderedDict})
 SEQUENCES = frozenset({list, set, deque})
 
+PLAIN = vars(torch.nn.Module())
+"""The attributes that every module has, before those of its class."""
+FIRST = next(iter(PLAIN))
+PLAIN_DICTS = itemgetter(*(name for name, value in PLAIN.items() if type(value) in DICTS))
+
 
 class Snapshot:
     """The attributes of modules and their containers, as they were.
 
-    Attributes are compared by identity, and the containers that hold them (parameters, buffers,
-    children, hooks, and the user's own lists, dicts, sets and deques) one level deep. What is
-    compared is laid out flat: one comparison of two long lists is quicker than many of short ones.
+    Attributes are compared by identity and then by value, and so are the containers that hold them
+    (parameters, buffers, children, hooks, and the user's own lists, dicts, sets and deques), one
+    level deep. A network has hundreds of modules: what can be, is done by dict's own methods.
     """
 
     def __init__(self, modules: list[torch.nn.Module]) -> None:
         """Takes the snapshot of some modules, each named once."""
-        self.attributes = _Dicts([vars(module) for module in modules])
-        values = self.attributes.values
-        kinds = list(map(type, values))
-        dicts: list[dict[Any, Any]] = list(compress(values, map(DICTS.__contains__, kinds)))
+        self.attributes = list(map(vars, modules))
+        self.saved = list(map(dict.copy, self.attributes))
+        dicts, self.sequences = _containers(self.attributes)
         # Most dicts of a module are empty (hooks): those are only to be empty again.
-        self.filled = _Dicts([held for held in dicts if held])
+        self.filled = [held for held in dicts if held]
+        self.saved_filled = list(map(dict, self.filled))
         self.empty = [held for held in dicts if not held]
-        sequences = compress(values, map(SEQUENCES.__contains__, kinds))
-        self.sequences = [(held, list(held)) for held in sequences]
+        self.saved_sequences = list(map(list, self.sequences))
         self.training = [module.training for module in modules]
 
     def restore(self) -> None:
         """Puts everything back that has changed."""
-        for own, training in zip(self.attributes.dicts, self.training, strict=True):
+        for own, training in zip(self.attributes, self.training, strict=True):
             own["training"] = training
-        self.attributes.restore()
-        self.filled.restore()
+        _put_back(self.attributes, self.saved)
+        _put_back(self.filled, self.saved_filled)
         for held in self.empty:
             if held:
                 held.clear()
-        for live, saved in self.sequences:
-            if not _same(list(live), saved):
+        for live, saved in zip(self.sequences, self.saved_sequences, strict=True):
+            if len(live) != len(saved) or not all(map(is_, live, saved)):
                 live.clear()
                 (live.update if isinstance(live, set) else live.extend)(saved)
 
     def attribute_tensors(self) -> Iterator[torch.Tensor]:
         """The tensors that modules held as plain attributes."""
-        return (value for value in self.attributes.values if isinstance(value, torch.Tensor))
+        values = chain.from_iterable(map(dict.values, self.saved))
+        return (value for value in values if isinstance(value, torch.Tensor))
 
 
-class _Dicts:
-    """Some dicts, with all their keys and all their values one after the other."""
+def _containers(attributes: list[dict[str, Any]]) -> tuple[list[dict[Any, Any]], list[Any]]:
+    """The dicts, and the lists, sets and deques, among the attributes of modules."""
+    dicts: list[dict[Any, Any]] = []
+    sequences: list[Any] = []
+    for own in attributes:
+        usual = next(iter(own), None) == FIRST and own.keys() >= PLAIN.keys()
+        if usual:
+            dicts += PLAIN_DICTS(own)
+        if len(own) > len(PLAIN) or not usual:
+            for value in list(own.values())[len(PLAIN) if usual else 0 :]:
+                kind = type(value)
+                if kind in DICTS:
+                    dicts.append(value)
+                elif kind in SEQUENCES:
+                    sequences.append(value)
+    return dicts, sequences
 
-    def __init__(self, dicts: list[dict[Any, Any]]) -> None:
-        self.dicts = dicts
-        self.sizes = list(map(len, dicts))
-        self.keys, self.values = self._flat()
 
-    def _flat(self) -> tuple[list[Any], list[Any]]:
-        values = chain.from_iterable(map(dict.values, self.dicts))
-        return list(chain.from_iterable(self.dicts)), list(values)
-
-    def restore(self) -> None:
-        keys, values = self._flat()
-        if _same(self.keys, keys) and _same(self.values, values):
+def _put_back(dicts: list[dict[Any, Any]], saved: list[dict[Any, Any]]) -> None:
+    # Comparing values runs their own code, which may fail: then they are not those of before.
+    with suppress(Exception):
+        if all(map(eq, dicts, saved)):
             return
-        start = 0
-        for live, size in zip(self.dicts, self.sizes, strict=True):
-            end = start + size
-            saved_keys, saved_values = self.keys[start:end], self.values[start:end]
-            if not (_same(list(live), saved_keys) and _same([*live.values()], saved_values)):
-                live.clear()
-                live.update(zip(saved_keys, saved_values, strict=True))
-            start = end
-
-
-def _same(before: list[Any], after: list[Any]) -> bool:
-    """Whether two lists hold the same objects in the same order."""
-    return len(before) == len(after) and all(map(is_, before, after))
+    for live, before in zip(dicts, saved, strict=True):
+        if not all(map(is_, live.values(), before.values())) or list(live) != list(before):
+            live.clear()
+            live.update(before)
 
 
 @contextmanager
