@@ -69,6 +69,7 @@ def second_stage(
         "detection_macs": each_detection,
         "detections_limit": int(heads.detections_per_img),
     }
+    fitting: dict[str, int | None] = {"proposals": None, "detections": None, "macs": None}
     for proposals in (limit, 0):
         macs = first_stage_macs + proposals * each_proposal
         rest = subject.published_gmacs * GIGA - macs
@@ -78,8 +79,6 @@ def second_stage(
         if fits and agrees(macs, subject.published_gmacs):
             fitting = {"proposals": proposals, "detections": detections, "macs": macs}
             break
-    else:
-        fitting = {"proposals": None, "detections": None, "macs": None}
     return {**told, **fitting, "run": _run(subject, told)}
 
 

@@ -94,7 +94,10 @@ def _report(graph: Graph, name: str, mode: str, stopped: str = "") -> Report:
     return Report(
         model=name,
         mode=mode,
-        inputs=tuple(format_spec(graph.tensors[number].spec) for number in graph.inputs),
+        inputs=tuple(
+            f"{argument}={format_spec(graph.tensors[number].spec)}".removeprefix("=")
+            for argument, number in zip(graph.input_names, graph.inputs, strict=True)
+        ),
         total=_total(graph, root),
         coverage=coverage,
         root=root,

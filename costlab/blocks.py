@@ -103,20 +103,18 @@ def block_tree(graph: Graph) -> Block:
     # before its parent is made.
     for module in reversed(graph.modules):
         path = module.path
+        counted = tallies.get(path)
+        registered, executed = params.get(path, (0, 0))
         ops, own = NO_OPS, NO_COST
-        if path in tallies or path in params:
-            ops = tuple(
-                [OpTally(op, families[op], *counts) for op, counts in tallies.get(path, {}).items()]
-            )
-            registered, executed = params.get(path, (0, 0))
-            own = Cost(
-                sum([op.macs for op in ops]),
-                sum([op.flops for op in ops]),
-                registered,
-                executed,
-                activations.get(path, 0),
-                sum([op.bytes for op in ops]),
-            )
+        if counted is not None or registered:
+            macs = flops = moved = 0
+            if counted is not None:
+                ops = tuple([OpTally(op, families[op], *counts) for op, counts in counted.items()])
+                for op in ops:
+                    macs += op.macs
+                    flops += op.flops
+                    moved += op.bytes
+            own = Cost(macs, flops, registered, executed, activations.get(path, 0), moved)
         children = below.pop(path, None)
         block = Block(
             path,

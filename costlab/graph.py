@@ -137,7 +137,8 @@ class Graph:
     """A traced forward.
 
     `nodes` are in the order in which they ran; `inputs` and `outputs` are the numbers of the
-    tensors that go in and come out. `notes` say what a reader of the numbers must know.
+    tensors that go in and come out; `input_names` are the arguments that the inputs belong to, the
+    empty string for a positional one.
     """
 
     tensors: tuple[Tensor, ...]
@@ -146,4 +147,4 @@ class Graph:
     outputs: tuple[int, ...]
     parameters: tuple[Parameter, ...]
     modules: tuple[Module, ...]
-    notes: tuple[str, ...] = ()
+    input_names: tuple[str, ...] = ()

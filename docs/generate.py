@@ -48,7 +48,7 @@ PAGES = {
 NOTICE = "<!-- Written by `make docs`; what stands here is changed where it comes from. -->"
 
 STREAMS = (
-    "Results go to stdout, all else to stderr; `python -m costlab.cli` is the same command, and so "
+    "Results go to stdout, all else to stderr; `python -m costlab` is the same command, and so "
     "is `python cli.py` in a checkout."
 )
 

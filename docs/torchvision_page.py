@@ -156,9 +156,11 @@ def _two_stages(staged: Models, built: Models) -> list[str]:
         ),
     ]
     parts += [
-        "That the parts are right was tried on runs with random weights and an image of noise, "
-        "whose regions were counted as they went through the heads. FlopCounterMode counted the "
-        "multiply-adds of the whole run:",
+        (
+            "That the parts are right was tried on runs with random weights and an image of "
+            "noise, whose regions were counted as they went through the heads. FlopCounterMode "
+            "counted the multiply-adds of the whole run:"
+        ),
         _table(
             ("model", "proposals", "detections", "FlopCounterMode", "sum of the parts", ""),
             [_run(name, stage["run"]) for name, stage in runs.items()],

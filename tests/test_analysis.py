@@ -134,6 +134,8 @@ def test_inputs_may_be_anything_that_a_forward_takes() -> None:
         {"a": "f32[2,3]", "b": b},
     ):
         assert macs(model, inputs) == 2 * 3 * 4
+    report = costlab.analyze(model, ("f32[2,3]", "b=f32[3,4]"))
+    assert report.inputs == ("f32[2,3]", "b=f32[3,4]")
     pair = Calls(lambda _, p: p.left @ p.right)
     assert macs(pair, (Pair(a, b),)) == 2 * 3 * 4
 

@@ -36,9 +36,9 @@ def batch_norm(
     del momentum, eps, cudnn_enabled
     shape = tuple(input.shape)
     require(len(shape) > 1 and is_kind(input, REAL))
-    for statistic in (running_mean, running_var, weight, bias):
-        require(statistic is None or tuple(statistic.shape) == shape[1:2])
-        require(statistic is None or statistic.dtype == input.dtype)
+    channels, dtype = shape[1:2], input.dtype
+    for each in (running_mean, running_var, weight, bias):
+        require(each is None or (each.shape == channels and each.dtype == dtype))
     require((running_mean is None) == (running_var is None))
     require(training or running_mean is not None)
     # One value a channel has no variance, and torch refuses to train on such a batch. Its cost is

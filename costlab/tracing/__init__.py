@@ -59,7 +59,9 @@ def trace(
     scopes = Scopes(modules)
     entries = DEFAULT_ENTRIES if ops is None else Entries(ops)
     recorder = Recorder(registry, scopes, entries, _device(parameters, inputs))
-    numbers = [registry.add(tensor) for tensor in tensors_in((args, kwargs))]
+    given = [("", tensor) for tensor in tensors_in(args)]
+    given += [(name, tensor) for name, value in kwargs.items() for tensor in tensors_in(value)]
+    numbers = [registry.add(tensor) for _, tensor in given]
     held = registry.hold(parameter for _, parameter in parameters)
     registry.hold(_buffers_of(modules))
 
@@ -78,6 +80,7 @@ def trace(
                 ]
             ),
             modules=scopes.summary(),
+            input_names=tuple(name for name, _ in given),
         )
 
     distinct = list({id(module): module for _, module in modules}.values())

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.models import IMAGE
 
-COMMAND = [sys.executable, "-m", "costlab.cli"]
+COMMAND = [sys.executable, "-m", "costlab"]
 INSTALLED = Path(sys.executable).with_name("costlab")
 ROOT = Path(__file__).parents[2]
 

@@ -65,6 +65,15 @@ def test_an_explanation_is_computed_again() -> None:
             )
 
 
+def test_the_parts_of_a_detector_are_those_of_a_run() -> None:
+    """What FlopCounterMode counted in a real run is the sum of the parts, to the integer."""
+    models = results("torchvision.json")["models"].values()
+    stages = [told["checks"]["second_stage"] for told in models if "second_stage" in told["checks"]]
+    assert stages
+    for stage in stages:
+        assert stage["run"]["flop_counter_macs"] == stage["run"]["sum_macs"]
+
+
 def test_a_wrong_count_is_called_unexplained() -> None:
     """The guard can fail: a count that is off by a thousandth is named on the page."""
     kept = copy.deepcopy(results("torchvision.json"))
