@@ -9,11 +9,11 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from costlab.units import exact, ratio, seconds
+from docs.parts import NOTICE, table, versions_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-NOTICE = "<!-- Written by `make docs`; what stands here is changed where it comes from. -->"
 OURS = "costlab"
 MB = 1_000_000
 
@@ -44,7 +44,7 @@ def page(results: Mapping[str, Any]) -> str:
 
 def _setting(results: Mapping[str, Any]) -> str:
     machine = results["machine"]
-    versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
+    versions = versions_in_words(results["versions"])
     return (
         f"Measured on {machine['cores']} cores of a processor that calls itself {machine['cpu']}, "
         f"with {versions}; repeat it with `python benchmarks/analysis.py`. The raw samples are in "
@@ -53,7 +53,7 @@ def _setting(results: Mapping[str, Any]) -> str:
 
 
 def _bars(bars: Iterable[Mapping[str, Any]]) -> str:
-    return _table(
+    return table(
         ("bar", "measured", "at most", "holds"),
         [
             (
@@ -85,7 +85,7 @@ def _peers(warm: Mapping[str, Mapping[str, Any]]) -> list[str]:
         ]
         parts += [
             f"### {network}",
-            _table(("counter", "minimum", "median", "costlab ×", "counts", "÷ costlab's"), rows),
+            table(("counter", "minimum", "median", "costlab ×", "counts", "÷ costlab's"), rows),
             *(
                 f"{name} is skipped: {asked['skipped']}."
                 for name, asked in told.items()
@@ -119,12 +119,12 @@ def _starting(results: Mapping[str, Any]) -> list[str]:
             f"Whole processes, {processes} times in turn. Most of a report's time is `import "
             f"torch`; `costlab --help` {loaded} torch."
         ),
-        _table(
+        table(
             ("process", "minimum", "median"),
             [(f"`{name}`", seconds(min(s)), seconds(median(s))) for name, s in took.items()],
         ),
         "Peak resident memory of a process (`ru_maxrss`):",
-        _table(
+        table(
             ("process", "median"),
             [(name, f"{median(samples) / MB:.1f} MB") for name, samples in peaks.items()],
         ),
@@ -139,7 +139,7 @@ def _chains(chains: Sequence[Mapping[str, Any]]) -> list[str]:
             "slowest sample."
         ),
         "![Time per operation against the number of operations](images/cost_per_operation.svg)",
-        _table(
+        table(
             ("operations", "costlab, per operation", "FlopCounterMode, per operation", "ratio"),
             [_chain(told) for told in chains],
             numeric_from=0,
@@ -151,12 +151,3 @@ def _chain(told: Mapping[str, Any]) -> tuple[str, ...]:
     count = told["operations"]
     ours, theirs = median(told["costlab_s"]), median(told["flop_counter_s"])
     return exact(count), seconds(ours / count), seconds(theirs / count), ratio(theirs / ours)
-
-
-def _table(
-    titles: Sequence[str], rows: Iterable[Sequence[object]], *, numeric_from: int = 1
-) -> str:
-    """A pipe table whose columns from `numeric_from` on stand right."""
-    rules = ["---:" if column >= numeric_from else ":---" for column in range(len(titles))]
-    lines = [titles, rules, *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)

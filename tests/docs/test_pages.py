@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from docs import speed_page, torchvision_page
+from docs import speed_page, torchvision_agreement, torchvision_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,9 +48,13 @@ def test_the_counts_add_up() -> None:
     """A model agrees, is explained, or is named as unexplained; here none is unexplained."""
     models = results("torchvision.json")["models"].values()
     for told in models:
-        assert torchvision_page.macs_agree(told) or torchvision_page.explained_by_stages(told)
-        assert torchvision_page.params_agree(told) or torchvision_page.explained_by_heads(told)
-        assert torchvision_page.counters_agree(told)
+        assert torchvision_agreement.macs_agree(told) or torchvision_agreement.explained_by_stages(
+            told
+        )
+        assert torchvision_agreement.params_agree(told) or torchvision_agreement.explained_by_heads(
+            told
+        )
+        assert torchvision_agreement.counters_agree(told)
 
 
 def test_an_explanation_is_computed_again() -> None:
