@@ -12,12 +12,11 @@ import torch
 
 from costlab.errors import TraceError, UsageError
 from costlab.graph import Graph, Parameter
-from costlab.tracing.descent import Descent
+from costlab.tracing.calls import SCRIPTS
 from costlab.tracing.entries import DEFAULT_ENTRIES, Entries
 from costlab.tracing.inputs import as_call
 from costlab.tracing.recorder import Recorder
 from costlab.tracing.scopes import Scopes, registered
-from costlab.tracing.scripted import watched
 from costlab.tracing.tensors import Registry, tensors_in
 from costlab.tracing.untouched import untouched
 from costlab.tracing.where import explain
@@ -90,8 +89,8 @@ def trace(
             _set_mode(model, distinct, training=mode == "train")
         try:
             with (
-                scopes.followed(registry.spec_of),
-                watched(lambda: Descent(recorder)),
+                scopes.followed(registry.spec_of, recorder.direct),
+                SCRIPTS.handled_by(recorder.enter_script),
                 recorder,
             ):
                 result = model(*args, **kwargs)

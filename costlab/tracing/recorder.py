@@ -6,7 +6,7 @@ Does not know modules (`costlab.tracing.scopes` tells it where it is) nor what a
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -19,6 +19,7 @@ from costlab.tracing.entries import Treatment
 from costlab.tracing.factories import SMALL
 from costlab.tracing.names import body_of
 from costlab.tracing.outputs import allocate, fits
+from costlab.tracing.shortcuts import IN_PLACE, SHORTCUTS, shortcut
 from costlab.tracing.tensors import Registry, map_tensors, meta, tensors_in, tensors_of
 from costlab.tracing.where import Failure
 
@@ -46,6 +47,7 @@ class Recorder(TorchFunctionMode):
         self.aside = Aside(registry, torch.device(device))
         self.nodes: list[Node] = []
         self.failed: Failure | None = None
+        self.depth = 0
         self._entered: set[Any] = set()
         self._carry_out: dict[str, Callable[..., Any]] = {
             Treatment.METADATA: self.aside.ask,
@@ -73,6 +75,46 @@ class Recorder(TorchFunctionMode):
                 ]
                 self.failed = Failure(entry.name, tuple(operands), error)
             raise
+
+    def direct(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What calling a module returns, where it comes to one function with a rule.
+
+        NotImplemented wherever the ordinary way is to be taken.
+        """
+        if type(module) not in SHORTCUTS or torch._C._len_torch_function_stack() != self.depth:  # noqa: SLF001 - torch has no public name for it
+            return NotImplemented
+        with torch._C.DisableTorchFunction():  # noqa: SLF001 - as above
+            found = shortcut(module, args, kwargs)
+            if found is None or not args[0].is_meta:
+                return NotImplemented
+            function, arguments = found
+            entry = self.entries.known.get(function) or self.entries.find(function)
+            if entry.op is None or entry.op.rule is None:
+                return NotImplemented
+            try:
+                effect = entry.op.rule(*arguments)
+            except RULE_MISMATCH:
+                return NotImplemented
+            tensors = tensors_of(arguments, {})
+            in_place = function in IN_PLACE and arguments[1]
+            made = args[0] if in_place else allocate(entry.name, effect, tensors)
+            self.record(
+                entry.name, entry.op.family, entry.op.coverage, tensors, made, effect,
+                in_place=in_place,
+            )  # fmt: skip
+            return made
+
+    def enter_script(self, call: Any, script: Any, args: Any, kwargs: Any) -> Any:
+        """What scripted code returns, priced kernel by kernel."""
+        # Kernels that are written in Python call functions too: those are not the model's.
+        with Descent(self), torch._C.DisableTorchFunction():  # noqa: SLF001 - as above
+            return call(script, *args, **kwargs)
+
+    def __enter__(self) -> Self:
+        """Starts recording; the number of modes says later whether another one came between."""
+        entered: Self = super().__enter__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self.depth = torch._C._len_torch_function_stack()  # noqa: SLF001 - as above
+        return entered
 
     def _make(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         if tensors_of(args, kwargs):

@@ -5,18 +5,19 @@ Does not know operations.
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn.modules import module as hooks
 
 from costlab.graph import Module, TensorSpec
+from costlab.tracing.calls import MODULES
 from costlab.tracing.tensors import tensors_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    Direct = Callable[[torch.nn.Module, tuple[Any, ...], dict[str, Any]], Any]
 
 
 def registered(model: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
@@ -39,7 +40,7 @@ def registered(model: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
 
 
 class Scopes:
-    """The stack of running modules, kept by global hooks while a forward is traced."""
+    """The path of the running module, kept while a forward is traced."""
 
     def __init__(self, modules: list[tuple[str, torch.nn.Module]]) -> None:
         """The scopes of a model, given its paths and modules."""
@@ -50,8 +51,6 @@ class Scopes:
         self._paths: dict[int, list[str]] = {}
         for path, module in modules:
             self._paths.setdefault(id(module), []).append(path)
-        self._above: list[str] = []
-        self._thread = threading.get_ident()
 
     def _nearest(self, places: list[str]) -> str:
         """Of the paths of a shared module, the one below the running module; else the first."""
@@ -59,54 +58,37 @@ class Scopes:
         return next((place for place in places if place.startswith(prefix)), places[0])
 
     @contextmanager
-    def followed(self, spec: Callable[[torch.Tensor], TensorSpec]) -> Iterator[None]:
-        """Follows module calls of this thread until the block ends."""
-        handles = (
-            hooks.register_module_forward_pre_hook(self._before()),
-            hooks.register_module_forward_hook(self._after(spec), always_call=True),
-        )
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+    def followed(
+        self, spec: Callable[[torch.Tensor], TensorSpec], direct: Direct
+    ) -> Iterator[None]:
+        """Follows module calls of this thread until the block ends.
 
-    def _before(self) -> Callable[..., None]:
-        """The hook that goes down into a module."""
-        here, thread, above, paths = threading.get_ident, self._thread, self._above, self._paths
-        calls = self.calls
+        `direct` carries a function out where a module comes to no more than that, or declines.
+        """
+        paths, calls, outputs = self._paths, self.calls, self.outputs
 
-        def before(module: torch.nn.Module, args: Any) -> None:
-            del args
-            if here() != thread:
-                return
-            above.append(self.current)
+        def follow(call: Any, module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
             places = paths.get(id(module))
-            if places is not None:
-                path = places[0] if len(places) == 1 else self._nearest(places)
-                self.current = path
-                calls[path] = calls.get(path, 0) + 1
+            if places is None:
+                return call(module, *args, **kwargs)
+            path = places[0] if len(places) == 1 else self._nearest(places)
+            calls[path] = calls.get(path, 0) + 1
+            above, self.current = self.current, path
+            try:
+                result = direct(module, args, kwargs)
+                if result is NotImplemented:
+                    result = call(module, *args, **kwargs)
+            finally:
+                self.current = above
+            outputs[path] = (
+                (spec(result),)
+                if type(result) is torch.Tensor
+                else tuple([spec(tensor) for tensor in tensors_in(result)])
+            )
+            return result
 
-        return before
-
-    def _after(self, spec: Callable[[torch.Tensor], TensorSpec]) -> Callable[..., None]:
-        """The hook that comes up from a module, also when it raised."""
-        here, thread, above, paths = threading.get_ident, self._thread, self._above, self._paths
-        outputs = self.outputs
-
-        def after(module: torch.nn.Module, args: Any, result: Any) -> None:
-            del args
-            if here() != thread:
-                return
-            if id(module) in paths:
-                outputs[self.current] = (
-                    (spec(result),)
-                    if type(result) is torch.Tensor
-                    else tuple([spec(tensor) for tensor in tensors_in(result)])
-                )
-            self.current = above.pop()
-
-        return after
+        with MODULES.handled_by(follow):
+            yield
 
     def summary(self) -> tuple[Module, ...]:
         """Every registered module, with its calls and what its last call returned."""
