@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from costlab.errors import TraceError
 from costlab.graph import Coverage
 from costlab.ops import Effect
 from costlab.tracing.names import lookup, names_of
@@ -33,6 +34,15 @@ SPELLINGS = {"_softmax": "softmax", "_log_softmax": "log_softmax"}
 """Dispatcher names of operations that the table lists under another."""
 
 
+def no_kernel(name: str) -> str:
+    """Why an operation could not be run on shapes, and the way out."""
+    return (
+        f"{name} has no rule and no kernel that runs on shapes alone: what it returns depends on "
+        "values, or torch knows it on real devices only; docs/adding-an-op.md tells how to give "
+        "it a rule"
+    )
+
+
 class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Runs kernels on meta and records each as a node: priced, free or unknown."""
 
@@ -49,7 +59,10 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
         twins, named = map_tensors(recorder.twin, (args, kwargs or {}))
         if named.get("device") is not None:
             named["device"] = "meta"
-        made = func(*twins, **named)
+        try:
+            made = func(*twins, **named)
+        except NotImplementedError as error:
+            raise TraceError(no_kernel(names_of(func)[0])) from error
         inputs = tensors_in((twins, named))
         outputs = tensors_in(made)
         if not outputs:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch.overrides import TorchFunctionMode
 
+from costlab.errors import TraceError
 from costlab.graph import NOTHING, Coverage, Node
 from costlab.ops import Declined
 from costlab.tracing.aside import Aside
-from costlab.tracing.descent import Descent
+from costlab.tracing.descent import Descent, no_kernel
 from costlab.tracing.entries import Treatment
 from costlab.tracing.factories import SMALL
 from costlab.tracing.names import body_of
@@ -151,14 +152,22 @@ class Recorder(TorchFunctionMode):
         # An in-place view (`squeeze_`, `requires_grad_`) would change the caller's own tensor.
         constant = not entry.in_place and self.registry.is_constant(tensors_of(args, kwargs))
         seen = map_tensors(self.registry.seen_as if constant else self.twin, args)
-        made = func(*seen, **map_tensors(self.twin, kwargs))
+        try:
+            made = func(*seen, **map_tensors(self.twin, kwargs))
+        except NotImplementedError as error:
+            raise TraceError(no_kernel(entry.name)) from error
         tensors = tensors_of(args, kwargs)
         fresh = [out for out in tensors_in(made) if not self.registry.knows(out)]
-        if fresh:
-            self.record(
-                entry.name, op.family, op.coverage, tensors, fresh, None, view=True,
-                owned=not any(map(self.registry.is_foreign, tensors)),
-            )  # fmt: skip
+        if not fresh:
+            return made
+        if entry.name == "__getitem__" and len(tensors) > 1:
+            # Indexed by a tensor: elements are gathered, which is no view.
+            self.record("gather", "indexing", Coverage.PRICED, tensors, fresh, None)
+            return made
+        self.record(
+            entry.name, op.family, op.coverage, tensors, fresh, None, view=True,
+            owned=not any(map(self.registry.is_foreign, tensors)),
+        )  # fmt: skip
         return made
 
     def _descend(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from costlab.errors import TraceError
 from costlab.inputspec import format_spec
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ def explain(error: Exception, scopes: Scopes, failed: Failure | None) -> str:
         operation = f" in {failed.op}({operands})"
     line = _user_line(error.__traceback__)
     at = f" [{line}]" if line else ""
-    kind = type(error).__name__
-    return f"the forward stopped at {name}{operation}{at}: {kind}: {error}"
+    # What the tracer itself says is a sentence; the user's own error keeps its class.
+    said = str(error) if isinstance(error, TraceError) else f"{type(error).__name__}: {error}"
+    return f"the forward stopped at {name}{operation}{at}: {said}"
 
 
 def _innermost(trace: TracebackType | None, scopes: Scopes) -> tuple[str, str]:

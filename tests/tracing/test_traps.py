@@ -275,3 +275,22 @@ def test_causal_attention_is_counted_in_full() -> None:
         return macs(model, R(1, 2, 16, 8))
 
     assert attend(causal=True) == attend(causal=False) == 2 * 2 * 16 * 16 * 8
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda _, x: torch.nonzero(x), lambda _, x: x[x > 0], lambda _, x: x.masked_select(x > 0)],
+    ids=["nonzero", "mask", "masked_select"],
+)
+def test_a_shape_that_depends_on_values_is_an_error_that_says_so(function: Any) -> None:
+    """What has as many elements as the values say cannot be traced, and the operation is named."""
+    with pytest.raises(costlab.TraceError, match="what it returns depends on values"):
+        costlab.analyze(Calls(function), R(5, 8))
+
+
+def test_indexing_by_a_tensor_moves_what_it_gathers() -> None:
+    """`x[index]` is no view: it reads the tensor and the index and writes what it picks."""
+    model = Calls(lambda _, x: x[torch.tensor([0, 2, 4])])
+    report = costlab.analyze(model, R(5, 8))
+    assert report.total.bytes == 4 * 5 * 8 + 8 * 3 + 4 * 3 * 8
+    assert costlab.analyze(Calls(lambda _, x: x[0:3]), R(5, 8)).total.bytes == 0
