@@ -13,6 +13,8 @@ from costlab.tracing.factories import SMALL, elements
 from costlab.tracing.tensors import map_tensors, tensors_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
     from costlab.tracing.entries import Entry
@@ -22,9 +24,14 @@ if TYPE_CHECKING:
 class Aside:
     """Answers each such call, given the tensors of the trace and the device it pretends."""
 
-    def __init__(self, registry: Registry, device: torch.device) -> None:
-        """For one forward; `device` is where it believes its tensors are."""
-        self.registry, self.device = registry, device
+    def __init__(
+        self, registry: Registry, device: torch.device, unknown: Callable[[str], None]
+    ) -> None:
+        """For one forward; `device` is where it believes its tensors are.
+
+        `unknown` takes down what could not be told.
+        """
+        self.registry, self.device, self.unknown = registry, device, unknown
 
     def ask(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         """Whatever torch says of a tensor's shape, type and layout."""
@@ -43,14 +50,15 @@ class Aside:
 
     def ask_value(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         """A value, where the tensor has one."""
-        seen = map_tensors(self.registry.seen_as, args)
-        if any(tensor.is_meta for tensor in tensors_in(seen)):
+        if not self.registry.is_constant(tensors_in(args)):
+            # Said in the report as well: a model may catch the error and go another way.
+            self.unknown(entry.name)
             message = (
                 f"the forward reads the values of a tensor ({entry.name}), and a trace has only "
                 "shapes; give the value as an argument, or trace the part that does not need it"
             )
             raise TraceError(message)
-        return func(*seen, **kwargs)
+        return func(*map_tensors(self.registry.value_of, args), **kwargs)
 
     def set(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> None:
         """Nothing; the attribute is set if the tensor is the trace's own."""

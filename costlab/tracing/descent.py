@@ -46,18 +46,22 @@ def no_kernel(name: str) -> str:
 class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Runs kernels on meta and records each as a node: priced, free or unknown."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        """A descent into an operation that has no rule, or into scripted code."""
+    def __init__(self, recorder: Recorder, *, computes: bool = False) -> None:
+        """A descent into an operation that has no rule, or into scripted code.
+
+        It `computes` where all operands are constants, whose values a forward may read.
+        """
         super().__init__()  # type: ignore[no-untyped-call]  # as above
-        self.recorder = recorder
+        self.recorder, self.computes = recorder, computes
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """The kernel's result on meta."""
         recorder = self.recorder
-        twins, named = map_tensors(recorder.twin, (args, kwargs or {}))
-        if named.get("device") is not None:
+        change = recorder.value if self.computes else recorder.twin
+        twins, named = map_tensors(change, (args, kwargs or {}))
+        if named.get("device") is not None and not self.computes:
             named["device"] = "meta"
         try:
             made = func(*twins, **named)
@@ -98,7 +102,7 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
         from costlab.tracing.recorder import RULE_MISMATCH
 
         try:
-            return op.rule(*args, **kwargs)
+            return op.rule(*args, **{name: kwargs[name] for name in kwargs if name != "out"})
         except RULE_MISMATCH:
             return None
 

@@ -45,7 +45,7 @@ class Recorder(TorchFunctionMode):
         """A recorder of one forward; `device` is where the forward believes its tensors are."""
         super().__init__()
         self.registry, self.scopes, self.entries = registry, scopes, entries
-        self.aside = Aside(registry, torch.device(device))
+        self.aside = Aside(registry, torch.device(device), self.unknown)
         self.nodes: list[Node] = []
         self.failed: Failure | None = None
         self.depth = 0
@@ -140,7 +140,8 @@ class Recorder(TorchFunctionMode):
                 return self._descend(entry, func, args, kwargs)
             self._write_in_place(made, func, args, kwargs)
         elif self.registry.is_constant(tensors) and prod(effect.shape) <= SMALL:
-            made = func(*map_tensors(self.registry.seen_as, args), **kwargs)
+            values, named = map_tensors(self.value, (args, kwargs))
+            made = func(*values, **named)
         else:
             made = allocate(entry.name, effect, tensors)
         self.record(entry.name, op.family, op.coverage, tensors, made, effect, in_place=in_place)
@@ -151,9 +152,9 @@ class Recorder(TorchFunctionMode):
         assert op is not None  # noqa: S101 - for the type checker
         # An in-place view (`squeeze_`, `requires_grad_`) would change the caller's own tensor.
         constant = not entry.in_place and self.registry.is_constant(tensors_of(args, kwargs))
-        seen = map_tensors(self.registry.seen_as if constant else self.twin, args)
+        seen, named = map_tensors(self.value if constant else self.twin, (args, kwargs))
         try:
-            made = func(*seen, **map_tensors(self.twin, kwargs))
+            made = func(*seen, **named)
         except NotImplementedError as error:
             raise TraceError(no_kernel(entry.name)) from error
         tensors = tensors_of(args, kwargs)
@@ -164,20 +165,11 @@ class Recorder(TorchFunctionMode):
             # Indexed by a tensor: elements are gathered, which is no view.
             self.record("gather", "indexing", Coverage.PRICED, tensors, fresh, None)
             return made
-        self.record(
-            entry.name, op.family, op.coverage, tensors, fresh, None, view=True,
-            owned=not any(map(self.registry.is_foreign, tensors)),
-        )  # fmt: skip
+        self.record(entry.name, op.family, op.coverage, tensors, fresh, None, view=True)
         return made
 
     def _descend(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        if self.registry.is_constant(tensors_of(args, kwargs)):
-            made = func(*map_tensors(self.registry.seen_as, args), **kwargs)
-            fresh = [out for out in tensors_in(made) if not self.registry.knows(out)]
-            given = tensors_of(args, kwargs)
-            owned = not any(map(self.registry.is_foreign, given))
-            self.record(entry.name, "constant", Coverage.FREE, given, fresh, None, owned=owned)
-            return made
+        del entry
         body = body_of(func)
         if body is not None and func not in self._entered:
             self._entered.add(func)
@@ -186,20 +178,27 @@ class Recorder(TorchFunctionMode):
                     return body(*args, **kwargs)
             finally:
                 self._entered.discard(func)
-        twins, named = map_tensors(self.twin, (args, kwargs))
-        with Descent(self):
-            return func(*twins, **named)
+        constant = self.registry.is_constant(tensors_of(args, kwargs))
+        if not constant:
+            for written in tensors_in(kwargs.get("out")):
+                self.registry.stand_in(written, meta(written))
+        seen, named = map_tensors(self.value if constant else self.twin, (args, kwargs))
+        with Descent(self, computes=constant):
+            return func(*seen, **named)
 
     def _write_in_place(self, target: Any, func: Any, args: Any, kwargs: Any) -> None:
         """Carries an in-place operation out where values are kept; a model's tensor stays as is."""
         if target.is_meta:
             return
-        if not self.registry.is_constant(tensors_of(args, kwargs)):
+        if self.registry.is_constant(tensors_of(args, kwargs)):
+            values, named = map_tensors(self.value, (args, kwargs))
+            func(*values, **named)
+        else:
             self.registry.stand_in(target, meta(target))
-            return
-        if self.registry.is_foreign(target) and self.registry.seen_as(target) is target:
-            self.registry.stand_in(target, target.detach().clone())
-        func(*map_tensors(self.registry.seen_as, args), **kwargs)
+
+    def unknown(self, name: str) -> None:
+        """Writes down that something could not be counted or told."""
+        self.nodes.append(Node(name, "unknown", Coverage.UNKNOWN, self.scopes.current, (), ()))
 
     def record(
         self,
@@ -212,12 +211,8 @@ class Recorder(TorchFunctionMode):
         *,
         view: bool = False,
         in_place: bool = False,
-        owned: bool = True,
     ) -> None:
-        """Writes a node down: what it read, and what it made or wrote to.
-
-        What it made is the trace's own, to be written to, unless it may share the caller's memory.
-        """
+        """Writes a node down: what it read, and what it made or wrote to."""
         registry = self.registry
         numbers: dict[int, None] = {}
         for tensor in inputs:
@@ -227,9 +222,9 @@ class Recorder(TorchFunctionMode):
         if (view or in_place) and numbers:
             storage = registry.tensors[next(iter(numbers))].storage
         outputs = (
-            (registry.add(made, storage, owned=owned),)
+            (registry.add(made, storage),)
             if type(made) is torch.Tensor
-            else tuple([registry.add(out, storage, owned=owned) for out in tensors_in(made)])
+            else tuple([registry.add(out, storage) for out in tensors_in(made)])
         )
         macs, flops, attributes = 0, 0, NOTHING
         if effect is not None:
@@ -265,6 +260,11 @@ class Recorder(TorchFunctionMode):
                 Node("unseen", "unseen", Coverage.UNKNOWN, self.scopes.current, (), (number,))
             )
         return number
+
+    def value(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A constant to compute with, under the same number."""
+        self.number(tensor)
+        return self.registry.value_of(tensor)
 
     def twin(self, tensor: torch.Tensor) -> torch.Tensor:
         """A tensor's twin on meta, under the same number."""

@@ -206,18 +206,37 @@ class Registry:
         return id(tensor) not in self._owned
 
     def is_constant(self, tensors: list[torch.Tensor]) -> bool:
-        """Whether each tensor is small and has values that a forward may read."""
+        """Whether each tensor is small and has values that a forward may read.
+
+        A parameter never has: what a network costs does not depend on its weights.
+        """
         if tensors and tensors[0].is_meta:
             return False  # as nearly always
         for tensor in tensors:
+            if isinstance(tensor, torch.nn.Parameter):
+                return False
             seen = self.seen_as(tensor)
             if seen.is_meta or seen.numel() > SMALL:
                 return False
         return True
 
     def seen_as(self, tensor: torch.Tensor) -> torch.Tensor:
-        """What stands in for a tensor; itself unless it was written to."""
+        """What stands in for a tensor; itself where nothing does."""
         return self._stand_ins.get(id(tensor), tensor) if self._stand_ins else tensor
+
+    def value_of(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A constant to compute with; a tensor of the caller's is copied and its copy seen.
+
+        So no operation ever runs on a tensor of the caller's, whatever it writes to.
+        """
+        seen = self.seen_as(tensor)
+        if seen is tensor and self.is_foreign(tensor):
+            seen = tensor.detach().clone()
+            self.stand_in(tensor, seen)
+        number = self.numbers.get(id(tensor))
+        if number is not None:
+            self.numbers[id(seen)] = number
+        return seen
 
     def stand_in(self, tensor: torch.Tensor, replacement: torch.Tensor) -> None:
         """From now on the tensor is seen as its replacement."""

@@ -104,11 +104,12 @@ def untouched(modules: list[torch.nn.Module]) -> Iterator[Snapshot]:
     torch_rng, python_rng = torch.get_rng_state(), random.getstate()
     numpy: Any = sys.modules.get("numpy")
     numpy_rng = numpy.random.get_state() if numpy is not None else None
-    grad = torch.is_grad_enabled()
+    grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     try:
         yield snapshot
     finally:
         torch.set_grad_enabled(grad)
+        torch.set_default_dtype(dtype)
         snapshot.restore()
         torch.set_rng_state(torch_rng)
         random.setstate(python_rng)

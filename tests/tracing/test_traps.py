@@ -294,3 +294,59 @@ def test_indexing_by_a_tensor_moves_what_it_gathers() -> None:
     report = costlab.analyze(model, R(5, 8))
     assert report.total.bytes == 4 * 5 * 8 + 8 * 3 + 4 * 3 * 8
     assert costlab.analyze(Calls(lambda _, x: x[0:3]), R(5, 8)).total.bytes == 0
+
+
+SMALL_MODELS: dict[str, Any] = {
+    "MultiheadAttention": (nn.MultiheadAttention(16, 4), ((5, 2, 16),) * 3),
+    "TransformerEncoderLayer": (nn.TransformerEncoderLayer(16, 4, 32), ((5, 2, 16),)),
+    "LSTM": (nn.LSTM(8, 16), ((5, 2, 8),)),
+    "GRUCell": (nn.GRUCell(8, 16), ((2, 8),)),
+    "einsum": (Calls(PRODUCTS["einsum of three"]), ((4, 8), (8, 3), (3, 5))),
+    "multi_dot": (Calls(PRODUCTS["multi_dot"]), ((4, 8), (8, 3), (3, 5))),
+}
+
+
+@pytest.mark.parametrize("name", SMALL_MODELS)
+@pytest.mark.parametrize("kind", ["parameter", "buffer", "constant"])
+def test_what_runs_on_weights_or_constants_alone_is_counted(name: str, kind: str) -> None:
+    """An operation costs the same on an input as on a learned query, a buffer or a constant."""
+    model, shapes = SMALL_MODELS[name]
+
+    class OnItsOwn(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+            for index, shape in enumerate(shapes):
+                if kind == "parameter":
+                    self.register_parameter(f"held{index}", nn.Parameter(R(shape)))
+                else:
+                    self.register_buffer(f"held{index}", R(shape))
+
+        def forward(self, x: torch.Tensor) -> Any:
+            held = [getattr(self, f"held{index}") for index in range(len(shapes))]
+            if kind == "constant":
+                held = [torch.rand(shape) for shape in shapes]
+            return x, self.model(*held)
+
+    alone = macs(OnItsOwn(), R(1))
+    assert alone == macs(model, tuple(R(shape) for shape in shapes)) > 0
+
+
+def test_what_a_network_costs_does_not_depend_on_its_weights() -> None:
+    """A forward that branches on a weight is refused like one that branches on its input."""
+    model = Calls(lambda m, x: x @ m.weight if m.weight.sum() > 0 else x)
+    with pytest.raises(costlab.TraceError, match="only shapes"):
+        costlab.analyze(model, R(2, 8))
+
+
+def test_a_refused_value_that_the_model_catches_is_said() -> None:
+    """A model that goes another way when a value is refused has a lower bound, with the place."""
+
+    def careful(m: Calls, x: torch.Tensor) -> torch.Tensor:
+        try:
+            return x * x.sum().item()
+        except costlab.TraceError:
+            return x @ m.weight
+
+    report = costlab.analyze(Calls(careful), R(2, 8))
+    assert [unknown.op for unknown in report.coverage.unknown] == ["item"]

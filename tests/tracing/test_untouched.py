@@ -7,16 +7,22 @@ import io
 import pickle
 import random
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.modules import module as hooks
+from torch.nn.utils import spectral_norm
 
 import costlab
 from costlab.tracing.untouched import untouched
+from tests.tracing.networks import Calls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Careless(nn.Module):
@@ -167,6 +173,55 @@ def test_another_thread_is_not_recorded() -> None:
     assert report.total.macs == 2 * 4 * 4
     assert report.block("layer").calls == 1
     assert seen[0].device.type == "cpu"
+
+
+def in_double(x: torch.Tensor) -> torch.Tensor:
+    """The tensor; the default type is another from now on."""
+    torch.set_default_dtype(torch.float64)
+    return x
+
+
+WRITES: dict[str, Callable[[Any, torch.Tensor], Any]] = {
+    "out of an operation": lambda m, x: torch.add(m.kept, 1, out=m.kept)[:2] + x,
+    "out of a product with the input": lambda m, x: torch.matmul(x, m.weight, out=m.out),
+    "a normalization with its statistics": lambda m, _: F.batch_norm(
+        m.kept, m.mean, m.var, training=True
+    ),
+    "a renormalized embedding": lambda m, _: F.embedding(torch.arange(2), m.weight, max_norm=0.1),
+    "a list of tensors": lambda m, x: (torch._foreach_mul_([m.kept], 2), x)[1],
+    "an array that shares memory": lambda m, x: (m.kept.numpy().fill(7), x)[1],
+    "a resize": lambda m, x: (m.kept.resize_(1, 2), x)[1],
+    "an in-place view": lambda m, x: (m.kept.unsqueeze_(0), x)[1],
+    "the default type": lambda _, x: in_double(x),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_no_operation_writes_to_the_callers_tensors(name: str) -> None:
+    """Whatever an operation writes to, buffers, weights and torch's settings are as they were."""
+    model: Any = Calls(WRITES[name])
+    for buffer, shape in (("kept", (8, 8)), ("mean", (8,)), ("var", (8,)), ("out", (2, 8))):
+        model.register_buffer(buffer, torch.ones(shape))
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    costlab.analyze(model, "f32[2,8]")
+    after = model.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert torch.get_default_dtype() is torch.float32
+
+
+@pytest.mark.parametrize(
+    "norm", [nn.utils.parametrizations.spectral_norm, spectral_norm], ids=["new", "old"]
+)
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.spectral_norm` is deprecated")
+@pytest.mark.filterwarnings("ignore:.*torch.nn.utils.*spectral_norm:FutureWarning")
+def test_power_iterations_do_not_reach_the_model(norm: Callable[..., nn.Module]) -> None:
+    """A spectral norm in train mode iterates on its buffers; an analysis leaves them alone."""
+    layer = norm(nn.Linear(32, 16))
+    before = {key: value.clone() for key, value in layer.state_dict().items()}
+    report = costlab.analyze(layer, "f32[2,32]", mode="train")
+    assert report.total.macs == 2 * 32 * 16 + 3 * 32 * 16 + 16
+    after = layer.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
 
 
 def test_a_snapshot_restores_every_kind_of_container() -> None:
