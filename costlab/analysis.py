@@ -88,9 +88,9 @@ def _report(graph: Graph, name: str, mode: str, stopped: str = "") -> Report:
     warnings = [stopped] if stopped else []
     warnings += _remarks(graph)
     if coverage.unknown:
-        warnings.append(
-            f"{len(coverage.unknown)} operations are unknown: the totals are a lower bound"
-        )
+        count = len(coverage.unknown)
+        named = "operation is" if count == 1 else "operations are"
+        warnings.append(f"{count} {named} unknown: the totals are a lower bound")
     return Report(
         model=name,
         mode=mode,

@@ -175,7 +175,7 @@ class Report:
                     tuple(Unknown(**unknown) for unknown in coverage["unknown"]),
                 ),
                 root=root,
-                versions=document["versions"],
+                versions=dict(document["versions"]),
                 convention=document["convention"],
                 warnings=tuple(document["warnings"]),
                 complete=document["complete"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from costlab.cli.output import Face, Target, emit, ordering
 from costlab.errors import UsageError
 from costlab.render.columns import DEFAULT
@@ -44,4 +46,9 @@ def emit_report(report: Report, show: Show, wanted: list[Target], face: Face) ->
         found = [report_table(report, show)]
         return [*found, counters_table(report)] if report.counters else found
 
+    told = any(target.form == "text" and target.path is None for target in wanted)
+    if report.is_lower_bound and not told:
+        # A table says so itself; a program that reads another format is told beside it.
+        for text in report.warnings:
+            sys.stderr.write(f"warning: {text}\n")
     emit(wanted, tables, report.to_json, face)

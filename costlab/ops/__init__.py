@@ -20,6 +20,7 @@ from costlab.ops import (
     joining,
     kernels,
     linear,
+    loss,
     matmul,
     normalization,
     ordering,
@@ -72,6 +73,7 @@ OPS: dict[str, Op] = {
     **family("elementwise", elementwise.RULES),
     **family("reduction", reduction.RULES),
     **family("reduction", ordering.RULES),
+    **family("loss", loss.RULES),
     **family("distance", distance.RULES),
     **family("resampling", resampling.RULES),
     **family("rearrangement", joining.RULES),
@@ -84,6 +86,7 @@ OPS: dict[str, Op] = {
     **family("pooling", kernels.POOLINGS),
     **family("resampling", kernels.RESAMPLINGS),
     **family("rearrangement", kernels.REARRANGEMENTS),
+    **family("loss", loss.RULES),
     **family("distance", kernels.DISTANCES),
     **free("view", views.FREE),
 }

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from costlab.blocks import Block
 from costlab.errors import UsageError, did_you_mean
+from costlab.ops import OPS
 from costlab.render.table import Column, Value
 from costlab.report import Report
 
@@ -86,7 +87,9 @@ def reading(name: str, report: Report) -> Reading:
     if name in READINGS:
         return READINGS[name]
     family, _, measure = name.partition(".")
-    families = sorted({op.family for block in report.root.walk() for op in block.ops})
+    # A family that a network has none of reads as zero; a user's own is one if the report has it.
+    found = {op.family for block in report.root.walk() for op in block.ops}
+    families = sorted(found | {op.family for op in OPS.values()})
     if family not in families or measure not in MEASURES:
         known = [*READINGS, *(f"{known}.{m}" for known in families for m in MEASURES)]
         message = (

@@ -141,8 +141,9 @@ def _idle(block: Block) -> list[Block]:
 def _warnings(report: Report) -> Iterable[str]:
     yield from report.warnings
     for unknown in report.coverage.unknown[:SHOWN_UNKNOWN]:
+        calls = "1 call" if unknown.calls == 1 else f"{unknown.calls} calls"
         yield (
-            f"unknown: {unknown.op} in {unknown.scope or report.model}, {unknown.calls} calls, "
+            f"unknown: {unknown.op} in {unknown.scope or report.model}, {calls}, "
             f"{si(unknown.elements)} elements; docs/adding-an-op.md tells how to price it"
         )
 
@@ -170,7 +171,9 @@ def counters_table(report: Report) -> Table:
 
 
 def _first_term(terms: tuple[tuple[str, int], ...]) -> str:
-    return f"the sum of {len(terms)} terms:" if terms else "not explained"
+    if not terms:
+        return "not explained"
+    return f"the sum of {len(terms)} terms:" if len(terms) > 1 else "one term:"
 
 
 def catalogue_table(

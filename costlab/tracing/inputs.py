@@ -30,11 +30,18 @@ def as_call(inputs: Any) -> Call:
         return (), {str(key): _on_meta(value) for key, value in inputs.items()}
     if not isinstance(inputs, tuple | list):
         inputs = (inputs,)
+    if inputs and all(type(value) is int for value in inputs):
+        sizes = ",".join(map(str, inputs))
+        message = f"the inputs {tuple(inputs)} are a shape; write it as a spec: 'f32[{sizes}]'"
+        raise UsageError(message)
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
     for value in inputs:
         spec = parse(value) if isinstance(value, str) else None
         if spec is not None and spec.name is not None:
+            if spec.name in kwargs:
+                message = f"the input {spec.name!r} is given twice"
+                raise UsageError(message)
             kwargs[spec.name] = _on_meta(value)
         elif kwargs:
             message = f"the positional input {value!r} follows a named one; put it first"

@@ -23,6 +23,7 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Call:
 
 IMAGES = {1: tensor(2, 4, 9), 2: tensor(2, 4, 9, 9), 3: tensor(2, 4, 9, 9, 9)}
 MATRIX, VECTOR, BATCH = tensor(3, 4), tensor(4), tensor(2, 3, 4)
+CLASSES = torch.zeros(len(MATRIX), dtype=torch.long)
 SQUARE, WHOLE = tensor(4, 4), tensor(3, 4, dtype=torch.int64)
 PLACES = torch.zeros(3, 4, dtype=torch.int64)
 ROWS = torch.zeros(3, dtype=torch.int64)
@@ -244,6 +245,14 @@ CALLS: dict[str, Call] = {
     "normalize": call(F.normalize, MATRIX),
     "cdist": call(torch.cdist, MATRIX, MATRIX),
     "cosine_similarity": call(F.cosine_similarity, MATRIX, MATRIX),
+    "cross_entropy": call(F.cross_entropy, MATRIX, CLASSES),
+    "nll_loss": call(F.nll_loss, MATRIX, CLASSES),
+    "mse_loss": call(F.mse_loss, MATRIX, MATRIX),
+    "l1_loss": call(F.l1_loss, MATRIX, MATRIX),
+    "smooth_l1_loss": call(F.smooth_l1_loss, MATRIX, MATRIX),
+    "huber_loss": call(F.huber_loss, MATRIX, MATRIX),
+    "binary_cross_entropy": call(F.binary_cross_entropy, MATRIX.sigmoid(), MATRIX.sigmoid()),
+    "binary_cross_entropy_with_logits": call(F.binary_cross_entropy_with_logits, MATRIX, MATRIX),
     "pairwise_distance": call(F.pairwise_distance, MATRIX, MATRIX),
     "interpolate": call(F.interpolate, IMAGES[2], scale_factor=2, mode="bilinear"),
     "grid_sample": call(F.grid_sample, IMAGES[2], tensor(2, 3, 3, 2), align_corners=False),
