@@ -71,7 +71,8 @@ def analyze(
 def _no_collection() -> Iterator[None]:
     """Puts off garbage collection: in the middle of a trace it would walk all of torch's objects.
 
-    A trace makes many small objects and hardly any cycle, so that there is nothing to collect.
+    A trace makes many small objects and hardly any cycle, so that there is nothing to collect, and
+    going through them all afterwards would take a tenth of the analysis: they are declared old.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -79,6 +80,9 @@ def _no_collection() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            if gc.get_freeze_count() == 0:  # else the caller has frozen objects of its own
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
