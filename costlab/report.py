@@ -115,6 +115,10 @@ class Report:
             raise UsageError(message)
         return known[path]
 
+    def metrics(self, prefix: str = "") -> dict[str, int]:
+        """The totals by name, flat, as experiment trackers take them: `{"cost/macs": …}`."""
+        return {f"{prefix}{name}": value for name, value in _plain(self.total).items()}
+
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, the way it is saved: exact integers, no rounding."""
         document = {

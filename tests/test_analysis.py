@@ -98,6 +98,14 @@ def test_totals_are_the_sums_over_the_tree(network: nn.Module) -> None:
     assert sum(block.own.bytes for block in report.root.walk()) == report.total.bytes
 
 
+def test_metrics_are_flat(network: nn.Module) -> None:
+    """An experiment tracker gets plain numbers by name."""
+    metrics = costlab.analyze(network, IMAGE, mode="eval").metrics("cost/")
+    assert metrics["cost/macs"] == 5_713_216_096
+    assert metrics["cost/depth"] == 48
+    assert all(type(value) is int for value in metrics.values())
+
+
 def test_a_report_survives_json(network: nn.Module) -> None:
     """A report that was saved and loaded is equal to itself."""
     report = costlab.analyze(network, IMAGE, mode="eval", name="inception_v3")
@@ -105,6 +113,15 @@ def test_a_report_survives_json(network: nn.Module) -> None:
     assert document["schema"] == "costlab.report/1"
     assert document["total"]["macs"] == 5_713_216_096
     assert Report.from_dict(document) == report
+
+
+def test_a_damaged_report_is_refused(network: nn.Module) -> None:
+    """A document with versions that are none, or without a key, is an error that says so."""
+    document = costlab.analyze(network, IMAGE, mode="eval").to_dict()
+    damages: tuple[dict[str, object], ...] = ({"versions": 1}, {"total": {}}, {"blocks": [1]})
+    for damage in damages:
+        with pytest.raises(costlab.DocumentError, match="damaged"):
+            Report.from_dict({**document, **damage})
 
 
 def test_a_report_is_a_table_in_a_notebook(network: nn.Module) -> None:
@@ -157,6 +174,8 @@ def test_a_wrong_shape_says_where_and_keeps_what_ran() -> None:
         (object(), "f32[1]", {}, "expected a torch.nn.Module, got object"),
         (nn.ReLU(), "f32[1]", {"mode": "test"}, "mode is 'test'"),
         (nn.ReLU(), ("x=f32[1]", "f32[1]"), {}, "follows a named one"),
+        (nn.ReLU(), ("x=f32[1]", "x=f32[2]"), {}, "'x' is given twice"),
+        (nn.ReLU(), (1, 3, 32, 32), {}, r"write it as a spec: 'f32\[1,3,32,32\]'"),
     ],
 )
 def test_what_cannot_be_used_is_refused(

@@ -1,5 +1,7 @@
 """Formats and files: what is written where, and what is left where it cannot be."""
 
+import csv
+import io
 import json
 import os
 from pathlib import Path
@@ -194,3 +196,20 @@ def test_nothing_to_show(costlab: Costlab, desk: Path) -> None:
         assert costlab("report", "net.py:Nothing", "--input", IMAGE, "--format", form).code == 0
     text = costlab("report", "net.py:Nothing", "--input", IMAGE).out
     assert "0 MACs · 0 FLOPs · 0 params" in text
+
+
+def test_a_lower_bound_is_said_beside_every_format(costlab: Costlab, desk: Path) -> None:
+    """Where no table says that the total is a lower bound, stderr does."""
+    asked = ("report", "net.py:Sorted", "--input", "f32[4,4]")
+    assert "lower bound" in costlab(*asked, "--format", "csv").err
+    assert "lower bound" in costlab(*asked, "--format", "json:lb.json").err
+    assert "lower bound" not in costlab(*asked).err
+    assert (desk / "lb.json").exists()
+
+
+def test_a_family_that_a_network_lacks_reads_as_zero(costlab: Costlab, desk: Path) -> None:
+    """A column of a known family is a column of every network."""
+    found = costlab(*SMALL, "--columns", "pooling.flops", "--format", "csv")
+    assert (found.code, desk.exists()) == (0, True)
+    rows = list(csv.DictReader(io.StringIO(found.out)))
+    assert {row["pooling.flops"] for row in rows} == {"0"}

@@ -25,7 +25,7 @@ REFUSED = [
     (["report", "inception_v3", "--columns", "macs,macs"], r"the column 'macs' is named twice"),
     (
         ["report", "inception_v3", "--columns", "poling.flops"],
-        r"Did you mean pooling.flops\?.*a family of activation, convolution",
+        r"Did you mean pooling.flops\?.*a family of activation, attention",
     ),
     (["report", "inception_v3", "--columns", "pooling.x"], r"a measure of calls, elements, macs"),
     (["report", "inception_v3", "--sort", "mcas"], r"no column 'mcas'\. Did you mean macs\?"),
