@@ -26,9 +26,15 @@ class Skipped(Exception):  # noqa: N818 - it signals a refusal, not an error
     """A counter cannot be asked about a network; the message is the reason."""
 
 
+def _weights_bytes(network: Network) -> int:
+    """What the weights of a network would take."""
+    return sum(p.numel() * p.element_size() for p in network.on_meta().parameters())
+
+
 def by_costlab(network: Network) -> Callable[[], int]:
-    """costlab, on a model without weights."""
-    model, given = network.on_meta(), network.input("meta")
+    """costlab, on the model as its user has it; without weights where these would not fit."""
+    fits = _weights_bytes(network) <= MEMORY_BYTES
+    model, given = network.on_cpu() if fits else network.on_meta(), network.input("meta")
     return lambda: costlab.analyze(model, given).total.macs
 
 
@@ -48,7 +54,7 @@ def by_flop_counter(network: Network) -> Callable[[], int]:
 
 def by_fvcore(network: Network) -> Callable[[], int]:
     """fvcore, on real tensors: it traces with torch.jit, which runs the model."""
-    size_bytes = sum(p.numel() * p.element_size() for p in network.on_meta().parameters())
+    size_bytes = _weights_bytes(network)
     if size_bytes > MEMORY_BYTES:
         message = f"it runs the model, whose weights would take {size_bytes >> 30} GiB"
         raise Skipped(message)

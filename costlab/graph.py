@@ -104,8 +104,7 @@ class Node(NamedTuple):
     attributes: Mapping[str, Any] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A registered parameter.
 
     `path` is the first name it is registered under, `tensor` its number in `Graph.tensors`, or
@@ -122,8 +121,7 @@ class Parameter:
         return self.path.rpartition(".")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(NamedTuple):
     """A registered module and how it was called: `outputs` are the tensors of its last call."""
 
     path: str
