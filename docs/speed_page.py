@@ -71,11 +71,11 @@ def _peers(warm: Mapping[str, Mapping[str, Any]]) -> list[str]:
     parts = [
         (
             "Each counter analyzes its own copy of the network, batch 1, in eval mode, once "
-            "untimed and then in turn with the others, a turn being two untimed "
-            "analyses and three timed ones. Those that run on meta tensors are given "
-            "these, so that they compute nothing; costlab is given the model as its user has it, on "
-            "the CPU, and on meta where the weights would not fit; fvcore traces with `torch.jit`, which runs the "
-            "model on the CPU. “costlab ×” is the ratio of the medians."
+            "untimed and then in turn with the others, a turn being two untimed analyses and three "
+            "timed ones. Those that run on meta tensors are given these, so that they compute "
+            "nothing; costlab is given the model as its user has it, on the CPU, and on meta where "
+            "the weights would not fit; fvcore traces with `torch.jit`, which runs the model on "
+            "the CPU. “costlab ×” is the ratio of the medians."
         ),
     ]
     for network, told in warm.items():
