@@ -72,7 +72,7 @@ def _no_collection() -> Iterator[None]:
     """Puts off garbage collection: in the middle of a trace it would walk all of torch's objects.
 
     A trace makes many small objects and hardly any cycle, so that there is nothing to collect, and
-    going through them all afterwards would take a tenth of the analysis: they are declared old.
+    going through them all afterwards would be part of every analysis: they are declared old.
     """
     enabled = gc.isenabled()
     gc.disable()

@@ -23,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    # Importing torch makes a million objects, and each full collection looks at all of them: a
-    # tenth of a second each time. A command ends before there is anything worth collecting.
+    # Importing torch makes very many objects, and each full collection looks at all of them. A
+    # command ends before there is anything worth collecting.
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,7 +1,7 @@
 """Calls of modules and of scripted code, handed to whoever traces.
 
 Does not know what is done with them. Torch's own symbolic tracer takes module calls in the same
-way; global forward hooks would do as well, at twice the time a call.
+way; global forward hooks would see them too, but could not answer in a forward's place.
 """
 
 from __future__ import annotations

@@ -142,6 +142,8 @@ class Recorder(TorchFunctionMode):
         elif self.registry.is_constant(tensors) and prod(effect.shape) <= SMALL:
             values, named = map_tensors(self.value, (args, kwargs))
             made = func(*values, **named)
+            if isinstance(made, torch.Tensor):
+                made = made.cpu()  # where constants live, whatever device the forward asked for
         else:
             made = allocate(entry.name, effect, tensors)
         self.record(entry.name, op.family, op.coverage, tensors, made, effect, in_place=in_place)
@@ -158,7 +160,8 @@ class Recorder(TorchFunctionMode):
         except NotImplementedError as error:
             raise TraceError(no_kernel(entry.name)) from error
         tensors = tensors_of(args, kwargs)
-        fresh = [out for out in tensors_in(made) if not self.registry.knows(out)]
+        # A view in place has a number, and from now on another shape: it gets a new one.
+        fresh = [out for out in tensors_in(made) if entry.in_place or not self.registry.knows(out)]
         if not fresh:
             return made
         if entry.name == "__getitem__" and len(tensors) > 1:

@@ -1,7 +1,7 @@
 """Leaf modules of torch.nn whose forward is one call: the call, without the forward around it.
 
 A network is mostly convolutions, normalizations, activations and linear layers, and the way from
-such a module to its function is several times the work of counting it. What is taken here is what
+such a module to its function takes time that counting does not need. What is taken here is what
 the module's own forward would do, to the letter; anything unusual about a module (hooks, a
 subclass, another mode of padding, training statistics) sends it the ordinary way. A test holds
 both ways against each other.

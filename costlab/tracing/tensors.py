@@ -231,7 +231,7 @@ class Registry:
         """
         seen = self.seen_as(tensor)
         if seen is tensor and self.is_foreign(tensor):
-            seen = tensor.detach().clone()
+            seen = tensor.detach().to("cpu", copy=True)  # where constants live
             self.stand_in(tensor, seen)
         number = self.numbers.get(id(tensor))
         if number is not None:

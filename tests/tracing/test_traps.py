@@ -350,3 +350,11 @@ def test_a_refused_value_that_the_model_catches_is_said() -> None:
 
     report = costlab.analyze(Calls(careful), R(2, 8))
     assert [unknown.op for unknown in report.coverage.unknown] == ["item"]
+
+
+def test_a_view_in_place_changes_the_shape_that_is_told() -> None:
+    """`squeeze_` and `unsqueeze_` return the tensor itself, with its new shape in the report."""
+    model = nn.Sequential(Calls(lambda _, x: (x + 1).unsqueeze_(0)), nn.Flatten())
+    report = costlab.analyze(model, R(2, 8))
+    assert [spec.shape for spec in report.block("0").outputs] == [(1, 2, 8)]
+    assert [spec.shape for spec in report.block("1").outputs] == [(1, 16)]
