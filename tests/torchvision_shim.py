@@ -39,10 +39,10 @@ def torchvision() -> ModuleType:
 
 def _define_nms() -> None:
     """Define the two operators that the import describes; neither is ever run."""
-    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]  # torch leaves it untyped
     for name in ("nms", "qnms"):
         schema = f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-        library.define(schema)  # type: ignore[no-untyped-call]
+        library.define(schema)  # type: ignore[no-untyped-call]  # as above
     KEPT_ALIVE.append(library)
     # What the failed import left behind is half made.
     for module in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:

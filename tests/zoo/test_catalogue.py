@@ -54,7 +54,7 @@ def test_networks_are_constants() -> None:
     network = find("inception_v3")
     assert {network: 1}[network] == 1
     with pytest.raises(AttributeError):
-        network.title = "another"  # type: ignore[misc]
+        network.title = "another"  # type: ignore[misc]  # it is frozen, which is tested
 
 
 def test_figures_of_torchvision() -> None:
