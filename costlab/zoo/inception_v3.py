@@ -14,10 +14,11 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
+from costlab.zoo.convolutions import Style, checked_classes
 from costlab.zoo.layers import Block, Concat, extend
+from costlab.zoo.trunk import Auxiliary, Trunk
 
 
 class InceptionA(Concat):
@@ -27,10 +28,10 @@ class InceptionA(Concat):
     width of the projection behind the pooling.
     """
 
-    def __init__(self, inputs: int, width: float, *, pool_filters: int) -> None:
+    def __init__(self, inputs: int, style: Style, *, pool_filters: int) -> None:
         super().__init__(
             inputs,
-            width,
+            style,
             branch1x1="1x1 64",
             branch5x5="1x1 48 → 5x5 64",
             branch3x3dbl="1x1 64 → 3x3 96 → 3x3 96",
@@ -41,10 +42,10 @@ class InceptionA(Concat):
 class InceptionB(Concat):
     """Figure 10, from 35×35 to 17×17: convolutions and pooling of stride 2 side by side."""
 
-    def __init__(self, inputs: int, width: float) -> None:
+    def __init__(self, inputs: int, style: Style) -> None:
         super().__init__(
             inputs,
-            width,
+            style,
             branch3x3="3x3/2 384",
             branch3x3dbl="1x1 64 → 3x3 96 → 3x3/2 96",
             branch_pool="max 3x3/2",
@@ -57,11 +58,11 @@ class InceptionC(Concat):
     `filters_7x7` is the width inside the factorized branches; it grows with depth.
     """
 
-    def __init__(self, inputs: int, width: float, *, filters_7x7: int) -> None:
+    def __init__(self, inputs: int, style: Style, *, filters_7x7: int) -> None:
         c = filters_7x7
         super().__init__(
             inputs,
-            width,
+            style,
             branch1x1="1x1 192",
             branch7x7=f"1x1 {c} → 1x7 {c} → 7x1 192",
             branch7x7dbl=f"1x1 {c} → 7x1 {c} → 1x7 {c} → 7x1 {c} → 1x7 192",
@@ -72,10 +73,10 @@ class InceptionC(Concat):
 class InceptionD(Concat):
     """Figure 10 again, from 17×17 to 8×8, one branch with a factorized 7×7."""
 
-    def __init__(self, inputs: int, width: float) -> None:
+    def __init__(self, inputs: int, style: Style) -> None:
         super().__init__(
             inputs,
-            width,
+            style,
             branch3x3="1x1 192 → 3x3/2 320",
             branch7x7x3="1x1 192 → 1x7 192 → 7x1 192 → 3x3/2 192",
             branch_pool="max 3x3/2",
@@ -85,10 +86,10 @@ class InceptionD(Concat):
 class InceptionE(Concat):
     """Figure 7, at 8×8: 1×3 and 3×1 side by side expand the filter banks."""
 
-    def __init__(self, inputs: int, width: float) -> None:
+    def __init__(self, inputs: int, style: Style) -> None:
         super().__init__(
             inputs,
-            width,
+            style,
             branch1x1="1x1 320",
             branch3x3="1x1 384 → (1x3 384 | 3x1 384)",
             branch3x3dbl="1x1 448 → 3x3 384 → (1x3 384 | 3x1 384)",
@@ -96,20 +97,20 @@ class InceptionE(Concat):
         )
 
 
-class AuxiliaryClassifier(nn.Sequential):
+class AuxiliaryClassifier(Auxiliary):
     """Figure 8: the side head on the last 17×17 layer, batch-normalized; it regularizes (§4).
 
     Shapes: 17×17 or more; at less its 5×5 convolution has no room.
     """
 
-    def __init__(self, inputs: int, width: float, classes: int) -> None:
+    def __init__(self, inputs: int, style: Style, classes: int) -> None:
         super().__init__()
         layers: dict[str, Block] = {
             "pool_5x5": "avg 5x5/3",
             "conv_1x1": "1x1 128",
             "conv_5x5": "5x5 768 valid",
         }
-        channels = extend(self, layers, inputs, width)
+        channels = extend(self, layers, inputs, style)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(channels, classes)
@@ -147,35 +148,32 @@ class InceptionOutputs(NamedTuple):
     aux: Tensor
 
 
-class InceptionV3(nn.Module):
+class InceptionV3(Trunk):
     """The network; its children stand in the order in which they run.
 
     `width` multiplies every filter bank, but neither the classes nor the RGB input; `aux` is the
     auxiliary classifier, which runs in training only.
 
     Shapes: images `n x 3 x h x w`, h and w at least 75, in training with `aux` at least 299.
+
+    Raises:
+        UsageError: `classes` or `width` is nonsense.
     """
 
     def __init__(self, classes: int = 1000, *, aux: bool = True, width: float = 1.0) -> None:
         super().__init__()
-        channels = extend(self, STEM_TO_17X17, 3, width)
+        style, classes = Style(width), checked_classes(classes)
+        channels = extend(self, STEM_TO_17X17, 3, style)
         if aux:
-            self.AuxLogits = AuxiliaryClassifier(channels, width, classes)
-        channels = extend(self, TO_8X8, channels, width)
+            self.AuxLogits = AuxiliaryClassifier(channels, style, classes)
+        channels = extend(self, TO_8X8, channels, style)
         # 8×8 at 299×299; adaptive, so that the same weights serve smaller images (§9).
         self.pool = nn.AdaptiveAvgPool2d(1)
         # torchvision's rate; TF-slim drops 0.2.
         self.dropout = nn.Dropout(0.5)
         self.fc = nn.Linear(channels, classes)
 
-    def forward(self, images: Tensor) -> Tensor | InceptionOutputs:
-        """Logits; in training also those of the auxiliary classifier, if there is one."""
-        x, aux = images, None
-        for name, block in self.named_children():
-            if name == "AuxLogits":
-                aux = block(x) if self.training else None
-            elif name == "fc":
-                x = block(torch.flatten(x, 1))
-            else:
-                x = block(x)
-        return x if aux is None else InceptionOutputs(x, aux)
+    @staticmethod
+    def labelled(logits: Tensor, *auxiliary: Tensor) -> InceptionOutputs:
+        """What a forward in training returns."""
+        return InceptionOutputs(logits, *auxiliary)

@@ -2,61 +2,59 @@
 
 It knows no network, and nothing of costs.
 
-A layer is ``[max|avg] PATCH[/STRIDE] [FILTERS] [valid]``: ``3x3/2 32`` is a convolution of 32
-filters with batch normalization and ReLU, ``max 3x3/2`` a pooling. Layers in series are joined by
-``→``; ``(1x3 384 | 3x1 384)`` is a step in which several convolutions read the same tensor. A layer
-of stride 1 is padded to keep its grid unless it is ``valid``; a strided one is not padded.
+A convolution is ``PATCH[/STRIDE] FILTERS``, a pooling ``max|avg PATCH[/STRIDE]``: ``3x3/2 32`` has
+32 filters and stride 2, ``max 3x3/2`` takes maxima. Words behind it tell what is unusual:
+
+- ``valid``: not padded. Without it a layer of stride 1 keeps its grid, and a strided one is not
+  padded anyway.
+- ``padded``: strided, and padded so that a grid of n becomes ⌈n / stride⌉.
+- ``ceil`` (pooling): a patch that begins inside the grid counts, although it ends outside.
+- ``linear``: a convolution without activation.
+- ``groups G``: a convolution in G groups of channels.
+- ``separable M``: each channel on its own, M times, then 1x1 over all.
+
+What stands behind each convolution is the network's `Style`. Layers in series are joined by ``→``;
+``(1x3 384 | 3x1 384)`` is a step in which several series read the same tensor.
 """
 
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from costlab.errors import CostlabError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from costlab.zoo.convolutions import SeparableConv, Style, convolution
 
 LAYER = re.compile(
-    r"((?P<pool>max|avg) )?(?P<rows>\d+)x(?P<columns>\d+)(/(?P<stride>\d+))?"
-    r"( (?P<filters>\d+))?(?P<valid> valid)?"
+    r"((?P<pool>max|avg) )?(?P<rows>\d+)x(?P<columns>\d+)(/(?P<stride>\d+))?( (?P<filters>\d+))?"
+    r"( (?P<padding>valid|padded|ceil))?(?P<linear> linear)?"
+    r"( groups (?P<groups>\d+))?( separable (?P<multiplier>\d+))?"
 )
+SERIES = " → "
 
 
-class ConvBNReLU(nn.Sequential):
-    """A convolution without bias, batch normalization, ReLU.
+class Stage(nn.Module):
+    """A module of a declared network; `outputs` is the number of channels that it writes."""
 
-    Source: Ioffe & Szegedy 2015, §3.2: the shift of the normalization takes the place of the bias.
-    """
-
-    def __init__(
-        self, inputs: int, outputs: int, patch: tuple[int, int], stride: int, pad: tuple[int, int]
-    ) -> None:
-        conv = nn.Conv2d(inputs, outputs, patch, stride, pad, bias=False)
-        # He et al. 2015, §2.2: keeps the scale of the signal through the layers also in eval mode,
-        # where the normalization of an untrained network does nothing.
-        nn.init.kaiming_uniform_(conv.weight, nonlinearity="relu")
-        # 1e-3, not PyTorch's 1e-5: the epsilon of the released networks (TF-slim).
-        bn = nn.BatchNorm2d(outputs, eps=1e-3)
-        super().__init__(OrderedDict(conv=conv, bn=bn, relu=nn.ReLU(inplace=True)))
+    outputs: int
 
 
-class Concat(nn.Module):
+class Concat(Stage):
     """Branches that read the same tensor; what they write is joined along the channels.
 
     Each branch is a name and a series of layers, in the notation of this module.
     """
 
-    def __init__(self, inputs: int, width: float, /, **branches: str) -> None:
+    def __init__(self, inputs: int, style: Style, /, **branches: str) -> None:
         super().__init__()
         self.outputs = 0
         for name, series in branches.items():
-            branch, outputs = chain(series, inputs, width)
+            branch, outputs = chain(series, inputs, style)
             self.add_module(name, branch)
             self.outputs += outputs
 
@@ -65,8 +63,8 @@ class Concat(nn.Module):
         return torch.cat([branch(x) for branch in self.children()], dim=1)
 
 
-# A block is declared by its notation, or by a Concat that still lacks its input channels and width.
-Block: TypeAlias = "str | Callable[[int, float], Concat]"
+# A block is declared by its notation, or by a Stage that still lacks its input channels and style.
+Block: TypeAlias = str | Callable[[int, Style], Stage]
 
 
 class Built(NamedTuple):
@@ -76,10 +74,10 @@ class Built(NamedTuple):
     outputs: int
 
 
-def chain(series: str, inputs: int, width: float = 1.0) -> Built:
+def chain(series: str, inputs: int, style: Style | None = None) -> Built:
     """The layers of a series, each named after its place and patch size, and their last channels.
 
-    A series of one layer is that layer itself. `width` multiplies the filters of every convolution.
+    A series of one layer is that layer itself.
 
     >>> branch, outputs = chain("1x1 48 → 5x5 64", inputs=192)
     >>> [name for name, _ in branch.named_children()], outputs
@@ -89,34 +87,39 @@ def chain(series: str, inputs: int, width: float = 1.0) -> Built:
         CostlabError: a layer is not in the notation.
 
     """
+    style = style or Style()
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     channels = inputs
-    for place, text in enumerate(series.split(" → "), start=1):
+    for place, text in enumerate(series.split(SERIES), start=1):
         if text.startswith("(") and text.endswith(")"):
             texts = text[1:-1].split(" | ")
             named = {_name(_read(t), number): t for number, t in enumerate(texts, start=1)}
-            split = Concat(channels, width, **named)
+            split = Concat(channels, style, **named)
             layers[f"split{place}"], channels = split, split.outputs
         else:
             layer = _read(text)
-            layers[_name(layer, place)], channels = _build(layer, channels, width)
+            layers[_name(layer, place)], channels = _build(layer, channels, style)
     module = layers.popitem()[1] if len(layers) == 1 else nn.Sequential(layers)
     return Built(module, channels)
 
 
-def extend(network: nn.Module, blocks: Mapping[str, Block], inputs: int, width: float) -> int:
+def extend(
+    network: nn.Module, blocks: Mapping[str, Block], inputs: int, style: Style | None = None
+) -> int:
     """Channels that the last block writes; each block, fed by the one before, joins the network.
 
-    >>> extend(nn.Sequential(), {"Conv2d_1a_3x3": "3x3/2 32", "MaxPool_3a": "max 3x3/2"}, 3, 2.0)
+    >>> blocks = {"Conv2d_1a_3x3": "3x3/2 32", "MaxPool_3a": "max 3x3/2"}
+    >>> extend(nn.Sequential(), blocks, 3, Style(width=2))
     64
     """
+    style = style or Style()
     channels = inputs
     for name, block in blocks.items():
         if isinstance(block, str):
-            module, channels = chain(block, channels, width)
+            module, channels = chain(block, channels, style)
         else:
-            module = concat = block(channels, width)
-            channels = concat.outputs
+            module = stage = block(channels, style)
+            channels = stage.outputs
         network.add_module(name, module)
     return channels
 
@@ -124,11 +127,20 @@ def extend(network: nn.Module, blocks: Mapping[str, Block], inputs: int, width: 
 def _read(text: str) -> re.Match[str]:
     """The parts of one layer, which has filters or pools."""
     layer = LAYER.fullmatch(text)
-    if layer is None or (layer["pool"] is None) == (layer["filters"] is None):
+    if layer is None or not _makes_sense(layer):
         raise CostlabError(
-            f"{text!r} is no layer: write [max|avg] PATCH[/STRIDE] [FILTERS] [valid]"
+            f"{text!r} is no layer: write PATCH[/STRIDE] FILTERS or max|avg PATCH[/STRIDE], then "
+            "what is unusual, as in '3x3/2 64 padded' or 'max 3x3/2 ceil'"
         )
     return layer
+
+
+def _makes_sense(layer: re.Match[str]) -> bool:
+    """Whether the parts of a layer go together."""
+    if layer["pool"]:
+        return not any(layer[part] for part in ("filters", "linear", "groups", "multiplier"))
+    grouped = bool(layer["groups"]) + bool(layer["multiplier"]) <= 1
+    return bool(layer["filters"]) and layer["padding"] != "ceil" and grouped
 
 
 def _name(layer: re.Match[str], place: int) -> str:
@@ -137,14 +149,26 @@ def _name(layer: re.Match[str], place: int) -> str:
     return f"{kind}{place}_{layer['rows']}x{layer['columns']}"
 
 
-def _build(layer: re.Match[str], inputs: int, width: float) -> Built:
+def _build(layer: re.Match[str], inputs: int, style: Style) -> Built:
     """The layer for so many input channels."""
     patch = int(layer["rows"]), int(layer["columns"])
     stride = int(layer["stride"] or 1)
-    keeps_grid = stride == 1 and not layer["valid"]
-    pad = (patch[0] // 2, patch[1] // 2) if keeps_grid else (0, 0)
+    kept = layer["padding"] == "padded" or (stride == 1 and layer["padding"] != "valid")
+    pad = (patch[0] // 2, patch[1] // 2) if kept else (0, 0)
     if layer["pool"]:
-        pool = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}[layer["pool"]]
-        return Built(pool(patch, stride, pad), inputs)
-    outputs = max(1, round(int(layer["filters"]) * width))
-    return Built(ConvBNReLU(inputs, outputs, patch, stride, pad), outputs)
+        ceil = layer["padding"] == "ceil"
+        if layer["pool"] == "max":
+            return Built(nn.MaxPool2d(patch, stride, pad, ceil_mode=ceil), inputs)
+        return Built(nn.AvgPool2d(patch, stride, pad, ceil, style.counts_padding), inputs)
+    groups = int(layer["groups"] or 1)
+    outputs = style.filters(int(layer["filters"]), groups)
+    # An even patch keeps its grid only if it is padded on one side alone.
+    even = kept and stride == 1 and not all(side % 2 for side in patch)
+    sides: tuple[int, int] | str = "same" if even else pad
+    if layer["multiplier"]:
+        multiplier = int(layer["multiplier"])
+        module: nn.Module = SeparableConv(inputs, outputs, patch, style, stride, sides, multiplier)
+    else:
+        linear = bool(layer["linear"])
+        module = convolution(inputs, outputs, patch, style, stride, sides, groups, linear=linear)
+    return Built(module, outputs)

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from costlab.errors import CostlabError
-from costlab.zoo.layers import Concat, ConvBNReLU, chain, extend
+from costlab.zoo.convolutions import ConvBNReLU, Style
+from costlab.zoo.layers import Concat, chain, extend
 
 
 @pytest.mark.parametrize(
@@ -56,13 +57,13 @@ def test_split_convolutions_read_the_same_tensor() -> None:
 
 def test_width_multiplies_filters() -> None:
     """Width multiplies every filter bank, rounded, and leaves at least one filter."""
-    assert chain("1x1 10 → 3x3 5", inputs=3, width=2.5).outputs == 12
-    assert chain("1x1 2", inputs=3, width=0.1).outputs == 1
+    assert chain("1x1 10 → 3x3 5", inputs=3, style=Style(2.5)).outputs == 12
+    assert chain("1x1 2", inputs=3, style=Style(0.1)).outputs == 1
 
 
 def test_concat_adds_channels() -> None:
     """A module writes as many channels as its branches together; pooling keeps its own."""
-    module = Concat(3, 1.0, branch3x3="3x3/2 10", branch_pool="max 3x3/2")
+    module = Concat(3, Style(), branch3x3="3x3/2 10", branch_pool="max 3x3/2")
     assert module.outputs == 10 + 3
     assert module(torch.zeros(2, 3, 9, 9)).shape == (2, 10 + 3, 4, 4)
 
@@ -70,7 +71,7 @@ def test_concat_adds_channels() -> None:
 def test_extend_registers_in_order() -> None:
     """Blocks stand on the network under their names, in the order of their declaration."""
     network = nn.Sequential()
-    outputs = extend(network, {"b": "1x1 4", "a": "max 3x3/2"}, inputs=3, width=2.0)
+    outputs = extend(network, {"b": "1x1 4", "a": "max 3x3/2"}, inputs=3, style=Style(2))
     assert [name for name, _ in network.named_children()] == ["b", "a"]
     assert outputs == 2 * 4
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,12 +10,15 @@ import torch
 from torch import nn
 
 from costlab.errors import UsageError
+from costlab.zoo import find
 from costlab.zoo.inception_v3 import InceptionV3
-from costlab.zoo.torchvision_keys import from_torchvision
 from tests.torchvision_shim import torchvision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+from_torchvision = partial(find("inception_v3").converted, library="torchvision")
 
 
 def theirs(*, aux: bool) -> nn.Module:
