@@ -73,6 +73,34 @@ def test_a_network_of_the_zoo() -> None:
     assert max(model.parameters(), key=torch.Tensor.numel).is_meta
 
 
+@pytest.mark.parametrize(
+    ("text", "inputs"),
+    [
+        ("figure5", "f32[1,288,35,35]"),
+        ("figure5(inputs=192)", "f32[1,192,35,35]"),
+        ("two_2x2(inputs=8, alpha=4)", "f32[1,8,35,35]"),
+        ("figure5(inputs=-1)", "f32[1,288,35,35]"),
+    ],
+)
+def test_inputs_of_a_part(text: str, inputs: str) -> None:
+    """The channels of the default input are those that the part is told to read."""
+    assert sources.find(text).inputs == (inputs,)
+
+
+@pytest.mark.parametrize("text", ["figure5(inputs=-1)", "two_3x3(alpha='much')", "conv_nxn(n=0)"])
+def test_nonsense_of_a_part(text: str) -> None:
+    """An argument of nonsense is the builder's to refuse, by name."""
+    name = text.partition("(")[2].partition("=")[0]
+    with pytest.raises(SourceError, match=f"could not be built: UsageError: {name}="):
+        sources.find(text).build()
+
+
+def test_a_wrong_argument_of_a_part() -> None:
+    """A block that is built by a factory says which arguments it takes, its own among them."""
+    with pytest.raises(UsageError, match=r"Did you mean pool_filters\?.*width=1.0, finish=.*n=7"):
+        sources.find("figure6(pool_filter=3)").build()
+
+
 def test_building_leaves_the_random_numbers() -> None:
     """The state of the random number generator is the same after building as before."""
     before = torch.get_rng_state()

@@ -45,8 +45,8 @@ def find(text: str) -> Source:
     Raises:
         UsageError: the text is of no known form, or names no network of the zoo.
 
-    >>> find("inception_v3").inputs
-    ('f32[1,3,299,299]',)
+    >>> find("inception_v3").inputs, find("figure5(inputs=192)").inputs
+    (('f32[1,3,299,299]',), ('f32[1,192,35,35]',))
     """
     text = text.strip()
     words = split(text)
@@ -62,7 +62,7 @@ def find(text: str) -> Source:
         message = f"{words.place} takes arguments by name only, such as {words.place}(classes=10)"
         raise UsageError(message)
     known = Words(network.builder, (), {**network.arguments, **words.kwargs})
-    shape = ",".join(map(str, (1, *network.input_shape)))
+    shape = ",".join(map(str, (1, *network.shape(**words.kwargs))))
     return Source(text, lambda: model_from(known, words.place), (f"f32[{shape}]",))
 
 

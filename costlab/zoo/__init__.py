@@ -6,12 +6,12 @@ import json
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from costlab.zoo.catalogue import CATALOGUE, Accuracy, Network, Published, find
+from costlab.zoo.catalogue import CATALOGUE, Accuracy, Kind, Network, Published, find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CATALOGUE", "Accuracy", "Network", "Published", "find", "traced"]
+__all__ = ["CATALOGUE", "Accuracy", "Kind", "Network", "Published", "find", "traced"]
 
 
 def traced() -> Mapping[str, Mapping[str, int]]:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from math import isfinite
-from typing import Literal
+from math import isfinite, lcm
+from typing import TYPE_CHECKING, Literal
 
 from torch import nn
 
 from costlab.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +23,11 @@ class Style:
     """What all layers of a network have in common, so that its declaration need not say it.
 
     `width` multiplies every filter bank. Behind each convolution stand, if it has them, its bias,
-    batch normalization (`normalized`, with `eps`) and the `activation`. `counts_padding` is whether
-    an average at the border divides by the whole patch. The defaults are those of Inception-v3.
+    batch normalization (`normalized`, with `eps`) and the `activation`, None for none.
+    `counts_padding` is whether an average at the border divides by the whole patch; with
+    `same_padding` every layer is padded, so that its stride alone reduces the grid. Filters come in
+    multiples of `multiple`, so that a convolution in so many groups can read them at any width.
+    The defaults are those of Inception-v3.
 
     Raises:
         UsageError: the width is no positive number.
@@ -32,8 +38,10 @@ class Style:
     normalized: bool = True
     # 1e-3, not PyTorch's 1e-5: the epsilon of the released Inception networks (TF-slim).
     eps: float = 1e-3
-    activation: Literal["relu", "prelu"] = "relu"
+    activation: Literal["relu", "prelu"] | None = "relu"
     counts_padding: bool = True
+    same_padding: bool = False
+    multiple: int = 1
 
     def __post_init__(self) -> None:
         """Refuses a width of nonsense before a network is made of it."""
@@ -54,7 +62,8 @@ class Style:
         >>> Style(width=1.5).filters(64), Style(width=0.01).filters(64)
         (96, 1)
         """
-        return max(1, round(declared * self.width / groups)) * groups
+        multiple = lcm(groups, self.multiple)
+        return max(1, round(declared * self.width / multiple)) * multiple
 
 
 def checked_classes(classes: object) -> int:
@@ -66,6 +75,23 @@ def checked_classes(classes: object) -> int:
     if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
         raise UsageError(f"classes={classes!r}: a network tells apart 1, 2, 3, … classes")
     return classes
+
+
+def checked_choice(argument: str, choice: object, choices: Iterable[str]) -> str:
+    """The choice, if it is one of the names that an argument may have.
+
+    >>> checked_choice("graph", "caffe", ["caffe", "torchvision"])
+    'caffe'
+
+    Raises:
+        UsageError: it is none of them.
+
+    """
+    names = list(choices)
+    if not isinstance(choice, str) or choice not in names:
+        known = ", ".join(repr(name) for name in names)
+        raise UsageError(f"{argument}={choice!r}: it is one of {known}")
+    return choice
 
 
 class ConvBNReLU(nn.Sequential):
@@ -92,6 +118,11 @@ UNITS = {
 }
 
 
+def rectifier(activation: Literal["relu", "prelu"], channels: int) -> nn.Module:
+    """The activation behind so many channels, with a slope for each if it has slopes."""
+    return nn.PReLU(channels) if activation == "prelu" else nn.ReLU(inplace=True)
+
+
 def convolution(
     inputs: int,
     outputs: int,
@@ -108,16 +139,16 @@ def convolution(
     Its children are `conv`, `bn` and `relu` or `prelu`; a convolution with nothing behind it is the
     `nn.Conv2d` itself.
     """
+    activation = None if linear else style.activation
     conv = nn.Conv2d(inputs, outputs, patch, stride, pad, groups=groups, bias=style.bias)
     # He et al. 2015, §2.2: keeps the scale of the signal through the layers also in eval mode,
     # where the normalization of an untrained network does nothing.
-    nn.init.kaiming_uniform_(conv.weight, nonlinearity="linear" if linear else "relu")
+    nn.init.kaiming_uniform_(conv.weight, nonlinearity="relu" if activation else "linear")
     parts: OrderedDict[str, nn.Module] = OrderedDict(conv=conv)
     if style.normalized:
         parts["bn"] = nn.BatchNorm2d(outputs, eps=style.eps)
-    if not linear:
-        prelu = style.activation == "prelu"
-        parts[style.activation] = nn.PReLU(outputs) if prelu else nn.ReLU(inplace=True)
+    if activation:
+        parts[activation] = rectifier(activation, outputs)
     return UNITS[tuple(parts)](parts) if len(parts) > 1 else conv
 
 

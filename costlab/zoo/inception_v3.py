@@ -117,7 +117,7 @@ class AuxiliaryClassifier(Auxiliary):
 
 
 # Table 1, read downward; behind each block, the shape that it writes at 299×299.
-STEM_TO_17X17: dict[str, Block] = {
+STEM: dict[str, Block] = {
     "Conv2d_1a_3x3": "3x3/2 32",  # 149×149×32
     "Conv2d_2a_3x3": "3x3 32 valid",  # 147×147×32
     "Conv2d_2b_3x3": "3x3 64",  # 147×147×64
@@ -125,16 +125,20 @@ STEM_TO_17X17: dict[str, Block] = {
     "Conv2d_3b_1x1": "1x1 80",  # 73×73×80
     "Conv2d_4a_3x3": "3x3 192 valid",  # 71×71×192
     "MaxPool_5a": "max 3x3/2",  # 35×35×192
+}
+AT_35X35: dict[str, Block] = {
     "Mixed_5b": partial(InceptionA, pool_filters=32),  # 35×35×256
     "Mixed_5c": partial(InceptionA, pool_filters=64),  # 35×35×288
     "Mixed_5d": partial(InceptionA, pool_filters=64),  # 35×35×288
+}
+AT_17X17: dict[str, Block] = {
     "Mixed_6a": InceptionB,  # 17×17×768
     "Mixed_6b": partial(InceptionC, filters_7x7=128),  # 17×17×768
     "Mixed_6c": partial(InceptionC, filters_7x7=160),  # 17×17×768
     "Mixed_6d": partial(InceptionC, filters_7x7=160),  # 17×17×768
     "Mixed_6e": partial(InceptionC, filters_7x7=192),  # 17×17×768
 }
-TO_8X8: dict[str, Block] = {
+AT_8X8: dict[str, Block] = {
     "Mixed_7a": InceptionD,  # 8×8×1280
     "Mixed_7b": InceptionE,  # 8×8×2048
     "Mixed_7c": InceptionE,  # 8×8×2048
@@ -148,7 +152,36 @@ class InceptionOutputs(NamedTuple):
     aux: Tensor
 
 
-class InceptionV3(Trunk):
+class InceptionTrunk(Trunk):
+    """A network out of these blocks, with its classifier; a side head stands on `to_17x17`."""
+
+    def __init__(
+        self,
+        to_17x17: dict[str, Block],
+        to_8x8: dict[str, Block],
+        style: Style,
+        classes: int,
+        side_head: type[AuxiliaryClassifier] | None,
+    ) -> None:
+        super().__init__()
+        classes = checked_classes(classes)
+        channels = extend(self, to_17x17, 3, style)
+        if side_head:
+            self.AuxLogits = side_head(channels, style, classes)
+        channels = extend(self, to_8x8, channels, style)
+        # 8×8 at 299×299; adaptive, so that the same weights serve smaller images (§9).
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        # torchvision's rate; TF-slim drops 0.2.
+        self.dropout = nn.Dropout(0.5)
+        self.fc = nn.Linear(channels, classes)
+
+    @staticmethod
+    def labelled(logits: Tensor, *auxiliary: Tensor) -> InceptionOutputs:
+        """What a forward in training returns."""
+        return InceptionOutputs(logits, *auxiliary)
+
+
+class InceptionV3(InceptionTrunk):
     """The network; its children stand in the order in which they run.
 
     `width` multiplies every filter bank, but neither the classes nor the RGB input; `aux` is the
@@ -161,19 +194,5 @@ class InceptionV3(Trunk):
     """
 
     def __init__(self, classes: int = 1000, *, aux: bool = True, width: float = 1.0) -> None:
-        super().__init__()
-        style, classes = Style(width), checked_classes(classes)
-        channels = extend(self, STEM_TO_17X17, 3, style)
-        if aux:
-            self.AuxLogits = AuxiliaryClassifier(channels, style, classes)
-        channels = extend(self, TO_8X8, channels, style)
-        # 8×8 at 299×299; adaptive, so that the same weights serve smaller images (§9).
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        # torchvision's rate; TF-slim drops 0.2.
-        self.dropout = nn.Dropout(0.5)
-        self.fc = nn.Linear(channels, classes)
-
-    @staticmethod
-    def labelled(logits: Tensor, *auxiliary: Tensor) -> InceptionOutputs:
-        """What a forward in training returns."""
-        return InceptionOutputs(logits, *auxiliary)
+        side_head = AuxiliaryClassifier if aux else None
+        super().__init__(STEM | AT_35X35 | AT_17X17, AT_8X8, Style(width), classes, side_head)

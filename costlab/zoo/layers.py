@@ -8,6 +8,7 @@ A convolution is ``PATCH[/STRIDE] FILTERS``, a pooling ``max|avg PATCH[/STRIDE]`
 - ``valid``: not padded. Without it a layer of stride 1 keeps its grid, and a strided one is not
   padded anyway.
 - ``padded``: strided, and padded so that a grid of n becomes ⌈n / stride⌉.
+- ``pad P``: padded by P on each side.
 - ``ceil`` (pooling): a patch that begins inside the grid counts, although it ends outside.
 - ``linear``: a convolution without activation.
 - ``groups G``: a convolution in G groups of channels.
@@ -32,7 +33,7 @@ from costlab.zoo.convolutions import SeparableConv, Style, convolution
 
 LAYER = re.compile(
     r"((?P<pool>max|avg) )?(?P<rows>\d+)x(?P<columns>\d+)(/(?P<stride>\d+))?( (?P<filters>\d+))?"
-    r"( (?P<padding>valid|padded|ceil))?(?P<linear> linear)?"
+    r"( (?P<padding>valid|padded|ceil|pad (?P<border>\d+)))?(?P<linear> linear)?"
     r"( groups (?P<groups>\d+))?( separable (?P<multiplier>\d+))?"
 )
 SERIES = " → "
@@ -153,8 +154,10 @@ def _build(layer: re.Match[str], inputs: int, style: Style) -> Built:
     """The layer for so many input channels."""
     patch = int(layer["rows"]), int(layer["columns"])
     stride = int(layer["stride"] or 1)
-    kept = layer["padding"] == "padded" or (stride == 1 and layer["padding"] != "valid")
-    pad = (patch[0] // 2, patch[1] // 2) if kept else (0, 0)
+    border = int(layer["border"] or 0)
+    kept = layer["padding"] == "padded" or (stride == 1 and layer["padding"] in {None, "ceil"})
+    kept = kept or style.same_padding
+    pad = (patch[0] // 2, patch[1] // 2) if kept else (border, border)
     if layer["pool"]:
         ceil = layer["padding"] == "ceil"
         if layer["pool"] == "max":

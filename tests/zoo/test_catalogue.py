@@ -12,6 +12,10 @@ from costlab.errors import UsageError
 from costlab.zoo import CATALOGUE, Network, Published, find
 from tests.torchvision_shim import torchvision
 
+# torch says once a process that an even patch may copy its input to pad it; two_2x2 means it to.
+EVEN = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+PARTS = {name: network for name, network in CATALOGUE.items() if network.kind != "network"}
+
 
 def test_importing_does_not_import_torch() -> None:
     """The catalogue can be read without torch."""
@@ -19,13 +23,43 @@ def test_importing_does_not_import_torch() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("network", CATALOGUE.values(), ids=CATALOGUE)
-def test_every_network_runs(network: Network) -> None:
-    """Every network can be found by its name, builds, and takes images of its input shape."""
-    assert find(network.name) is network
+def outputs(network: Network, **arguments: object) -> torch.Tensor:
+    """What a network makes of two images of its input shape, on the meta device."""
     with torch.device("meta"):
-        logits = network.build().eval()(torch.zeros(2, *network.input_shape))
-    assert logits.shape == (2, 1000)
+        images = torch.zeros(2, *network.shape(**arguments))
+        written = network.build(**arguments).eval()(images)
+    assert isinstance(written, torch.Tensor)
+    return written
+
+
+@EVEN
+@pytest.mark.parametrize("network", CATALOGUE.values(), ids=CATALOGUE)
+def test_every_entry_runs(network: Network) -> None:
+    """Every entry can be found by its name, builds, and takes images of its input shape."""
+    assert find(network.name) is network
+    written = outputs(network)
+    if network.kind == "network":
+        assert written.shape == (2, 1000)
+    else:
+        count, _, *grid = written.shape
+        assert count == 2
+        assert [1, 1] <= grid <= list(network.input_shape[1:])
+
+
+@EVEN
+@pytest.mark.parametrize("network", PARTS.values(), ids=PARTS)
+def test_every_part_reads_what_it_is_told_to(network: Network) -> None:
+    """A part takes any number of channels; its input shape follows, and keeps the grid."""
+    assert network.arguments["inputs"] == network.input_shape[0]
+    assert network.shape(inputs=24) == (24, *network.input_shape[1:])
+    assert outputs(network, inputs=24).shape[2:] == outputs(network).shape[2:]
+
+
+def test_shape_follows_no_other_argument() -> None:
+    """The images of a network have three channels, and no nonsense gets into a shape."""
+    assert find("inception_v3").shape(inputs=5, classes=10) == (3, 299, 299)
+    for nonsense in (0, -1, True, 2.0, "4", None):
+        assert find("figure5").shape(inputs=nonsense) == (288, 35, 35)
 
 
 def test_build_takes_arguments() -> None:

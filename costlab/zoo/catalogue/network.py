@@ -57,8 +57,9 @@ class Network:
     """A network of the zoo, or a part of one, with what it takes to build it.
 
     `builder` is a place, "package.module:Class", that is imported only when the network is built;
-    `input_shape` is that of one image, without the batch. `keys` tells for a library whose weights
-    fit ("torchvision", "timm") the place of a function from our names of weights to theirs.
+    `input_shape` is that of one image, without the batch; what is no network by itself has an
+    argument `inputs`, the channels that it reads. `keys` tells for a library whose weights fit
+    ("torchvision", "timm") the place of a function from our names of weights to theirs.
     """
 
     name: str
@@ -71,6 +72,15 @@ class Network:
     accuracy: tuple[Accuracy, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict, hash=False)
     kind: Kind = "network"
+
+    def shape(self, **arguments: object) -> tuple[int, ...]:
+        """The shape of one image for `build(**arguments)`: its channels follow `inputs`."""
+        channels, *grid = self.input_shape
+        inputs = arguments.get("inputs", channels)
+        # Nonsense is for the builder to refuse, who can say why.
+        if type(inputs) is int and inputs > 0 and "inputs" in self.arguments:
+            channels = inputs
+        return (channels, *grid)
 
     def build(self, **arguments: object) -> nn.Module:
         """The network as a new module, on torch's current default device, in training mode.
