@@ -59,9 +59,9 @@ def analyze(
             graph = trace(model, inputs, mode=mode, ops=ops)
         except TraceError as error:
             if isinstance(error.partial, Graph):
-                error.partial = _report(error.partial, title, resolved, stopped=str(error))
+                error.partial = report_on(error.partial, title, resolved, stopped=str(error))
             raise
-        report = _report(graph, title, resolved)
+        report = report_on(graph, title, resolved)
     if strict and report.coverage.unknown:
         raise UnknownOperationError(_refusal(report))
     return report
@@ -86,7 +86,8 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _report(graph: Graph, name: str, mode: str, stopped: str = "") -> Report:
+def report_on(graph: Graph, name: str, mode: str, stopped: str = "") -> Report:
+    """The report on a traced forward; `stopped` is what ended it before its time."""
     root = block_tree(graph)
     coverage = _coverage(graph)
     warnings = [stopped] if stopped else []
@@ -126,18 +127,17 @@ def _total(graph: Graph, root: Block) -> Total:
 
 
 def _coverage(graph: Graph) -> Covered:
-    counts = dict.fromkeys(Coverage, 0)
+    kinds = [node.coverage for node in graph.nodes]
     unknown: dict[tuple[str, str], list[int]] = {}
     for node in graph.nodes:
-        counts[node.coverage] += 1
         if node.coverage is Coverage.UNKNOWN:
             seen = unknown.setdefault((node.op, node.scope), [0, 0])
             seen[0] += 1
             seen[1] += sum(graph.tensors[number].spec.elements for number in node.outputs)
     ranked = sorted(unknown.items(), key=lambda item: -item[1][1])
     return Covered(
-        counts[Coverage.PRICED],
-        counts[Coverage.FREE],
+        kinds.count(Coverage.PRICED),
+        kinds.count(Coverage.FREE),
         tuple(Unknown(op, scope, *seen) for (op, scope), seen in ranked),
     )
 

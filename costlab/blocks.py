@@ -5,8 +5,8 @@ Knows neither torch nor text; `block.cost == block.own + Σ children` holds ever
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from operator import add
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from costlab.cost import Cost
 from costlab.graph import Coverage, TensorSpec
@@ -32,28 +32,46 @@ class OpTally(NamedTuple):
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A module as a place of cost: `own` is what its forward does itself.
-
-    `outputs` are the tensors of its last call; `calls` is 0 for a module that did not run.
-    """
-
+class _Fields(NamedTuple):
     path: str
     kind: str
     own: Cost
-    children: tuple[Block, ...] = ()
-    calls: int = 0
-    outputs: tuple[TensorSpec, ...] = ()
-    ops: tuple[OpTally, ...] = ()
-    cost: Cost = field(init=False)
+    children: tuple[Block, ...]
+    calls: int
+    outputs: tuple[TensorSpec, ...]
+    ops: tuple[OpTally, ...]
+    cost: Cost
 
-    def __post_init__(self) -> None:
-        """Sums the block's own cost and that of all blocks below it, once."""
-        cost = self.own
-        for child in self.children:
-            cost += child.cost
-        object.__setattr__(self, "cost", cost)
+
+class Block(_Fields):
+    """A module as a place of cost: `own` is what its forward does itself.
+
+    `cost` is that and what all blocks below it cost, summed once, as a block is made. `outputs` are
+    the tensors of its last call; `calls` is 0 for a module that did not run.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        path: str,
+        kind: str,
+        own: Cost,
+        children: tuple[Block, ...] = (),
+        calls: int = 0,
+        outputs: tuple[TensorSpec, ...] = (),
+        ops: tuple[OpTally, ...] = (),
+    ) -> Self:
+        """A block, which sums itself."""
+        cost = own
+        if children:
+            each = [child.cost for child in children]
+            cost = Cost(*map(sum, zip(own, *each, strict=True)))
+        return tuple.__new__(cls, (path, kind, own, children, calls, outputs, ops, cost))
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        """What a copy is made from: all but the sum."""
+        return self[:-1]
 
     @property
     def name(self) -> str:
@@ -81,7 +99,7 @@ class Block:
 
 
 NO_COST = Cost()
-NO_OPS: tuple[OpTally, ...] = ()
+"""What the blocks without operations and parameters of their own share."""
 
 
 def block_tree(graph: Graph) -> Block:
@@ -90,41 +108,18 @@ def block_tree(graph: Graph) -> Block:
     Each operation is charged to the module that ran it, each parameter to the module that holds it
     first, so that sums over the tree count everything once.
     """
-    tallies, activations, families = _tallies(graph)
-    params: dict[str, list[int]] = {}
-    for parameter in graph.parameters:
-        held = params.setdefault(parameter.owner, [0, 0])
-        elements = parameter.spec.elements
-        held[0] += elements
-        if parameter.tensor is not None:
-            held[1] += elements
+    tallies = _tallies(graph)
+    registered, executed = _params(graph)
     below: dict[str, list[Block]] = {}
     # Children stand after their parents in registration order: from the end, each is complete
     # before its parent is made.
-    for module in reversed(graph.modules):
-        path = module.path
-        counted = tallies.get(path)
-        registered, executed = params.get(path, (0, 0))
-        ops, own = NO_OPS, NO_COST
-        if counted is not None or registered:
-            macs = flops = moved = 0
-            if counted is not None:
-                ops = tuple([OpTally(op, families[op], *counts) for op, counts in counted.items()])
-                for op in ops:
-                    macs += op.macs
-                    flops += op.flops
-                    moved += op.bytes
-            own = Cost(macs, flops, registered, executed, activations.get(path, 0), moved)
-        children = below.pop(path, None)
-        block = Block(
-            path,
-            module.kind,
-            own,
-            tuple(reversed(children)) if children else (),
-            module.calls,
-            module.outputs,
-            ops,
-        )
+    for path, kind, calls, outputs in reversed(graph.modules):
+        ops = tuple(tallies[path].values()) if path in tallies else ()
+        own = NO_COST
+        if ops or path in registered:
+            own = _own(ops, registered.get(path, 0), executed.get(path, 0))
+        children = tuple(reversed(below.pop(path))) if path in below else ()
+        block = Block(path, kind, own, children, calls, outputs, ops)
         if not path:
             return block
         below.setdefault(path.rpartition(".")[0], []).append(block)
@@ -132,41 +127,65 @@ def block_tree(graph: Graph) -> Block:
     raise ValueError(message)
 
 
-def _tallies(
-    graph: Graph,
-) -> tuple[dict[str, dict[str, list[int]]], dict[str, int], dict[str, str]]:
-    """Of each scope, the counts of each operation and the activations; the family of each."""
-    elements, sizes = _sizes(graph)
-    tallies: dict[str, dict[str, list[int]]] = {}
-    activations: dict[str, int] = {}
-    families: dict[str, str] = {}
-    for node in graph.nodes:
-        families[node.op] = node.family
-        written = sum([elements[number] for number in node.outputs])
-        moved = 0
-        if node.coverage is not Coverage.FREE:
-            moved = sum([sizes[number] for number in (*node.inputs, *node.outputs)])
-        if node.family in WRITERS:
-            activations[node.scope] = activations.get(node.scope, 0) + written
-        own = tallies.setdefault(node.scope, {})
-        tally = own.get(node.op)
-        if tally is None:
-            own[node.op] = [1, written, node.macs, node.flops, moved]
+def _own(ops: tuple[OpTally, ...], params: int, params_executed: int) -> Cost:
+    """What a module's own operations and parameters come to."""
+    macs = flops = activations = moved = 0
+    for op in ops:
+        _, family, _, elements, op_macs, op_flops, op_bytes = op
+        macs += op_macs
+        flops += op_flops
+        moved += op_bytes
+        if family in WRITERS:
+            activations += elements
+    return Cost(macs, flops, params, params_executed, activations, moved)
+
+
+def _params(graph: Graph) -> tuple[dict[str, int], dict[str, int]]:
+    """Of each module, the elements of the parameters it holds first; and of those that ran."""
+    registered: dict[str, int] = {}
+    executed: dict[str, int] = {}
+    for parameter in graph.parameters:
+        owner, elements = parameter.owner, parameter.spec.elements
+        registered[owner] = registered.get(owner, 0) + elements
+        if parameter.tensor is not None:
+            executed[owner] = executed.get(owner, 0) + elements
+    return registered, executed
+
+
+def _tallies(graph: Graph) -> dict[str, dict[tuple[str, str], OpTally]]:
+    """Of each scope, the tally of each operation, by its name and family."""
+    sizes = _sizes(graph)
+    tallies: dict[str, dict[tuple[str, str], OpTally]] = {}
+    for op, family, coverage, scope, inputs, outputs, macs, flops, _ in graph.nodes:
+        written = moved = 0
+        for number in outputs:
+            elements, size = sizes[number]
+            written += elements
+            moved += size
+        if coverage is Coverage.FREE:
+            moved = 0
+        else:
+            for number in inputs:
+                moved += sizes[number][1]
+        tally = OpTally(op, family, 1, written, macs, flops, moved)
+        if scope not in tallies:
+            tallies[scope] = {(op, family): tally}
             continue
-        for index, count in enumerate((1, written, node.macs, node.flops, moved)):
-            tally[index] += count
-    return tallies, activations, families
+        own = tallies[scope]
+        before = own.get((op, family))
+        own[op, family] = (
+            tally if before is None else OpTally(op, family, *map(add, before[2:], tally[2:]))
+        )
+    return tallies
 
 
-def _sizes(graph: Graph) -> tuple[list[int], list[int]]:
+def _sizes(graph: Graph) -> list[tuple[int, int]]:
     """Elements and bytes of each tensor, each spec's computed once."""
     known: dict[int, tuple[int, int]] = {}
-    elements, sizes = [], []
-    for tensor in graph.tensors:
-        spec = tensor.spec
+    sizes: list[tuple[int, int]] = []
+    for spec, _ in graph.tensors:
         size = known.get(id(spec))
         if size is None:
             size = known[id(spec)] = (spec.elements, spec.bytes)
-        elements.append(size[0])
-        sizes.append(size[1])
-    return elements, sizes
+        sizes.append(size)
+    return sizes

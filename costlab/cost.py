@@ -5,6 +5,7 @@ This module does not know where a number comes from: rules (`costlab.ops`) and t
 
 from __future__ import annotations
 
+from operator import add
 from typing import NamedTuple
 
 CONVENTION = (
@@ -39,14 +40,7 @@ class Cost(NamedTuple):
 
     def __add__(self, other: Cost) -> Cost:  # type: ignore[override]  # a sum, not a longer tuple
         """The sum, field by field."""
-        return Cost(
-            self.macs + other.macs,
-            self.flops + other.flops,
-            self.params + other.params,
-            self.params_executed + other.params_executed,
-            self.activations + other.activations,
-            self.bytes + other.bytes,
-        )
+        return Cost(*map(add, self, other))
 
 
 METRICS: tuple[str, ...] = Cost._fields

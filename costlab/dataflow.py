@@ -24,33 +24,29 @@ def depth(graph: Graph) -> int:
     A convolution or a linear layer is one layer; a matrix product is one if an operand is computed
     from parameters alone. Views and in-place results are the tensor whose memory they share.
     """
-    storage = [tensor.storage for tensor in graph.tensors]
-    weights = {
-        storage[parameter.tensor] for parameter in graph.parameters if parameter.tensor is not None
-    }
-    reach: dict[int, int] = {}
+    storage = [held for _, held in graph.tensors]
+    reach = [0] * len(storage)
+    of_weights = [False] * len(storage)
+    for parameter in graph.parameters:
+        if parameter.tensor is not None:
+            of_weights[storage[parameter.tensor]] = True
     longest = 0
-    for node in graph.nodes:
-        read = [storage[number] for number in node.inputs]
-        below, of_weights = 0, bool(read)
-        for number in read:
-            below = max(below, reach.get(number, 0))
-            of_weights = of_weights and number in weights
-        if node.family in LAYERS or (node.family in PRODUCTS and _multiplies(read, weights)):
+    for _, family, _, _, inputs, outputs, _, _, _ in graph.nodes:
+        below, weights = 0, 0
+        for number in inputs:
+            held = storage[number]
+            weights += of_weights[held]
+            if reach[held] > below:  # noqa: PLR1730 - max() takes longer, and there are thousands
+                below = reach[held]
+        if family in LAYERS or (family in PRODUCTS and weights):
             below += 1
             longest = max(longest, below)
-        for number in node.outputs:
+        for number in outputs:
             held = storage[number]
-            if below > reach.get(held, -1):
-                reach[held] = below
-            if of_weights:
-                weights.add(held)
+            reach[held] = max(reach[held], below)
+            if inputs and weights == len(inputs):
+                of_weights[held] = True
     return longest
-
-
-def _multiplies(read: list[int], weights: set[int]) -> bool:
-    """Whether one of the operands is made of parameters alone."""
-    return any(number in weights for number in read)
 
 
 def peak_activation_bytes(graph: Graph) -> int:
@@ -60,24 +56,28 @@ def peak_activation_bytes(graph: Graph) -> int:
     in-place results with it; outputs are alive until the end, parameters and buffers not counted.
     This is what an executor that frees at once would need, without its workspaces.
     """
-    storage = [tensor.storage for tensor in graph.tensors]
-    last: dict[int, int] = {}
+    storage = [held for _, held in graph.tensors]
+    end = len(graph.nodes)
+    last = [end] * len(storage)
     for index, node in enumerate(graph.nodes):
         for number in (*node.inputs, *node.outputs):
             last[storage[number]] = index
     for number in graph.outputs:
-        last[storage[number]] = len(graph.nodes)
-    ends: dict[int, list[int]] = {}
-    for number, index in last.items():
-        ends.setdefault(index, []).append(number)
-    alive = {number: graph.tensors[number].spec.bytes for number in graph.inputs}
-    live = peak = sum(alive.values())
-    for index, node in enumerate(graph.nodes):
-        for number in node.outputs:
-            if storage[number] == number and node.coverage is not Coverage.FREE:
-                alive[number] = graph.tensors[number].spec.bytes
-                live += alive[number]
+        last[storage[number]] = end
+    live = 0
+    freed = [0] * (end + 1)
+    for number in set(graph.inputs):
+        size = graph.tensors[number].spec.bytes
+        live += size
+        freed[last[number]] += size
+    peak = live
+    for index, (_, _, coverage, _, _, outputs, _, _, _) in enumerate(graph.nodes):
+        if coverage is not Coverage.FREE:
+            for number in outputs:
+                if storage[number] == number:
+                    size = graph.tensors[number].spec.bytes
+                    live += size
+                    freed[last[number]] += size
         peak = max(peak, live)
-        for number in ends.get(index, ()):
-            live -= alive.pop(number, 0)
+        live -= freed[index]
     return peak

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from math import prod
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -73,6 +74,18 @@ class TensorSpec:
         """The bytes that the elements take, rounded up to whole bytes."""
         bits = ITEM_BITS.get(self.dtype, 8)
         return -(-self.elements * bits // 8)
+
+
+Row = TypeVar("Row", bound=tuple[Any, ...])
+
+
+def rows(kind: type[Row], *columns: Iterable[Any]) -> tuple[Row, ...]:
+    """Named tuples from one column a field: many at once, without a call of Python's for each.
+
+    >>> rows(Tensor, [TensorSpec((2,)), TensorSpec((3,))], range(2))[1]
+    Tensor(spec=TensorSpec(shape=(3,), dtype='float32'), storage=1)
+    """
+    return tuple(map(partial(tuple.__new__, kind), zip(*columns, strict=True)))
 
 
 class Tensor(NamedTuple):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from dataclasses import replace
+
 from costlab.blocks import Block, block_tree
 from costlab.cost import Cost
 from costlab.graph import Coverage, Graph, Module, Node, Parameter, Tensor, TensorSpec
@@ -85,3 +89,20 @@ def test_a_block_by_hand_sums_itself() -> None:
     """A block that is made by hand knows its cost."""
     leaf = Block("a.b", "Linear", Cost(macs=2))
     assert Block("a", "Net", Cost(macs=1), (leaf, leaf)).cost.macs == 1 + 2 + 2
+
+
+def test_a_block_is_copied_with_its_sum() -> None:
+    """Copies and pickles of a block are equal to it."""
+    root = block_tree(graph())
+    assert copy.deepcopy(root) == root
+    assert pickle.loads(pickle.dumps(root)) == root  # noqa: S301 - our own bytes
+
+
+def test_an_operation_counted_in_two_ways_has_a_tally_for_each() -> None:
+    """Calls of one name in one module are told apart by family, so that activations stay exact."""
+    whole = graph()
+    unknown = whole.nodes[0]._replace(family="unknown", coverage=Coverage.UNKNOWN, macs=0, flops=0)
+    root = block_tree(replace(whole, nodes=(*whole.nodes, unknown, whole.nodes[0])))
+    conv = root.children[0].children[0]
+    assert [(op.family, op.calls) for op in conv.ops] == [("convolution", 2), ("unknown", 1)]
+    assert conv.own.activations == 2 * 4 * 6 * 6

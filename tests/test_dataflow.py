@@ -77,3 +77,9 @@ def test_parameters_are_no_activations() -> None:
     """Weights, their views and buffers are not in the peak."""
     model = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8))
     assert peak_activation_bytes(trace(model, "f32[2,8]", mode="train")) == 2 * 2 * 8 * FLOAT
+
+
+def test_a_forward_without_operations_holds_its_input() -> None:
+    """The peak of a model that returns its input is that input, once."""
+    model = Calls(lambda _, x: (x, x))
+    assert peak_activation_bytes(trace(model, "f32[1000]")) == 1000 * FLOAT

@@ -33,21 +33,22 @@ def convolution(rank: int) -> Rule:
     ) -> Effect:
         # Plain tuples and loops: this rule runs for every layer of every network.
         lead, channels, spatial = _split(tuple(input.shape), rank)
-        out_channels, group_channels, *kernel = tuple(weight.shape)
-        require(len(kernel) == rank and groups > 0)
-        require(channels == group_channels * groups and out_channels % groups == 0)
-        require(weight.dtype == input.dtype and is_kind(input, "fc"))
+        out_channels, group_channels, *widths = weight.shape
+        kernel = tuple(widths)
+        require(len(kernel) == rank and weight.dtype == input.dtype and is_kind(input, "fc"))
+        require(groups > 0 and channels == group_channels * groups and out_channels % groups == 0)
         if bias is not None:
             require(tuple(bias.shape) == (out_channels,) and bias.dtype == input.dtype)
         strides, dilations = per_axis(stride, rank), per_axis(dilation, rank)
-        pads = _total_padding(padding, rank, kernel, strides, dilations)
-        sizes = []
-        for size, pad, width, step, spread in zip(
-            spatial, pads, kernel, strides, dilations, strict=True
-        ):
-            reach = size + pad - spread * (width - 1) - 1
-            require(reach >= 0 and size > 0)
-            sizes.append(reach // step + 1)
+        require(min(spatial) > 0 and min(strides) > 0 and min(dilations) > 0)
+        pads = _total_padding(padding, kernel, strides, dilations)
+        sizes = [
+            (size + pad - spread * (width - 1) - 1) // step + 1
+            for size, pad, width, step, spread in zip(
+                spatial, pads, kernel, strides, dilations, strict=True
+            )
+        ]
+        require(min(sizes) > 0)
         shape = (*lead, out_channels, *sizes)
         elements = prod(shape)
         return Effect(
@@ -55,7 +56,7 @@ def convolution(rank: int) -> Rule:
             macs=elements * group_channels * prod(kernel),
             flops=elements if bias is not None else 0,
             attributes={
-                "kernel": tuple(kernel),
+                "kernel": kernel,
                 "stride": strides,
                 "padding": padding,
                 "dilation": dilations,
@@ -130,19 +131,14 @@ def _split(shape: Shape, rank: int) -> tuple[Shape, int, Shape]:
     return shape[: -rank - 1], shape[-rank - 1], shape[-rank:]
 
 
-def _total_padding(
-    padding: Sizes | str, rank: int, kernel: list[int], strides: Shape, dilations: Shape
-) -> Shape:
+def _total_padding(padding: Sizes | str, kernel: Shape, strides: Shape, dilations: Shape) -> Shape:
     """Zeros added along each axis, both sides together."""
-    if padding == 0:
-        return (0,) * rank
-    if padding == "same":
-        require(all(step == 1 for step in strides))
+    if isinstance(padding, str):
+        if padding == "valid":
+            return (0,) * len(kernel)
+        require(padding == "same" and max(strides) == 1)
         return tuple(d * (k - 1) for d, k in zip(dilations, kernel, strict=True))
-    if padding == "valid":
-        return (0,) * rank
-    require(not isinstance(padding, str))
-    pads = per_axis(padding, rank)  # type: ignore[arg-type]  # a string was refused just above
+    pads = per_axis(padding, len(kernel))
     require(min(pads) >= 0)
     return tuple([2 * pad for pad in pads])
 

@@ -81,8 +81,12 @@ def max_pool(rank: int, *, indices: bool) -> Rule:
         lead, spatial = split(input, rank)
         kernel = per_axis(kernel_size, rank)
         strides, pads = strides_of(stride, kernel, rank), per_axis(padding, rank)
-        counts = windows(spatial, kernel, strides, pads, per_axis(dilation, rank), ceil_mode)
-        return pooled((*lead, *counts), kernel, strides, pads, indices=indices)
+        dilations = per_axis(dilation, rank)
+        counts = windows(spatial, kernel, strides, pads, dilations, ceil_mode)
+        effect = pooled((*lead, *counts), kernel, strides, pads, indices=indices)
+        if max(dilations) > 1:
+            effect = effect._replace(attributes={**effect.attributes, "dilation": dilations})
+        return effect
 
     return rule
 

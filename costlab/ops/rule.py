@@ -77,6 +77,9 @@ class Op(NamedTuple):
     coverage: Coverage = Coverage.PRICED
 
 
+REAL_NUMBER = (int, float)
+
+
 def require(condition: bool) -> None:
     """Decline unless the condition holds."""
     if not condition:
@@ -86,7 +89,7 @@ def require(condition: bool) -> None:
 def numbers(*options: object) -> None:
     """Decline unless all options are Python's real numbers; flags are numbers too."""
     for option in options:
-        if not isinstance(option, int | float):
+        if not isinstance(option, REAL_NUMBER):
             raise Declined
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from costlab.errors import TraceError, UsageError
-from costlab.graph import Graph, Parameter
+from costlab.graph import Graph, Parameter, Tensor, rows
 from costlab.tracing.calls import SCRIPTS
 from costlab.tracing.entries import DEFAULT_ENTRIES, Entries
 from costlab.tracing.inputs import as_call
@@ -68,15 +68,15 @@ def trace(
         read = set(chain.from_iterable([node.inputs for node in recorder.nodes]))
         outputs = tuple(recorder.number(tensor) for tensor in tensors_in(result))
         return Graph(
-            tensors=tuple(registry.tensors),
+            tensors=rows(Tensor, registry.specs, registry.storages),
             nodes=tuple(recorder.nodes),
             inputs=tuple(numbers),
             outputs=outputs,
-            parameters=tuple(
-                [
-                    Parameter(path, registry.tensors[n].spec, n if n in read else None)
-                    for n, (path, _) in zip(held, parameters, strict=True)
-                ]
+            parameters=rows(
+                Parameter,
+                [path for path, _ in parameters],
+                registry.specs[held.start : held.stop],
+                [number if number in read else None for number in held],
             ),
             modules=scopes.summary(),
             input_names=tuple(name for name, _ in given),
@@ -141,15 +141,20 @@ def _parameters_of(modules: list[tuple[str, torch.nn.Module]]) -> Named:
             if parameter is None or id(parameter) in found:
                 continue
             place = f"{path}.{name}" if path else name
-            lazy: bool = torch.nn.parameter.is_lazy(parameter)
-            if lazy:
-                message = (
-                    f"{place} has no shape before the first forward (a lazy module), and the "
-                    "first forward would change the model; run it once, then analyze it"
-                )
-                raise UsageError(message)
+            if type(parameter) is not torch.nn.Parameter:
+                _refuse_lazy(place, parameter)
             found[id(parameter)] = (place, parameter)
     return list(found.values())
+
+
+def _refuse_lazy(place: str, parameter: torch.Tensor) -> None:
+    lazy: bool = torch.nn.parameter.is_lazy(parameter)
+    if lazy:
+        message = (
+            f"{place} has no shape before the first forward (a lazy module), and the first forward "
+            "would change the model; run it once, then analyze it"
+        )
+        raise UsageError(message)
 
 
 def _buffers_of(modules: list[tuple[str, torch.nn.Module]]) -> Iterator[torch.Tensor]:

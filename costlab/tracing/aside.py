@@ -13,8 +13,6 @@ from costlab.tracing.factories import SMALL, elements
 from costlab.tracing.tensors import map_tensors, tensors_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import torch
 
     from costlab.tracing.entries import Entry
@@ -24,14 +22,9 @@ if TYPE_CHECKING:
 class Aside:
     """Answers each such call, given the tensors of the trace and the device it pretends."""
 
-    def __init__(
-        self, registry: Registry, device: torch.device, unknown: Callable[[str], None]
-    ) -> None:
-        """For one forward; `device` is where it believes its tensors are.
-
-        `unknown` takes down what could not be told.
-        """
-        self.registry, self.device, self.unknown = registry, device, unknown
+    def __init__(self, registry: Registry, device: torch.device) -> None:
+        """For one forward; `device` is where it believes its tensors are."""
+        self.registry, self.device = registry, device
 
     def ask(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         """Whatever torch says of a tensor's shape, type and layout."""
@@ -49,10 +42,12 @@ class Aside:
         return entry.name == f"is_{kind}"
 
     def ask_value(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        """A value, where the tensor has one."""
+        """A value, where the tensor has one.
+
+        Raises:
+            TraceError: it depends on an input or a weight.
+        """
         if not self.registry.is_constant(tensors_in(args)):
-            # Said in the report as well: a model may catch the error and go another way.
-            self.unknown(entry.name)
             message = (
                 f"the forward reads the values of a tensor ({entry.name}), and a trace has only "
                 "shapes; give the value as an argument, or trace the part that does not need it"

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     Call = Callable[..., Any]
     Handler = Callable[[Call, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
 class Interception:
-    """The call of some classes, replaced while any thread is in a block of `handled_by`.
+    """A method by which some classes are called, replaced while a thread is in `handled_by`.
 
     Only the calls of that thread are handed over; those of other threads go straight through.
     """
 
-    def __init__(self, *classes: Any) -> None:
-        """For these classes; nothing is replaced yet."""
-        self.classes = classes
+    def __init__(self, method: str, *classes: Any) -> None:
+        """For the method of that name of these classes; nothing is replaced yet."""
+        self.method, self.classes = method, classes
         self._lock = threading.Lock()
         self._handlers: dict[int, Handler] = {}
         self._calls: dict[Any, Call] = {}
@@ -42,8 +42,8 @@ class Interception:
         with self._lock:
             if not self._handlers:
                 for kind in self.classes:
-                    self._calls[kind] = kind.__call__
-                    kind.__call__ = self._replacement(kind.__call__)
+                    self._calls[kind] = call = getattr(kind, self.method)
+                    setattr(kind, self.method, self._replacement(call))
             outer = self._handlers.get(thread)
             self._handlers[thread] = handler
         try:
@@ -56,7 +56,7 @@ class Interception:
                     self._handlers[thread] = outer
                 if not self._handlers:
                     for kind, call in self._calls.items():
-                        kind.__call__ = call
+                        setattr(kind, self.method, call)
 
     def _replacement(self, call: Call) -> Call:
         handlers, thread = self._handlers, threading.get_ident
@@ -70,5 +70,19 @@ class Interception:
         return replacement
 
 
-MODULES = Interception(torch.nn.Module)
-SCRIPTS = Interception(torch._C.ScriptFunction, torch._C.ScriptMethod)  # noqa: SLF001 - torch has no public name for them
+MODULES = Interception("__call__", torch.nn.Module)
+"""Every call of a module."""
+PLAIN_MODULES = Interception("_call_impl", torch.nn.Module)
+"""Every call of a module that is not compiled; replaced in a fraction of the time.
+
+Python looks a method with underscores all round up anew in every subclass that is loaded, and of
+`torch.nn.Module` there are many hundreds: that took as long as a tenth of an analysis.
+"""
+SCRIPTS = Interception("__call__", torch._C.ScriptFunction, torch._C.ScriptMethod)  # noqa: SLF001 - torch has no public name for them
+
+
+def calls_of(modules: Iterable[torch.nn.Module]) -> Interception:
+    """What intercepts the calls of these modules: all are plain, or some are compiled."""
+    # Module.compile puts its call on the module itself, and only then `_call_impl` is not called.
+    plain = all("_compiled_call_impl" not in vars(module) for module in modules)
+    return PLAIN_MODULES if plain else MODULES

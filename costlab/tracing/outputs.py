@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from costlab.ops import Effect
 
 
+META = torch.device("meta")
+
+
 def fits(effect: Effect, tensors: list[torch.Tensor]) -> bool:
     """Whether the result of an operation can be written into its first operand."""
     target = tensors[0]
@@ -29,10 +32,10 @@ def allocate(name: str, effect: Effect, tensors: list[torch.Tensor]) -> Any:
     shapes, kinds = effect.shapes, effect.dtype
     if shapes is None:
         dtype = tensors[0].dtype if kinds == SAME and tensors else dtype_of(str(kinds), tensors)
-        return torch.empty(effect.shape, dtype=dtype, device="meta")
+        return torch.empty(effect.shape, dtype=dtype, device=META)
     each = (kinds,) * len(shapes) if isinstance(kinds, str) else kinds
     made = [
-        torch.empty(shape, dtype=dtype_of(kind, tensors), device="meta")
+        torch.empty(shape, dtype=dtype_of(kind, tensors), device=META)
         for shape, kind in zip(shapes, each, strict=True)
     ]
     named = getattr(torch.return_types, name, tuple)

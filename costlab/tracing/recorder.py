@@ -6,7 +6,7 @@ Does not know modules (`costlab.tracing.scopes` tells it where it is) nor what a
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -45,22 +45,11 @@ class Recorder(TorchFunctionMode):
         """A recorder of one forward; `device` is where the forward believes its tensors are."""
         super().__init__()
         self.registry, self.scopes, self.entries = registry, scopes, entries
-        self.aside = Aside(registry, torch.device(device), self.unknown)
+        self.aside = Aside(registry, torch.device(device))
         self.nodes: list[Node] = []
         self.failed: Failure | None = None
         self.depth = 0
         self._entered: set[Any] = set()
-        self._carry_out: dict[str, Callable[..., Any]] = {
-            Treatment.METADATA: self.aside.ask,
-            Treatment.DEVICE: self.aside.ask_device,
-            Treatment.VALUE: self.aside.ask_value,
-            Treatment.RULE: self._apply_rule,
-            Treatment.VIEW: self._view,
-            Treatment.FACTORY: self._make,
-            Treatment.SETTER: self.aside.set,
-            Treatment.INITIALIZER: self.aside.initialize,
-            Treatment.DESCENT: self._descend,
-        }
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -68,7 +57,7 @@ class Recorder(TorchFunctionMode):
         """The result of a call, on meta."""
         entry = self.entries.known.get(func) or self.entries.find(func)
         try:
-            return self._carry_out[entry.treatment](entry, func, args, kwargs or {})
+            return self.CARRY_OUT[entry.treatment](self, entry, func, args, kwargs or {})
         except Exception as error:
             if self.failed is None or error is not self.failed.error:
                 operands = [
@@ -116,6 +105,17 @@ class Recorder(TorchFunctionMode):
         entered: Self = super().__enter__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.depth = torch._C._len_torch_function_stack()  # noqa: SLF001 - as above
         return entered
+
+    def _leave_aside(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        return ASIDE[entry.treatment](self.aside, entry, func, args, kwargs)
+
+    def _ask_value(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        try:
+            return self.aside.ask_value(entry, func, args, kwargs)
+        except TraceError:
+            # Said in the report as well: a model may catch the error and go another way.
+            self.unknown(entry.name)
+            raise
 
     def _make(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         if tensors_of(args, kwargs):
@@ -217,13 +217,13 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         """Writes a node down: what it read, and what it made or wrote to."""
         registry = self.registry
-        numbers: dict[int, None] = {}
-        for tensor in inputs:
-            known = registry.numbers.get(id(tensor))
-            numbers[self.number(tensor) if known is None else known] = None
+        try:
+            numbers = tuple(dict.fromkeys(map(registry.numbers.__getitem__, map(id, inputs))))
+        except KeyError:
+            numbers = tuple(dict.fromkeys(map(self.number, inputs)))
         storage = None
         if (view or in_place) and numbers:
-            storage = registry.tensors[next(iter(numbers))].storage
+            storage = registry.storages[numbers[0]]
         outputs = (
             (registry.add(made, storage),)
             if type(made) is torch.Tensor
@@ -239,7 +239,7 @@ class Recorder(TorchFunctionMode):
                 family,
                 coverage,
                 self.scopes.current,
-                tuple(numbers),
+                numbers,
                 outputs,
                 macs,
                 flops,
@@ -273,3 +273,27 @@ class Recorder(TorchFunctionMode):
         """A tensor's twin on meta, under the same number."""
         self.number(tensor)
         return self.registry.twin(tensor)
+
+    # Functions, not the methods of one recorder: those would have it hold itself, and every tensor
+    # of the trace with it, until the garbage collector comes by.
+    CARRY_OUT: ClassVar[dict[Treatment, Callable[..., Any]]] = {
+        Treatment.METADATA: _leave_aside,
+        Treatment.DEVICE: _leave_aside,
+        Treatment.VALUE: _ask_value,
+        Treatment.RULE: _apply_rule,
+        Treatment.VIEW: _view,
+        Treatment.FACTORY: _make,
+        Treatment.SETTER: _leave_aside,
+        Treatment.INITIALIZER: _leave_aside,
+        Treatment.DESCENT: _descend,
+    }
+    """How each treatment is carried out."""
+
+
+ASIDE: dict[Treatment, Callable[..., Any]] = {
+    Treatment.METADATA: Aside.ask,
+    Treatment.DEVICE: Aside.ask_device,
+    Treatment.SETTER: Aside.set,
+    Treatment.INITIALIZER: Aside.initialize,
+}
+"""The treatments that are carried out beside the work, and make no node."""

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from costlab.graph import Module, TensorSpec
-from costlab.tracing.calls import MODULES
+from costlab.graph import Module, rows
+from costlab.tracing.calls import calls_of
 from costlab.tracing.tensors import tensors_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from costlab.graph import TensorSpec
 
     Direct = Callable[[torch.nn.Module, tuple[Any, ...], dict[str, Any]], Any]
 
@@ -27,16 +29,24 @@ def registered(model: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
     not entered again.
     """
     found: list[tuple[str, torch.nn.Module]] = []
-
-    def walk(path: str, module: torch.nn.Module, above: frozenset[int]) -> None:
-        found.append((path, module))
-        above = above | {id(module)}
-        for name, child in module._modules.items():  # noqa: SLF001 - named_modules never ends on a cycle
-            if child is not None and id(child) not in above:
-                walk(f"{path}.{name}" if path else name, child, above)
-
-    walk("", model, frozenset())
+    _register("", model, found, set())
     return found
+
+
+def _register(
+    path: str, module: torch.nn.Module, found: list[tuple[str, torch.nn.Module]], above: set[int]
+) -> None:
+    """Lists a module and those below it; `above` are the modules that it is part of."""
+    found.append((path, module))
+    children = module._modules  # noqa: SLF001 - named_modules never ends on a cycle
+    if not children:
+        return
+    above.add(id(module))
+    start = f"{path}." if path else ""
+    for name, child in children.items():
+        if child is not None and id(child) not in above:
+            _register(start + name, child, found, above)
+    above.remove(id(module))
 
 
 class Scopes:
@@ -87,12 +97,16 @@ class Scopes:
             )
             return result
 
-        with MODULES.handled_by(follow):
+        with calls_of([module for _, module in self.modules]).handled_by(follow):
             yield
 
     def summary(self) -> tuple[Module, ...]:
         """Every registered module, with its calls and what its last call returned."""
-        return tuple(
-            Module(path, type(module).__name__, self.calls.get(path, 0), self.outputs.get(path, ()))
-            for path, module in self.modules
+        paths = [path for path, _ in self.modules]
+        return rows(
+            Module,
+            paths,
+            [type(module).__name__ for _, module in self.modules],
+            [self.calls.get(path, 0) for path in paths],
+            [self.outputs.get(path, ()) for path in paths],
         )

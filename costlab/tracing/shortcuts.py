@@ -86,14 +86,14 @@ def shortcut(
     found = SHORTCUTS.get(kind)
     if found is None or kwargs or len(args) != 1 or type(args[0]) is not torch.Tensor:
         return None
-    own: Any = module
+    own = vars(module)
     if (
         kind.forward is not FORWARDS[kind]
-        or own._forward_hooks
-        or own._forward_pre_hooks
-        or own._backward_hooks
-        or own._backward_pre_hooks
-        or "forward" in vars(module)
+        or own["_forward_hooks"]
+        or own["_forward_pre_hooks"]
+        or own["_backward_hooks"]
+        or own["_backward_pre_hooks"]
+        or "forward" in own
         or hooks._has_any_global_hook()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     ):
         return None

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from costlab.graph import Tensor, TensorSpec
+from costlab.graph import TensorSpec
 from costlab.ops import FLOAT, SAME
 from costlab.tracing.factories import SMALL
 
@@ -117,6 +118,18 @@ def dtype_of(policy: str, tensors: list[torch.Tensor]) -> torch.dtype:
     return known
 
 
+SHAPE_AND_DTYPE = attrgetter("shape", "dtype")
+
+
+class _Specs(dict[tuple[torch.Size, torch.dtype], TensorSpec]):
+    """The spec of each shape and element type, made when it is first asked for."""
+
+    def __missing__(self, key: tuple[torch.Size, torch.dtype]) -> TensorSpec:
+        shape, dtype = key
+        spec = self[key] = TensorSpec(tuple(shape), dtype_name(dtype))
+        return spec
+
+
 class Registry:
     """Every tensor of a trace by number, and what the forward's tensors are seen as.
 
@@ -126,39 +139,33 @@ class Registry:
 
     def __init__(self) -> None:
         """An empty registry."""
-        self.tensors: list[Tensor] = []
+        self.specs: list[TensorSpec] = []
+        self.storages: list[int] = []
         self.numbers: dict[int, int] = {}
         self._alive: list[torch.Tensor] = []
         self._owned: set[int] = set()
         self._held_elsewhere: Callable[[], Iterable[torch.Tensor]] = tuple
         self._stand_ins: dict[int, torch.Tensor] = {}
         self._twins: dict[int, torch.Tensor] = {}
-        self._specs: dict[tuple[torch.Size, torch.dtype], TensorSpec] = {}
+        self._known = _Specs()
 
     def spec(self, tensor: torch.Tensor) -> TensorSpec:
         """The shape and element type of a tensor; one object for all tensors that share them."""
-        key = (tensor.shape, tensor.dtype)
-        known = self._specs.get(key)
-        if known is None:
-            known = self._specs[key] = TensorSpec(tuple(tensor.shape), dtype_name(tensor.dtype))
-        return known
+        return self._known[SHAPE_AND_DTYPE(tensor)]
 
     def spec_of(self, tensor: torch.Tensor) -> TensorSpec:
         """The shape and element type of a tensor, without asking it if it has a number."""
         number = self.numbers.get(id(tensor))
-        return self.tensors[number].spec if number is not None else self.spec(tensor)
+        return self.specs[number] if number is not None else self.spec(tensor)
 
     def add(self, tensor: torch.Tensor, storage: int | None = None, *, owned: bool = True) -> int:
         """Gives a tensor the next number; one that has a number gets a new one (it was written).
 
         `storage` is the number of the tensor whose memory it shares, None for its own.
         """
-        number = len(self.tensors)
-        spec_key = (tensor.shape, tensor.dtype)
-        spec = self._specs.get(spec_key)
-        if spec is None:
-            spec = self.spec(tensor)
-        self.tensors.append(Tensor(spec, number if storage is None else storage))
+        number = len(self.specs)
+        self.specs.append(self._known[tensor.shape, tensor.dtype])
+        self.storages.append(number if storage is None else storage)
         key = id(tensor)
         if key not in self.numbers:
             self._alive.append(tensor)
@@ -169,13 +176,13 @@ class Registry:
             self.numbers[id(self._twins[key])] = number
         return number
 
-    def hold(self, tensors: Iterable[torch.Tensor]) -> list[int]:
+    def hold(self, tensors: Iterable[torch.Tensor]) -> range:
         """Gives the tensors that a model holds their numbers, all at once: there are many."""
-        first = len(self.tensors)
         held = list(tensors)
-        specs = map(self.spec, held)
-        self.tensors += [Tensor(spec, first + index) for index, spec in enumerate(specs)]
-        numbers = list(range(first, len(self.tensors)))
+        first = len(self.specs)
+        numbers = range(first, first + len(held))
+        self.specs += map(self._known.__getitem__, map(SHAPE_AND_DTYPE, held))
+        self.storages += numbers
         self.numbers.update(zip(map(id, held), numbers, strict=True))
         self._alive += held
         return numbers

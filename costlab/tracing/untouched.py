@@ -10,8 +10,8 @@ import random
 import sys
 from collections import OrderedDict, deque
 from contextlib import contextmanager, suppress
-from itertools import chain
-from operator import eq, is_, itemgetter
+from itertools import chain, filterfalse
+from operator import eq, is_
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,12 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DICTS = frozenset({dict, OrderedDict})
-SEQUENCES = frozenset({list, set, deque})
-
-PLAIN = vars(torch.nn.Module())
-"""The attributes that every module has, before those of its class."""
-FIRST = next(iter(PLAIN))
-PLAIN_DICTS = itemgetter(*(name for name, value in PLAIN.items() if type(value) in DICTS))
+CONTAINERS = DICTS | frozenset({list, set, deque})
 
 
 class Snapshot:
@@ -40,23 +35,25 @@ class Snapshot:
         """Takes the snapshot of some modules, each named once."""
         self.attributes = list(map(vars, modules))
         self.saved = list(map(dict.copy, self.attributes))
-        dicts, self.sequences = _containers(self.attributes)
-        # Most dicts of a module are empty (hooks): those are only to be empty again.
-        self.filled = [held for held in dicts if held]
-        self.saved_filled = list(map(dict, self.filled))
-        self.empty = [held for held in dicts if not held]
-        self.saved_sequences = list(map(list, self.sequences))
         self.training = [module.training for module in modules]
+        values = chain.from_iterable(map(dict.values, self.attributes))
+        containers = [value for value in values if type(value) in CONTAINERS]
+        # Most are empty (a module has a dozen for hooks): those are only to be empty again.
+        self.empty = list(filterfalse(None, containers))
+        filled = list(filter(None, containers))
+        self.dicts = [held for held in filled if type(held) in DICTS]
+        self.saved_dicts = list(map(dict, self.dicts))
+        self.sequences = [held for held in filled if type(held) not in DICTS]
+        self.saved_sequences = list(map(list, self.sequences))
 
     def restore(self) -> None:
         """Puts everything back that has changed."""
         for own, training in zip(self.attributes, self.training, strict=True):
             own["training"] = training
         _put_back(self.attributes, self.saved)
-        _put_back(self.filled, self.saved_filled)
-        for held in self.empty:
-            if held:
-                held.clear()
+        _put_back(self.dicts, self.saved_dicts)
+        for held in filter(None, self.empty):
+            held.clear()
         for live, saved in zip(self.sequences, self.saved_sequences, strict=True):
             if len(live) != len(saved) or not all(map(is_, live, saved)):
                 live.clear()
@@ -66,24 +63,6 @@ class Snapshot:
         """The tensors that modules held as plain attributes."""
         values = chain.from_iterable(map(dict.values, self.saved))
         return (value for value in values if isinstance(value, torch.Tensor))
-
-
-def _containers(attributes: list[dict[str, Any]]) -> tuple[list[dict[Any, Any]], list[Any]]:
-    """The dicts, and the lists, sets and deques, among the attributes of modules."""
-    dicts: list[dict[Any, Any]] = []
-    sequences: list[Any] = []
-    for own in attributes:
-        usual = next(iter(own), None) == FIRST and own.keys() >= PLAIN.keys()
-        if usual:
-            dicts += PLAIN_DICTS(own)
-        if len(own) > len(PLAIN) or not usual:
-            for value in list(own.values())[len(PLAIN) if usual else 0 :]:
-                kind = type(value)
-                if kind in DICTS:
-                    dicts.append(value)
-                elif kind in SEQUENCES:
-                    sequences.append(value)
-    return dicts, sequences
 
 
 def _put_back(dicts: list[dict[Any, Any]], saved: list[dict[Any, Any]]) -> None:

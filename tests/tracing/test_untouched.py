@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import io
 import pickle
 import random
@@ -85,6 +86,7 @@ def state_of(model: Careless) -> dict[str, Any]:
         "grad mode": torch.is_grad_enabled(),
         "torch.rand": torch.rand,
         "script": torch._C.ScriptFunction.__call__,
+        "calls": (nn.Module.__call__, nn.Module._call_impl),
     }
 
 
@@ -175,6 +177,15 @@ def test_another_thread_is_not_recorded() -> None:
     assert seen[0].device.type == "cpu"
 
 
+def test_a_compiled_module_has_its_place() -> None:
+    """A module whose call is its own, as `compile` leaves it, is followed as any other."""
+    model: Any = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    model[0]._compiled_call_impl = lambda x: F.linear(x, model[0].weight)
+    report = costlab.analyze(model, "f32[2,4]")
+    assert [block.cost.macs for block in report.blocks] == [2 * 4 * 4] * 2
+    assert [block.calls for block in report.blocks] == [1, 1]
+
+
 def in_double(x: torch.Tensor) -> torch.Tensor:
     """The tensor; the default type is another from now on."""
     torch.set_default_dtype(torch.float64)
@@ -237,6 +248,27 @@ def test_a_snapshot_restores_every_kind_of_container() -> None:
         module.added = True
     assert (module.items, module.names, module.flags, module.old) == ([1], {"a": 1}, {1}, "old")
     assert not hasattr(module, "added")
+
+
+def test_a_snapshot_restores_what_torch_keeps_of_a_module() -> None:
+    """A buffer that a forward registers is forgotten, and that it was not to be saved with it."""
+    module = nn.Module()
+    with untouched([module]):
+        module.register_buffer("cache", torch.ones(1), persistent=False)
+        module.register_forward_hook(lambda *_: None)
+    assert not module._buffers
+    assert not module._non_persistent_buffers_set
+    assert not module._forward_hooks
+
+
+def test_an_analysis_leaves_no_garbage() -> None:
+    """What an analysis made is freed when it ends, not when the garbage collector comes by."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.LazyLinear(2))
+    model(torch.zeros(2, 3, 8, 8))
+    costlab.analyze(model, "f32[2,3,8,8]")
+    gc.collect()
+    costlab.analyze(model, "f32[2,3,8,8]")
+    assert gc.collect() == 0
 
 
 def test_a_lazy_module_is_refused() -> None:
