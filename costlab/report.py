@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from costlab.blocks import Block, OpTally
 from costlab.cost import CONVENTION, Cost
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from costlab.graph import TensorSpec
 
 SCHEMA = "costlab.report/1"
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,9 @@ class Report:
     def from_dict(cls, document: Mapping[str, Any]) -> Report:
         """The report that a document holds.
 
+        Keys that it does not know it leaves out: within a schema's version they are only added,
+        and what is added changes the meaning of nothing that was there.
+
         Raises:
             DocumentError: a key is missing or has a value of the wrong type.
         """
@@ -172,11 +177,11 @@ class Report:
                 model=document["model"],
                 mode=document["mode"],
                 inputs=tuple(document["inputs"]),
-                total=Total(**document["total"]),
+                total=_known(Total, document["total"]),
                 coverage=Covered(
                     coverage["priced"],
                     coverage["free"],
-                    tuple(Unknown(**unknown) for unknown in coverage["unknown"]),
+                    tuple(_known(Unknown, unknown) for unknown in coverage["unknown"]),
                 ),
                 root=root,
                 versions=dict(document["versions"]),
@@ -184,7 +189,10 @@ class Report:
                 warnings=tuple(document["warnings"]),
                 complete=document["complete"],
                 counters=tuple(
-                    Counter(**{**counter, "terms": tuple((why, n) for why, n in counter["terms"])})
+                    _known(
+                        Counter,
+                        {**counter, "terms": tuple((why, n) for why, n in counter["terms"])},
+                    )
                     for counter in document.get("counters", ())
                 ),
             )
@@ -202,8 +210,18 @@ class Report:
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    names = value._fields if isinstance(value, tuple) else value.__slots__  # type: ignore[attr-defined]  # a named tuple
-    return {name: getattr(value, name) for name in names}
+    return {name: getattr(value, name) for name in _names(value)}
+
+
+def _known(kind: type[Made], document: Mapping[str, Any]) -> Made:
+    """The value that a document holds, of those of its keys that the type has."""
+    return kind(**{name: document[name] for name in _names(kind) if name in document})
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """The fields of a value, or of a type, that is a named tuple or a dataclass with slots."""
+    names: tuple[str, ...] = getattr(value, "_fields", None) or value.__slots__
+    return names
 
 
 def _own(block: Block) -> dict[str, Any]:
@@ -245,7 +263,7 @@ def _block_from_dict(document: Mapping[str, Any]) -> Block:
         children=tuple(_block_from_dict(child) for child in document["children"]),
         calls=document["calls"],
         outputs=tuple(_spec(text) for text in document["outputs"]),
-        ops=tuple(OpTally(**op) for op in document["ops"]),
+        ops=tuple(_known(OpTally, op) for op in document["ops"]),
     )
 
 

@@ -12,6 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from costlab.claims.document import SCHEMA as CLAIMS
+from costlab.claims.document import Verdicts
+from costlab.comparison import SCHEMA as COMPARISON
+from costlab.comparison import Comparison
 from costlab.cost import METRICS
 from costlab.errors import DocumentError, UsageError
 from costlab.report import SCHEMA, Report
@@ -19,11 +23,17 @@ from costlab.report import SCHEMA, Report
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-DOCUMENTS: dict[str, Callable[[Mapping[str, Any]], Report]] = {SCHEMA: Report.from_dict}
+    Document = Report | Verdicts | Comparison
+
+DOCUMENTS: dict[str, Callable[[Mapping[str, Any]], Document]] = {
+    SCHEMA: Report.from_dict,
+    CLAIMS: Verdicts.from_dict,
+    COMPARISON: Comparison.from_dict,
+}
 """The documents that this version can read, by schema."""
 
 
-def load(path: str | Path) -> Report:
+def load(path: str | Path) -> Document:
     """The document in a file.
 
     Raises:
@@ -47,8 +57,8 @@ def load(path: str | Path) -> Report:
     if not isinstance(schema, str) or schema not in DOCUMENTS:
         raise DocumentError(f"{path} {_unreadable(schema)}")
     try:
-        report = DOCUMENTS[schema](document)
-        fault = next(_faults(report), None)
+        loaded = DOCUMENTS[schema](document)
+        fault = next(_faults(loaded), None) if isinstance(loaded, Report) else None
     except DocumentError as error:
         message = f"{path}: {error}. {REMEDY}"
         raise DocumentError(message) from error
@@ -58,10 +68,10 @@ def load(path: str | Path) -> Report:
     if fault is not None:
         message = f"{path}: the report is damaged: {fault}. {REMEDY}"
         raise DocumentError(message)
-    return report
+    return loaded
 
 
-def save(report: Report, path: str | Path) -> None:
+def save(report: Document, path: str | Path) -> None:
     """Writes a document to a file as JSON; the file is whole or as it was.
 
     Raises:

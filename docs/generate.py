@@ -19,8 +19,14 @@ from typing import TYPE_CHECKING, Any, get_args
 import typer
 
 from costlab import analyze, sources
-from costlab.cli import EXIT_CODES, catalogue, main, report, show
-from costlab.cli.app import app
+from costlab.analysis import versions
+from costlab.claims import recorded
+from costlab.claims.lab import Lab
+from costlab.claims.ladder import LADDER
+from costlab.claims.ledger import judge_all
+from costlab.claims.sections import SECTIONS
+from costlab.cli import EXIT_CODES, main
+from costlab.cli.app import COMMANDS, app
 from costlab.zoo import CATALOGUE
 
 if TYPE_CHECKING:
@@ -31,9 +37,10 @@ DOCS = ROOT / "docs"
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
 INDEX = DOCS / "index.md"
+RECORDED = ROOT / "costlab" / "claims" / recorded.NAME
 TRACED = ROOT / "costlab" / "zoo" / "traced.json"
 FIGURES = ("macs", "params", "params_executed", "depth")
-EXAMPLES = {"report": report.EXAMPLES, "list": catalogue.EXAMPLES, "show": show.EXAMPLES}
+EXAMPLES = {name: examples for name, _, _, examples in COMMANDS}
 LONG = 160
 """Characters of a sentence that is too long for the index."""
 FIRST = ("convention.md", "cli.md")
@@ -56,11 +63,21 @@ STREAMS = (
 def generated() -> Iterator[tuple[Path, str]]:
     """Each generated file and what it is to hold; the index last, as it lists the others."""
     yield TRACED, json.dumps(traced(), indent=1) + "\n"
-    yield README, between("table", README.read_text(encoding="utf-8"), table())
-    pages = {DOCS / "cli.md": cli_page()}
-    for name, (script, results) in PAGES.items():
-        if (DOCS / script).exists() and (RESULTS / results).exists():
-            pages[DOCS / name] = result_page(DOCS / script, RESULTS / results)
+    lab = Lab()
+    verdicts = judge_all(SECTIONS, lab, versions())
+    ladder = judge_all([LADDER], lab, versions())
+    words = {claim.id: claim.verdict for claim in (*verdicts.claims, *ladder.claims)}
+    yield RECORDED, json.dumps(words, indent=1) + "\n"
+    claims_page = script(DOCS / "claims_page.py")
+    readme = between("table", README.read_text(encoding="utf-8"), table())
+    yield README, between("claims", readme, claims_page.counts(verdicts))
+    pages = {
+        DOCS / "cli.md": cli_page(),
+        DOCS / "claims.md": claims_page.page(verdicts, ladder),
+    }
+    for name, (source, results) in PAGES.items():
+        if (DOCS / source).exists() and (RESULTS / results).exists():
+            pages[DOCS / name] = result_page(DOCS / source, RESULTS / results)
     yield from pages.items()
     written = {page: page.read_text(encoding="utf-8") for page in DOCS.glob("*.md")} | pages
     written.pop(INDEX)
@@ -139,17 +156,22 @@ def opening(page: str) -> tuple[str, str]:
     return title.lstrip("# "), f"{head}." if colon and len(sentence) > LONG else sentence
 
 
-def result_page(script: Path, results: Path) -> str:
+def result_page(source: Path, results: Path) -> str:
     """The page that a script makes of a file of results."""
-    spec = importlib.util.spec_from_file_location(script.stem, script)
+    text: str = script(source).page(json.loads(results.read_text(encoding="utf-8")))
+    return text
+
+
+def script(source: Path) -> Any:
+    """The module that a script is."""
+    spec = importlib.util.spec_from_file_location(source.stem, source)
     if spec is None or spec.loader is None:
-        message = f"{script} cannot be imported"
+        message = f"{source} cannot be imported"
         raise ImportError(message)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[script.stem] = module
+    sys.modules[source.stem] = module
     spec.loader.exec_module(module)
-    text: str = module.page(json.loads(results.read_text(encoding="utf-8")))
-    return text
+    return module
 
 
 def cli_page() -> str:

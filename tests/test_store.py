@@ -1,8 +1,10 @@
 """Documents on disk: whole or as they were, and the same when they come back."""
 
 import errno
+import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import torch
 
 import costlab
 from costlab.errors import DocumentError, UsageError
-from costlab.report import Report
+from costlab.report import Counter, Covered, Report, Unknown
 from costlab.store import is_stream, load, save, write_text
 
 
@@ -24,7 +26,38 @@ def test_a_report_comes_back(report: Report, tmp_path: Path) -> None:
     """What is saved is loaded as an equal report."""
     save(report, tmp_path / "a.json")
     assert load(tmp_path / "a.json") == report
-    assert load(str(tmp_path / "a.json")).block("0").cost.macs == 2 * 4 * 4
+    assert load(str(tmp_path / "a.json")) == report
+
+
+def test_keys_of_a_later_costlab_are_left_out(report: Report, tmp_path: Path) -> None:
+    """Within a version keys are only added: a report that has more of them is read all the same."""
+
+    def more(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: more(below) for key, below in value.items()} | {"novel": [1]}
+        return [more(below) for below in value] if isinstance(value, list) else value
+
+    counted = replace(
+        report,
+        coverage=Covered(1, 0, (Unknown("aten::roll", "0", 1, 8),)),
+        counters=(Counter("fvcore", "0.1.5", 33, (("a reason", 1),)),),
+    )
+    document = counted.to_dict()
+    versions = document["versions"]
+    extended = more(document)
+    assert isinstance(extended, dict)
+    extended["versions"] = versions  # whose keys are packages
+    (tmp_path / "a.json").write_text(json.dumps(extended), encoding="utf-8")
+    assert load(tmp_path / "a.json") == counted
+
+
+@pytest.mark.parametrize("key", ["macs", "depth"])
+def test_a_key_that_is_missing_is_still_found(report: Report, key: str) -> None:
+    """The guard against damage has not become blind: each count of the total must be there."""
+    document = report.to_dict()
+    del document["total"][key]
+    with pytest.raises(DocumentError, match=f"the report is damaged: .*'{key}'"):
+        Report.from_dict(document)
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:

@@ -13,8 +13,13 @@ from collections.abc import Sequence
 from costlab.errors import CostlabError
 
 COULD_NOT_SAY = 2
-EXIT_CODES = {0: "all is well", 1: "what was to hold did not", 2: "it could not be said"}
-INTERRUPTED = 130
+INTERRUPTED = 130  # 128 + SIGINT, as a shell has it
+EXIT_CODES = {
+    0: "all is well",
+    1: "what was to hold did not",
+    COULD_NOT_SAY: "it could not be said",
+    INTERRUPTED: "interrupted with Ctrl-C",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

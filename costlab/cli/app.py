@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from costlab.cli import EXIT_CODES, catalogue, report, show
+from costlab.cli import EXIT_CODES, catalogue, claims, compare, report, schema, show
 
 app = typer.Typer(
     epilog="Exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items()) + ".",
@@ -26,12 +26,15 @@ def _examples(listed: tuple[tuple[str, str], ...]) -> str:
     return "\n".join(["Examples:", "", "\b", *lines])
 
 
-_COMMANDS = (
+COMMANDS = (
     ("report", report.report, "What a model costs, block by block.", report.EXAMPLES),
+    ("compare", compare.compare, "Networks side by side.", compare.EXAMPLES),
     ("list", catalogue.list_networks, "The networks of the zoo.", catalogue.EXAMPLES),
+    ("claims", claims.claims, "What the papers claim, and the verdict.", claims.EXAMPLES),
     ("show", show.show, "A saved document again, in any format.", show.EXAMPLES),
+    ("schema", schema.schema, "The JSON Schema of a document.", schema.EXAMPLES),
 )
-for _name, _run, _gives, _examples_of in _COMMANDS:
+for _name, _run, _gives, _examples_of in COMMANDS:
     app.command(_name, short_help=_gives, epilog=_examples(_examples_of))(_run)
 
 

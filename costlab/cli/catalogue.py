@@ -3,33 +3,55 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from typing import Annotated, Literal, get_args
 
-from costlab.cli.options import Accessible, ColorOption, Debug, Formats, UnitsOption
+import typer
+
+from costlab.cli.options import (
+    Accessible,
+    ColorOption,
+    Debug,
+    Formats,
+    Quiet,
+    UnitsOption,
+    Verbose,
+)
 from costlab.cli.output import Face, emit, targets
-from costlab.render.views import catalogue_table
-from costlab.zoo import CATALOGUE, traced
+from costlab.cli.voice import Voice
+from costlab.render.views import catalogue_tables
+from costlab.zoo import CATALOGUE, Kind, traced
 
 EXAMPLES = (
-    ("costlab list", "what the zoo holds"),
+    ("costlab list", "the networks of the zoo"),
+    ("costlab list --kind all", "and their building blocks, and factorized convolutions"),
     ("costlab list --format json", "for a program"),
 )
 
 
 def list_networks(
+    kind: Annotated[
+        Literal["network", "block", "factorization", "all"],
+        typer.Option("--kind", help="Networks, or parts of them on their own."),
+    ] = "network",
     units: UnitsOption = "si",
     formats: Formats = [],  # noqa: B006 - typer copies it
     color: ColorOption = "auto",
     accessible: Accessible = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
     """The networks of the zoo, with published figures and those that costlab traced."""
-    wanted = targets(formats)
+    wanted, voice = targets(formats), Voice(quiet, verbose)
     figures = traced()
+    kinds: tuple[Kind, ...] = get_args(Kind) if kind == "all" else (kind,)
 
     def document() -> str:
         listed = [
             {
                 "name": network.name,
+                "kind": network.kind,
                 "title": network.title,
                 "source": network.source,
                 "input_shape": list(network.input_shape),
@@ -38,15 +60,20 @@ def list_networks(
                     {"metric": p.metric, "value": p.value, "printed": p.printed, "source": p.source}
                     for p in network.published
                 ],
+                "accuracy": [asdict(accuracy) for accuracy in network.accuracy],
             }
+            for each in kinds
             for network in CATALOGUE.values()
+            if network.kind == each
         ]
-        return json.dumps({"schema": "costlab.list/1", "networks": listed}, indent=1) + "\n"
+        document = {"schema": "costlab.list/1", "networks": listed}
+        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
     emit(
         wanted,
-        lambda: [catalogue_table(CATALOGUE, figures)],
+        lambda: catalogue_tables(CATALOGUE, figures, kinds),
         document,
         Face(units, color, accessible),
+        voice,
     )
     return 0

@@ -37,4 +37,10 @@ ColorOption = Annotated[Color, typer.Option("--color", help="Colour in a termina
 Accessible = Annotated[
     bool, typer.Option("--accessible", help="No bars or rules: words and numbers only.")
 ]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Neither progress nor warnings on stderr.")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say on stderr what is done and how long it takes.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show whole tracebacks.")]

@@ -8,21 +8,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Timer
-from typing import Any, Literal
+from typing import Literal
 
+from costlab.cli.voice import USUAL, Voice
 from costlab.errors import UsageError, did_you_mean
 from costlab.render import FORMATS, terminal
 from costlab.render.surface import Color
-from costlab.render.table import Table
+from costlab.render.table import Table, stacked
 from costlab.store import write_text
 from costlab.units import Units
 
 KNOWN = ("json", *FORMATS)
-PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,14 @@ class Target:
 
     form: str
     path: str | None
+
+    def __str__(self) -> str:
+        """The target as it is asked for.
+
+        >>> str(Target("json", "report.json")), str(Target("text", None))
+        ('json:report.json', 'text')
+        """
+        return f"{self.form}:{self.path}" if self.path else self.form
 
 
 def targets(given: list[str]) -> list[Target]:
@@ -77,19 +83,29 @@ def _place(target: Target) -> str | None:
 
 
 def emit(
-    wanted: list[Target], tables: Callable[[], list[Table]], document: Callable[[], str], face: Face
+    wanted: list[Target],
+    tables: Callable[[], list[Table]],
+    document: Callable[[], str],
+    face: Face,
+    voice: Voice = USUAL,
+    data: Callable[[], Table] | None = None,
 ) -> None:
     """Writes a result in each format, files first; they are whole or as they were.
 
     Files go first because the reader of stdout may go away (`| head`), and nothing is written
     before all is rendered. A file that cannot be written is reported after all else has been.
+    `data` is the table for programs (CSV), where that for people is not made of numbers.
 
     Raises:
         UsageError: a file could not be written.
     """
-    texts = [
-        document() if target.form == "json" else _text(target, tables(), face) for target in wanted
-    ]
+    with voice.step("render", ", ".join(map(str, wanted))):
+        texts = [
+            document()
+            if target.form == "json"
+            else _text(target, [data()] if data and target.form == "csv" else tables(), face)
+            for target in wanted
+        ]
     failed: list[UsageError] = []
     for target, text in sorted(
         zip(wanted, texts, strict=True), key=lambda pair: pair[0].path is None
@@ -99,6 +115,7 @@ def emit(
                 write_out(_encodable(text, target.form))
             else:
                 write_text(target.path, text)
+                voice.tell(f"wrote {target.path}")
         except UsageError as error:
             failed.append(error)
     if failed:
@@ -148,6 +165,9 @@ def _encodable(text: str, form: str) -> str:
 
 
 def _text(target: Target, tables: list[Table], face: Face) -> str:
+    if target.form == "csv" and len({table.columns for table in tables}) == 1 < len(tables):
+        # A program reads one header; what a table is called becomes a column.
+        tables = [stacked(tables, "section", "section")]
     if target.form != "text":
         return "\n".join(FORMATS[target.form](table, units=face.units) for table in tables)
     stream = sys.stdout if target.path is None else None
@@ -156,33 +176,6 @@ def _text(target: Target, tables: list[Table], face: Face) -> str:
         terminal.render(table, stream, units=face.units, color=color, accessible=face.accessible)
         for table in tables
     )
-
-
-@contextmanager
-def waiting(what: str) -> Iterator[None]:
-    """Shows on a terminal's stderr that something runs, once it has taken two seconds."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield
-        return
-    shown: list[Any] = []
-
-    def begin() -> None:
-        from rich.console import Console
-
-        status = Console(stderr=True).status(what)
-        status.start()
-        shown.append(status)
-
-    timer = Timer(PATIENCE_S, begin)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
-        for status in shown:
-            status.stop()
 
 
 def ordering(sort: str | None) -> tuple[str | None, bool]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from typing import Annotated
 
 import typer
 
+from costlab import sources
 from costlab.cli.options import (
     Accessible,
     ColorOption,
@@ -16,16 +15,19 @@ from costlab.cli.options import (
     Depth,
     Formats,
     Modules,
+    Quiet,
     Sort,
     Top,
     UnitsOption,
+    Verbose,
 )
-from costlab.cli.output import Face, Mode, targets, waiting
+from costlab.cli.output import Face, Mode, targets
+from costlab.cli.running import analyzed, load_torch, running
 from costlab.cli.views import emit_report, showing
-from costlab.errors import SourceError, TraceError, UnknownOperationError, UsageError
+from costlab.cli.voice import Voice
+from costlab.errors import TraceError, UnknownOperationError, UsageError
 from costlab.inputspec import parse
 from costlab.report import Report
-from costlab.sources.importing import user_line
 
 EXAMPLES = (
     ("costlab report inception_v3", "a network of the zoo"),
@@ -75,28 +77,26 @@ def report(
     formats: Formats = [],  # noqa: B006 - typer copies it
     color: ColorOption = "auto",
     accessible: Accessible = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
     """What a model costs: multiply-adds, parameters, activations and bytes, block by block."""
     wanted = targets(formats)
     show = showing(depth, modules, sort, top, columns)
-    face = Face(units, color, accessible)
+    face, voice = Face(units, color, accessible), Voice(quiet, verbose)
     try:
-        # What the user's own code prints is no part of the result.
-        with waiting(f"analyzing {model}"), redirect_stdout(sys.stderr):
-            found = _analyze(model, inputs, mode, cross_check=cross_check)
-    except SystemExit as error:
-        message = f"{model} exits instead of computing (sys.exit({error.code!r}){user_line(error)})"
-        raise SourceError(message) from error
+        with voice.working(f"analyzing {model}"), running(model):
+            found = _analyze(model, inputs, mode, voice, cross_check=cross_check)
     except TraceError as error:
         if isinstance(error.partial, Report):
             try:
-                emit_report(error.partial, show, wanted, face)
+                emit_report(error.partial, show, wanted, face, voice)
             except UsageError as unshown:
                 message = f"{error}\n{unshown}"
                 raise TraceError(message, error.partial) from error
         raise
-    emit_report(found, show, wanted, face)
+    emit_report(found, show, wanted, face, voice)
     if strict and found.coverage.unknown:
         named = ", ".join(unknown.op for unknown in found.coverage.unknown)
         message = f"the total is a lower bound: no rule prices {named}; see docs/adding-an-op.md"
@@ -104,22 +104,18 @@ def report(
     return 0
 
 
-def _analyze(model: str, inputs: list[str], mode: str, *, cross_check: bool) -> Report:
-    from costlab import sources
-
+def _analyze(
+    model: str, inputs: list[str], mode: str, voice: Voice, *, cross_check: bool
+) -> Report:
     specs = tuple(inputs)
     for spec in specs:
         parse(spec)
     source = sources.find(model)
-    module = source.build()
-    chosen = specs or source.inputs
-    if chosen is None:
-        raise UsageError(sources.describe_inputs(module, source.name))
-    from costlab.analysis import analyze
-
-    found = analyze(module, chosen, mode=mode, name=source.name)
+    load_torch(voice)
+    found, module, chosen = analyzed(source, specs, mode, voice)
     if cross_check:
-        from costlab.crosscheck import cross_checked
+        with voice.step("cross-check", "FlopCounterMode, fvcore"):
+            from costlab.crosscheck import cross_checked
 
-        found = cross_checked(found, module, chosen)
+            found = cross_checked(found, module, chosen)
     return found

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from costlab.claims.document import Verdicts
+from costlab.cli.claims import show as show_claims
+from costlab.cli.compare import show as show_comparison
 from costlab.cli.options import (
     Accessible,
     ColorOption,
@@ -14,18 +17,24 @@ from costlab.cli.options import (
     Depth,
     Formats,
     Modules,
+    Quiet,
     Sort,
     Top,
     UnitsOption,
+    Verbose,
 )
 from costlab.cli.output import Face, targets
 from costlab.cli.views import emit_report, showing
+from costlab.cli.voice import Voice
+from costlab.comparison import Comparison
+from costlab.errors import UsageError
 from costlab.store import load
 
 EXAMPLES = (
     ("costlab show report.json", "the table again"),
     ("costlab show report.json --depth 2 --units exact", "in more detail, with every digit"),
     ("costlab show report.json --format csv:blocks.csv", "as another format, in a file"),
+    ("costlab show claims.json", "verdicts, saved by `costlab claims --format json:claims.json`"),
 )
 
 
@@ -40,10 +49,42 @@ def show(
     formats: Formats = [],  # noqa: B006 - typer copies it
     color: ColorOption = "auto",
     accessible: Accessible = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
     """A saved document again, in any format; needs neither torch nor the model."""
     wanted = targets(formats)
     asked = showing(depth, modules, sort, top, columns)
-    emit_report(load(file), asked, wanted, Face(units, color, accessible))
+    voice = Voice(quiet, verbose)
+    with voice.step("read", file):
+        document = load(file)
+    face = Face(units, color, accessible)
+    if isinstance(document, Verdicts):
+        _refuse(module=modules, sort=sort, top=top, columns=columns)
+        show_claims(document, wanted, face, voice, in_full=False)
+        return 0
+    if isinstance(document, Comparison):
+        _refuse(module=modules, top=top, columns=columns)
+        show_comparison(document, asked.sort, wanted, face, voice, ascending=asked.ascending)
+        return 0
+    if not document.complete:
+        # To show what is there is all that was asked, so this is no failure; but who reads the
+        # table's numbers as those of the whole model is told, wherever the table goes.
+        voice.warn(
+            f"{file} is the report of a forward that stopped before its end: its totals are of "
+            "what ran until then"
+        )
+    emit_report(document, asked, wanted, face, voice)
     return 0
+
+
+def _refuse(**given: object) -> None:
+    """Refuses options that choose from the blocks of a report, for a document without blocks.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    for name, value in given.items():
+        if value:
+            raise UsageError(f"--{name} chooses from a report; this is none")

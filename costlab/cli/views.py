@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 from costlab.cli.output import Face, Target, emit, ordering
+from costlab.cli.voice import USUAL, Voice
 from costlab.errors import UsageError
-from costlab.render.columns import DEFAULT
+from costlab.render.counters import counters_table
 from costlab.render.table import Table
-from costlab.render.views import Show, counters_table, report_table
+from costlab.render.views import Show, report_table
 from costlab.report import Report
 
 
@@ -24,11 +23,11 @@ def showing(
     if depth != "auto" and not (depth.isascii() and depth.isdigit()):
         message = f"--depth is {depth!r}; it must be a number of levels, or auto"
         raise UsageError(message)
-    names = tuple(name.strip() for name in columns.split(",")) if columns is not None else DEFAULT
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        message = f"the column {repeated[0]!r} is named twice"
-        raise UsageError(message)
+    names = None if columns is None else tuple(name.strip() for name in columns.split(","))
+    for name in names or ():
+        if names and names.count(name) > 1:
+            message = f"the column {name!r} is named twice"
+            raise UsageError(message)
     return Show(
         depth=None if depth == "auto" else int(depth),
         modules=tuple(modules),
@@ -39,7 +38,9 @@ def showing(
     )
 
 
-def emit_report(report: Report, show: Show, wanted: list[Target], face: Face) -> None:
+def emit_report(
+    report: Report, show: Show, wanted: list[Target], face: Face, voice: Voice = USUAL
+) -> None:
     """Writes a report in each format; the table of a cross-check follows that of the blocks."""
 
     def tables() -> list[Table]:
@@ -50,5 +51,5 @@ def emit_report(report: Report, show: Show, wanted: list[Target], face: Face) ->
     if report.is_lower_bound and not told:
         # A table says so itself; a program that reads another format is told beside it.
         for text in report.warnings:
-            sys.stderr.write(f"warning: {text}\n")
-    emit(wanted, tables, report.to_json, face)
+            voice.warn(text)
+    emit(wanted, tables, report.to_json, face, voice)

@@ -56,6 +56,7 @@ _PLAIN = str.maketrans(
         "\N{ALMOST EQUAL TO}": "~",
         "\N{PLUS-MINUS SIGN}": "+-",
         "\N{RIGHTWARDS ARROW}": "->",
+        "\N{SECTION SIGN}": "sec. ",
         "\N{HORIZONTAL ELLIPSIS}": "...",
         "\N{RIGHT SINGLE QUOTATION MARK}": "'",
         "\N{LEFT DOUBLE QUOTATION MARK}": '"',

@@ -46,8 +46,10 @@ def _or_none(count: int, block: Block) -> int | None:
 READINGS: dict[str, Reading] = {
     "kind": Reading(Column("kind", "kind", "text"), lambda block, _: block.kind),
     "calls": Reading(Column("calls", "calls", "count"), lambda block, _: block.calls or None),
-    "output": Reading(Column("output", "output", "shape"), _output),
-    "params": Reading(Column("params", "params", "count"), lambda block, _: block.cost.params),
+    "output": Reading(Column("output", "output", "shape", spare=3), _output),
+    "params": Reading(
+        Column("params", "params", "count", spare=1), lambda block, _: block.cost.params
+    ),
     "params_executed": Reading(
         Column("params_executed", "executed", "count"),
         lambda block, _: _or_none(block.cost.params_executed, block),
@@ -55,16 +57,17 @@ READINGS: dict[str, Reading] = {
     "macs": Reading(
         Column("macs", "MACs", "count"), lambda block, _: _or_none(block.cost.macs, block)
     ),
-    "share": Reading(Column("share", "of MACs", "share"), _share),
+    "share": Reading(Column("share", "of MACs", "share", spare=2), _share),
     "flops": Reading(
         Column("flops", "FLOPs", "count"), lambda block, _: _or_none(block.cost.flops, block)
     ),
     "activations": Reading(
-        Column("activations", "activations", "count"),
+        Column("activations", "activations", "count", spare=5),
         lambda block, _: _or_none(block.cost.activations, block),
     ),
     "bytes": Reading(
-        Column("bytes", "bytes", "bytes"), lambda block, _: _or_none(block.cost.bytes, block)
+        Column("bytes", "bytes", "bytes", spare=4),
+        lambda block, _: _or_none(block.cost.bytes, block),
     ),
 }
 """The columns of a block; besides these, `FAMILY.MEASURE` reads the operations of a family."""

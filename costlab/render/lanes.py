@@ -13,19 +13,23 @@ from costlab.units import Units
 
 Style = Literal["plain", "bold", "dim", "bar", "warning"]
 
+NARROWEST_PATH = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Lane:
     """The text of one column, cell by cell, aligned left or right.
 
-    A lane that folds holds paths; `indents` are the blanks before each of its cells.
+    `indents` are the blanks before each of its cells. Cells may be broken into lines of `least`
+    cells, prose between words and a path after a dot; not at all if that is None.
     """
 
     title: str
     cells: tuple[str, ...]
     style: Style = "plain"
     right: bool = False
-    folds: bool = False
+    least: int | None = None
+    prose: bool = False
     indents: tuple[str, ...] = ()
 
 
@@ -71,7 +75,9 @@ def _paths(table: Table, index: int, surface: Surface, glyphs: Glyphs) -> Lane:
         for text in texts
     )
     indents = tuple(glyphs.indent * row.depth if outline else "" for row in table.rows)
-    return Lane(own(table.columns[index].title, surface), cells, folds=True, indents=indents)
+    column = table.columns[index]
+    least = None if column.whole else NARROWEST_PATH
+    return Lane(own(column.title, surface), cells, least=least, indents=indents)
 
 
 def _numbers(table: Table, index: int, surface: Surface, units: Units, glyphs: Glyphs) -> Lane:
@@ -94,7 +100,8 @@ def _words(table: Table, index: int, surface: Surface, glyphs: Glyphs) -> Lane:
     cells = tuple(
         own(str(quantity(column, row.cells[index], glyphs=glyphs)), surface) for row in table.rows
     )
-    return Lane(own(column.title, surface), cells, style="dim")
+    title = own(column.title, surface)
+    return Lane(title, cells, "dim", least=column.prose or None, prose=column.prose > 0)
 
 
 def _bars(table: Table, index: int, glyphs: Glyphs, width: int) -> Lane:

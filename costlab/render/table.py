@@ -3,8 +3,8 @@
 It does not know what the numbers are about, nor how they will look.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Literal
 
@@ -35,7 +35,10 @@ class Column:
     """One column: a key for programs, a title for people, and the kind of its values.
 
     Units: `unit` follows the SI prefix of a count ("5.71 GMAC"); the other kinds have their own.
-    An `exact` column shows every digit, whatever units are asked for.
+    An `exact` column shows every digit, whatever units are asked for. On a narrow page text
+    folds between words to lines of `prose` cells, if that is not 0, and a path that is not to stay
+    `whole` folds too; columns are left out, those with the largest `spare` first, with 0 never.
+    Beside each share of a whole stands a `bar`.
     """
 
     key: str
@@ -44,6 +47,10 @@ class Column:
     unit: str = ""
     digits: int = DIGITS
     exact: bool = False
+    prose: int = 0
+    whole: bool = False
+    spare: int = 0
+    bar: bool = True
 
     @property
     def numeric(self) -> bool:
@@ -65,6 +72,7 @@ class Table:
     """Columns and rows of raw values, with what is to be said above and below them.
 
     The cell of a `path` column is the full path; renderers shorten it to what its parent lacks.
+    `choice` is the option, if there is one, that chooses columns.
 
     Raises: ValueError, if a row does not fit the columns.
     """
@@ -74,6 +82,7 @@ class Table:
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    choice: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a row that a renderer could only show wrongly."""
@@ -104,6 +113,48 @@ class Table:
         """The index of the column that shows the tree: the first path; None if there is none."""
         kinds = [column.kind for column in self.columns]
         return kinds.index("path") if "path" in kinds else None
+
+
+def only(table: Table, kept: Collection[str]) -> Table:
+    """The table with the columns of these keys, without the rows that say nothing in any of them.
+
+    >>> columns = Column("path", "block", "path"), Column("macs", "MACs", "count")
+    >>> rows = Row(("fc", 2_048_000)), Row((None, 5)), Row((None, None))
+    >>> [row.cells for row in only(Table("", columns, rows), {"path"}).rows]
+    [('fc',), (None,)]
+    """
+    columns = [index for index, column in enumerate(table.columns) if column.key in kept]
+    rows = []
+    for row in table.rows:
+        cells = tuple(row.cells[index] for index in columns)
+        if any(cell is not None for cell in cells) or all(cell is None for cell in row.cells):
+            rows.append(replace(row, cells=cells))
+    return replace(
+        table, columns=tuple(table.columns[index] for index in columns), rows=tuple(rows)
+    )
+
+
+def stacked(tables: list[Table], key: str, title: str) -> Table:
+    """Tables of the same columns as one, with the title of each in a column before them.
+
+    >>> one = Table("A", (Column("n", "n", "count"),), (Row((1,)),))
+    >>> stacked([one, replace(one, title="B")], "part", "part").rows[1].cells
+    ('B', 1)
+
+    Raises:
+        ValueError: there are no tables, or their columns differ.
+    """
+    columns = {table.columns for table in tables}
+    if len(columns) != 1:
+        message = "only tables of the same columns can be stacked"
+        raise ValueError(message)
+    return Table(
+        "",
+        (Column(key, title, "text"), *columns.pop()),
+        tuple(
+            replace(row, cells=(table.title, *row.cells)) for table in tables for row in table.rows
+        ),
+    )
 
 
 def fits(kind: Kind, value: Value) -> bool:
@@ -151,6 +202,7 @@ def prominence(table: Table, index: int) -> tuple[float, ...]:
         value
         if isinstance(value := row.cells[index], int | float)
         and row.emphasis != "total"
+        and table.columns[index].bar
         and isfinite(value)
         and value > 0
         else 0.0

@@ -1,24 +1,19 @@
 """A table as lines of text: aligned, indented by depth, in colour where the stream shows it.
 
-It does not know what the numbers mean. A number is never cut: only a path folds.
+It does not know what the numbers mean, nor which of them there is room for.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import TextIO
 
 from costlab.render.cells import Glyphs
-from costlab.render.lanes import Lane, Style, glyphs_of, lanes, own
+from costlab.render.fitting import GAP, cells, fit, span, width_of
+from costlab.render.lanes import Lane, Style, glyphs_of, own
 from costlab.render.surface import Color, Surface, survey
 from costlab.render.table import Emphasis, Table
 from costlab.units import Units
 
-GAP = "  "
-NARROWEST_PATH = 16
 NARROWEST_PAGE = 80
-
-# A bar only pictures the number beside it: it shrinks before a path folds, and goes last.
-BAR_WIDTHS = (10, 5, 0)
 
 # Select Graphic Rendition, ECMA-48 §8.3.117: the colours that a user's theme sets.
 _SGR: dict[Style, str] = {"plain": "", "bold": "1", "dim": "2", "bar": "36", "warning": "33"}
@@ -55,13 +50,13 @@ def render(
     """
     surface = survey(stream, color=color, width=width, ascii=ascii, environ=environ)
     glyphs = glyphs_of(surface, accessible=accessible)
-    wide, narrow, bare = (lanes(table, surface, units, glyphs, bars) for bars in BAR_WIDTHS)
-    found = _fit((wide, narrow), (narrow, bare), surface.width)
-    page = surface.width or max(_span(found), NARROWEST_PAGE)
+    shown, found = fit(table, surface, units, glyphs)
+    page = surface.width or max(span(found), NARROWEST_PAGE)
     parts: tuple[Iterable[Line], ...] = (
         _prose([table.title] if table.title else [], "bold", surface, page),
-        _grid(table, found, glyphs),
+        _grid(shown, found, glyphs),
         (
+            *_prose(_remedy(table, shown), "plain", surface, page),
             *_prose(table.notes, "dim", surface, page),
             *_prose([f"warning: {text}" for text in table.warnings], "warning", surface, page),
         ),
@@ -70,10 +65,19 @@ def render(
     return "\n".join(block for block in blocks if block)
 
 
+def _remedy(table: Table, shown: Table) -> Iterator[str]:
+    """What there was no room for, and how to see it."""
+    left_out = [column.title for column in table.columns if column not in shown.columns]
+    if left_out:
+        choice = f", {table.choice} those of your choice" if table.choice else ""
+        named = ", ".join(left_out)
+        yield f"No room for {named}. A wider terminal or a pipe shows all columns{choice}."
+
+
 def _grid(table: Table, found: list[Lane], glyphs: Glyphs) -> Iterator[Line]:
     """Header, rows, and a rule below the header and around the totals."""
-    widths = [_width(lane) for lane in found]
-    rule: Line = [(glyphs.rule * _span(found), "dim")]
+    widths = [width_of(lane) for lane in found]
+    rule: Line = [(glyphs.rule * span(found), "dim")]
     rules = [rule] if glyphs.rule else []
     yield _join(
         [(_pad(lane.title, w, lane), "bold") for lane, w in zip(found, widths, strict=True)]
@@ -95,72 +99,12 @@ def _grid(table: Table, found: list[Lane], glyphs: Glyphs) -> Iterator[Line]:
             )
 
 
-def _fit(
-    whole: tuple[list[Lane], ...], folding: tuple[list[Lane], ...], width: int | None
-) -> list[Lane]:
-    """The first lanes that fit in the width: whole ones, then folded ones; else the first."""
-    if width is not None:
-        for found in whole:
-            if _span(found) <= width:
-                return [_fold(lane, None) for lane in found]
-        for found in folding:
-            folded = _squeeze(found, width)
-            if _span(folded) <= width:
-                return folded
-    return [_fold(lane, None) for lane in whole[0]]
-
-
-def _squeeze(found: list[Lane], width: int) -> list[Lane]:
-    """The lanes with their paths folded, the first ones first, as far as the width asks for it."""
-    excess = _span(found) - width
-    squeezed = []
-    for lane in found:
-        natural = _width(_fold(lane, None))
-        least = min(natural, max(NARROWEST_PATH, _cells(lane.title))) if lane.folds else natural
-        kept = max(natural - max(excess, 0), least)
-        excess -= natural - kept
-        squeezed.append(_fold(lane, kept))
-    return squeezed
-
-
-def _span(found: list[Lane]) -> int:
-    """Display cells of the widest line of a table."""
-    return sum(_width(_fold(lane, None)) for lane in found) + len(GAP) * (len(found) - 1)
-
-
-def _fold(lane: Lane, width: int | None) -> Lane:
-    """The lane with its cells indented, each in lines of at most this width, parted by newlines."""
-    if not lane.folds:
-        return lane
-    cells = []
-    for indent, text in zip(lane.indents, lane.cells, strict=True):
-        if width is None or _cells(indent + text) <= width:
-            cells.append(indent + text)
-            continue
-        blank = indent[: width // 2]
-        first, *others = _chunks(text, width - len(blank) - len(GAP))
-        cells.append("\n".join([blank + first, *(blank + GAP + other for other in others)]))
-    return replace(lane, cells=tuple(cells), indents=("",) * len(cells))
-
-
-def _chunks(text: str, width: int) -> Iterator[str]:
-    """The text in pieces of at most this width, broken after a dot where there is one."""
-    while _cells(text) > width:
-        end = width
-        while _cells(text[:end]) > width:
-            end -= 1
-        dot = text.rfind(".", end // 3, end) + 1
-        yield text[: dot or end]
-        text = text[dot or end :]
-    yield text
-
-
 def _prose(texts: Iterable[str], style: Style, surface: Surface, page: int) -> Iterator[Line]:
     """Sentences, broken between words at the width of the page: the surface's, or the table's."""
     for text in texts:
         line = ""
         for word in own(text, surface).split(" "):
-            if line and _cells(f"{line} {word}") > page:
+            if line and cells(f"{line} {word}") > page:
                 yield [(line, style)]
                 line = word
             else:
@@ -196,17 +140,5 @@ def _styled(text: str, code: str) -> str:
 
 def _pad(text: str, width: int, lane: Lane) -> str:
     """The text with blanks to the width of its lane."""
-    blanks = " " * (width - _cells(text))
+    blanks = " " * (width - cells(text))
     return blanks + text if lane.right else text + blanks
-
-
-def _width(lane: Lane) -> int:
-    """Display cells of the widest line in a lane."""
-    return max(_cells(line) for cell in (lane.title, *lane.cells) for line in cell.split("\n"))
-
-
-def _cells(text: str) -> int:
-    """How many cells a terminal takes to show the text: two for a wide character."""
-    from rich.cells import cell_len  # only a table in a terminal needs rich
-
-    return cell_len(text)

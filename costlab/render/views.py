@@ -5,7 +5,7 @@ Knows documents, not text: numbers stay raw, and a renderer writes them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from costlab.blocks import Block
@@ -16,24 +16,34 @@ from costlab.render.table import Column, Row, Table, Value
 from costlab.units import binary_bytes, exact, si
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from costlab.report import Report
-    from costlab.zoo import Network, Published
+    from costlab.zoo import Kind, Network, Published
 
 SHOWN_UNKNOWN = 8
+READABLE = 40
+"""Cells of a line of what is left out rather than folded to less."""
+PLURALS: dict[Kind, str] = {
+    "network": "networks",
+    "block": "building blocks",
+    "factorization": "factorizations",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """What of a report is shown; None for `depth` lets the report decide."""
+    """What of a report is shown; None for `depth` lets the report decide.
+
+    None for `columns` is the usual ones; a page too narrow for all that are named shows the first.
+    """
 
     depth: int | None = None
     modules: tuple[str, ...] = ()
     sort: str | None = None
     ascending: bool = False
     top: int | None = None
-    columns: tuple[str, ...] = DEFAULT
+    columns: tuple[str, ...] | None = None
 
 
 def report_table(report: Report, show: Show | None = None) -> Table:
@@ -43,7 +53,7 @@ def report_table(report: Report, show: Show | None = None) -> Table:
         UsageError: a column or a module of `show` that the report does not have.
     """
     show = show or Show()
-    shown = readings(show.columns, report)
+    shown = readings(show.columns or DEFAULT, report)
     if show.modules:
         blocks = matching(report.root, show.modules)
         depth = 1 if show.depth is None else show.depth
@@ -79,11 +89,19 @@ def report_table(report: Report, show: Show | None = None) -> Table:
     rows.append(Row((label, *_cells(total, shown, report)), 0, "total"))
     return Table(
         title=f"{report.model} · {report.mode} · {', '.join(report.inputs)}",
-        columns=(Column("block", "block", "path"), *(column.column for column in shown)),
+        columns=(Column("block", "block", "path"), *_columns(shown, show)),
         rows=tuple(rows),
         notes=tuple(_notes(report)),
         warnings=tuple(_warnings(report)),
+        choice="--columns",
     )
+
+
+def _columns(shown: list[Reading], show: Show) -> Iterator[Column]:
+    """The columns; of those that are named the last can be spared first, that sorted by never."""
+    for index, (column, _) in enumerate(shown):
+        spare = column.spare if show.columns is None else index
+        yield replace(column, spare=0 if column.key == show.sort else spare)
 
 
 def _order(name: str, report: Report) -> Callable[[Block], int]:
@@ -148,60 +166,59 @@ def _warnings(report: Report) -> Iterable[str]:
         )
 
 
-def counters_table(report: Report) -> Table:
-    """The counters of a cross-check side by side, and why each differs from costlab."""
-    columns = (
-        Column("counter", "counter", "text"),
-        Column("macs", "MACs", "count", exact=True),
-        Column("difference", "difference", "count", exact=True),
-        Column("why", "why", "text"),
-    )
-    rows = [Row(("costlab", report.total.macs, None, "the sum of the blocks above"))]
-    for counter in report.counters:
-        name = f"{counter.name} {counter.version}".strip()
-        if counter.macs is None:
-            rows.append(Row((name, None, None, f"failed: {counter.error}"), emphasis="dim"))
-            continue
-        difference = counter.macs - report.total.macs
-        why = "agrees to the integer" if difference == 0 else _first_term(counter.terms)
-        rows.append(Row((name, counter.macs, difference, why)))
-        if difference:
-            rows += [Row(("", None, term, reason), depth=0) for reason, term in counter.terms]
-    return Table("cross-check", columns, tuple(rows))
-
-
-def _first_term(terms: tuple[tuple[str, int], ...]) -> str:
-    if not terms:
-        return "not explained"
-    return f"the sum of {len(terms)} terms:" if len(terms) > 1 else "one term:"
+def catalogue_tables(
+    networks: Mapping[str, Network], traced: Mapping[str, Mapping[str, int]], kinds: Sequence[Kind]
+) -> list[Table]:
+    """A table for each of these kinds; below the last, how many there are of the others."""
+    by_kind = {
+        kind: {name: network for name, network in networks.items() if network.kind == kind}
+        for kind in PLURALS
+    }
+    *above, last = [catalogue_table(by_kind[kind], traced, kind) for kind in kinds]
+    others = [
+        f"{len(by_kind[kind])} {plural}"
+        for kind, plural in PLURALS.items()
+        if kind not in kinds and by_kind[kind]
+    ]
+    more = (f"The zoo also has {' and '.join(others)}: costlab list --kind all",) if others else ()
+    return [*above, replace(last, notes=(*last.notes, *more))]
 
 
 def catalogue_table(
-    networks: Mapping[str, Network], traced: Mapping[str, Mapping[str, int]]
+    networks: Mapping[str, Network], traced: Mapping[str, Mapping[str, int]], kind: Kind = "network"
 ) -> Table:
-    """A row a network: its input, what costlab traces, and what its sources print."""
+    """A row a network: its input, what costlab traces, and what its sources print.
+
+    No figures are printed of a part of a network; in their place stands what it is.
+    """
+    said = ("published", "published") if kind == "network" else ("what", "what it is")
     columns = (
-        Column("name", "network", "path"),
-        Column("input", "input", "shape"),
+        Column("name", kind, "path", whole=True),
+        Column("input", "input", "shape", spare=3),
         Column("macs", "MACs", "count"),
-        Column("params", "params", "count"),
-        Column("params_executed", "executed", "count"),
-        Column("depth", "depth", "count"),
-        Column("published", "published", "text"),
+        Column("params", "params", "count", spare=1),
+        Column("params_executed", "executed", "count", spare=4),
+        Column("depth", "depth", "count", spare=5),
+        Column(*said, "text", prose=READABLE, spare=2),
     )
     rows = []
     for network in networks.values():
         found = traced.get(network.name, {})
         figures = (found.get(key) for key in ("macs", "params", "params_executed", "depth"))
-        first, *others = network.published or (None,)
-        rows.append(Row((network.name, network.input_shape, *figures, _printed(first))))
-        rows += [Row((None, None, None, None, None, None, _printed(other))) for other in others]
+        texts: list[str | None] = [_printed(figure) for figure in network.published]
+        first, *others = texts or [_what(network)]
+        rows.append(Row((network.name, network.input_shape, *figures, first)))
+        rows += [Row((None, None, None, None, None, None, other)) for other in others]
     notes = ("MACs, executed parameters and depth are those of one inference, batch 1.",)
-    return Table("the networks of the zoo", columns, tuple(rows), notes)
+    return Table(f"the {PLURALS[kind]} of the zoo", columns, tuple(rows), notes)
 
 
-def _printed(figure: Published | None) -> str | None:
-    return f"{figure.printed} {figure.metric} ({figure.source})" if figure else None
+def _what(network: Network) -> str | None:
+    return None if network.kind == "network" else f"{network.title} ({network.source})"
+
+
+def _printed(figure: Published) -> str:
+    return f"{figure.printed} {figure.metric} ({figure.source})"
 
 
 def report_html(report: Report) -> str:

@@ -23,7 +23,8 @@ WORDS = (
     "--columns", "macs,share", "pooling.flops", "kind", ",", "--units", "exact", "--strict",
     "--format", "json", "csv", "json:out.json", "html:out.html", "text:", "markdown", "csv:folder",
     "--color", "always", "--accessible", "--debug", "--help", "-h", "--version", "--", "-", "=",
-    "--format=json", "--depth=2", "--top=1", "-if32[1,3,8,8]",
+    "--format=json", "--depth=2", "--top=1", "-if32[1,3,8,8]", "--quiet", "--verbose", "-q", "-v",
+    "schema", "report/1",
 )  # fmt: skip
 # Neither `--install-completion`, which writes to the user's shell, nor a prefix of it.
 ANYTHING = st.text(max_size=12).filter(lambda text: not text.startswith("--"))
@@ -61,7 +62,9 @@ def run(arguments: list[str]) -> tuple[int, str, str]:
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 @given(
-    st.sampled_from([[], ["report"], ["report", "net.py:Net"], ["show", "saved.json"], ["list"]]),
+    st.sampled_from(
+        [[], ["report"], ["report", "net.py:Net"], ["show", "saved.json"], ["list"], ["schema"]]
+    ),
     st.lists(st.sampled_from(WORDS) | ANYTHING, max_size=6),
 )
 def test_any_arguments(begin: list[str], words: list[str]) -> None:

@@ -56,7 +56,15 @@ except SystemExit as end:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["report", "--help"], ["--version"], ["list"], ["show", "SAVED"], ["reprot"]],
+    [
+        ["--help"],
+        ["report", "--help"],
+        ["--version"],
+        ["list"],
+        ["show", "SAVED"],
+        ["schema", "report/1"],
+        ["reprot"],
+    ],
     ids=" ".join,
 )
 def test_torch_is_not_imported(saved: str, arguments: list[str]) -> None:

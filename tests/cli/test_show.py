@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Costlab
+from tests.cli.models import IMAGE
 
 FORMATS = ("text", "json", "csv", "markdown", "html")
 SHOWN: tuple[tuple[str, ...], ...] = (
@@ -70,8 +71,8 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         r"is of schema costlab.report/2, which is newer than this costlab .*; update costlab",
     ),
     "another kind": (
-        edited(lambda document: document.update(schema="costlab.bench/1")),
-        r"is of schema costlab.bench/1, which `costlab show` cannot read",
+        edited(lambda document: document.update(schema="costlab.list/1")),
+        r"is of schema costlab.list/1, which `costlab show` cannot read",
     ),
     "a key missing": (
         edited(lambda document: document.pop("total")),
@@ -135,3 +136,31 @@ def test_a_byte_order_mark_is_no_damage(costlab: Costlab, saved: Path) -> None:
     """Some shells begin a redirected file with one."""
     saved.write_bytes(b"\xef\xbb\xbf" + saved.read_bytes())
     assert costlab("show", str(saved)).code == 0
+
+
+BROKEN = ("report", "net.py:Broken", "-i", IMAGE, "--format", "json:a.json")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_report_that_is_not_complete(costlab: Costlab, desk: Path, form: str) -> None:
+    """It is shown, which is all that was asked; stderr says what its numbers are of."""
+    del desk
+    assert costlab(*BROKEN).code == 2
+    found = costlab("show", "a.json", "--format", form)
+    assert found.code == 0
+    assert found.out
+    assert found.err.startswith(
+        "warning: a.json is the report of a forward that stopped before its end: its totals are "
+        "of what ran until then\n"
+    )
+    # Where it stopped is in the table, and beside what is none.
+    assert "body.wide" in (found.out if form == "text" else found.err)
+    assert costlab("show", "a.json", "--format", form, "--quiet") == (0, found.out, "")
+
+
+def test_a_lower_bound_is_shown_with_its_warning(costlab: Costlab, desk: Path) -> None:
+    """A complete report with unknown operations says so once: in the table, or beside it."""
+    del desk
+    costlab("report", "net.py:Sorted", "-i", "f32[4,4]", "--format", "json:a.json")
+    assert costlab("show", "a.json").err == ""
+    assert costlab("show", "a.json", "--format", "csv").err.count("lower bound") == 1

@@ -116,3 +116,4 @@ def test_an_interrupt(costlab: Costlab, monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr("costlab.sources.find", interrupt)
     assert costlab("report", "inception_v3") == (130, "", "")
+    assert "130 interrupted with Ctrl-C" in " ".join(costlab("--help").out.split())
