@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Protocol
 
 from costlab.errors import UsageError
@@ -90,8 +91,11 @@ class Interval:
 
     def near(self, value: Number) -> bool:
         """Whether the value is within 20 % of the figure."""
-        deviation = self.deviation(value)
-        return deviation is not None and abs(deviation) <= NEAR
+        if not self.figure or (isinstance(value, float) and not isfinite(value)):
+            return False
+        # In fractions: as a float, six fifths exceed one by more than a fifth.
+        figure = Fraction(self.figure)
+        return abs(Fraction(value) - figure) <= NEAR * abs(figure)
 
 
 @dataclass(frozen=True, slots=True)

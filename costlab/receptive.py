@@ -67,18 +67,16 @@ def receptive_fields(graph: Graph) -> Mapping[int, tuple[Window, Window]]:
     Networks", with the paddings kept, so that branches may differ.
     """
     fields = {graph.inputs[0]: (Window(), Window())}
+    displaced: set[int] = set()  # of the image, but no longer a map over it
     for node in graph.nodes:
         read = [number for number in node.inputs if number in fields]
-        if not read:
+        moved = not displaced.isdisjoint(node.inputs)
+        if not read and not moved:
             continue
-        seen = [fields[number] for number in read]
-        joined = seen[0]
-        if any(field[axis].stride != joined[axis].stride for field in seen for axis in (0, 1)):
-            continue  # maps of different grids do not lie on each other
-        for field in seen[1:]:
-            joined = joined[0].joined(field[0]), joined[1].joined(field[1])
-        windows = _through(node, joined, graph.tensors[read[0]].spec.shape, graph)
-        if windows is not None:
+        windows = None if moved else _through(node, read, fields, graph)
+        if windows is None:
+            displaced.update(node.outputs)
+        else:
             fields.update(dict.fromkeys(node.outputs, windows))
     return fields
 
@@ -98,10 +96,15 @@ def receptive_field(graph: Graph) -> tuple[int, int]:
 
 
 def _through(
-    node: Node, windows: tuple[Window, Window], read: tuple[int, ...], graph: Graph
+    node: Node, read: Sequence[int], fields: Mapping[int, tuple[Window, Window]], graph: Graph
 ) -> tuple[Window, Window] | None:
     """The windows behind an operation; None if what it writes has no places."""
     told = node.attributes
+    windows, *others = (fields[number] for number in read)
+    for other in others:
+        if any(one.stride != two.stride for one, two in zip(windows, other, strict=True)):
+            return None  # maps of different grids do not lie on each other
+        windows = windows[0].joined(other[0]), windows[1].joined(other[1])
     if node.family in WINDOWED:
         if len(told.get("kernel", ())) != AXES or told.get("transposed"):
             return None
@@ -119,8 +122,9 @@ def _through(
         return slid[0], slid[1]
     if node.family not in PLACED or node.op in MOVING:
         return None
+    grid = graph.tensors[read[0]].spec.shape[-AXES:]
     written = graph.tensors[node.outputs[0]].spec.shape if node.outputs else ()
-    return windows if len(written) > AXES and written[-AXES:] == read[-AXES:] else None
+    return windows if len(written) > AXES and written[-AXES:] == grid else None
 
 
 def _paddings(told: Mapping[str, Any]) -> Sequence[int]:

@@ -50,7 +50,7 @@ def expansion(side: int, contradicts: str = "", *, least: bool = False) -> Readi
     kind = "least" if least else "mean"
 
     def compute(lab: Lab) -> Finding:
-        found = expansions(lab, side)
+        found = expansions(lab, side) or [Fraction(0)]
         value = min(found) if least else sum(found) / len(found)
         return Finding(value, f"{kind} of {', '.join(f'{float(one):.2f}' for one in found)}")
 

@@ -71,7 +71,9 @@ def squeezed(name: str, title: str = "", contradicts: str = "", *, drops: bool =
         )
         against = "the cut before" if drops else "the narrowest before"
         named = ", ".join(cut.scope for cut in found) or "none"
-        return Finding(len(found), f"a quarter or less of {against}: {named}", parts)
+        return Finding(
+            len(found), f"of {len(cuts)} cuts a quarter or less of {against}: {named}", parts
+        )
 
     return Reading(title or name, compute, contradicts=contradicts)
 

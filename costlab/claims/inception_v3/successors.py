@@ -157,7 +157,7 @@ def scales(name: str, *, largest: bool = False) -> Reading:
     def compute(lab: Lab) -> Finding:
         told = [getattr(module, "scale", None) for module in lab.model(name).modules()]
         every = [scale for scale in told if isinstance(scale, float)]
-        found = sorted({scale for scale in every if scale != 1})
+        found = sorted({scale for scale in every if scale != 1}) or [0.0]
         formula = (
             f"residuals are scaled by {', '.join(map(str, found))}; "
             f"{every.count(1.0)} of {len(every)} are not scaled"
