@@ -63,11 +63,11 @@ class Bound(Protocol):
 class Interval:
     """All numbers from `lowest` to `highest`, None where there is no limit.
 
-    `figure` is the number that deviations are relative to.
+    `figure` is the number that deviations are relative to, None if there is no single one.
     """
 
     text: str
-    figure: Number
+    figure: Number | None
     lowest: Number | None = None
     highest: Number | None = None
     includes_lowest: bool = True
@@ -86,16 +86,20 @@ class Interval:
         return True
 
     def deviation(self, value: Number) -> float | None:
-        """The relative distance, value / figure − 1; None if the figure is 0."""
+        """The relative distance, value / figure − 1; None if there is no figure, or it is 0."""
         return float(value / self.figure - 1) if self.figure else None
 
     def near(self, value: Number) -> bool:
-        """Whether the value is within 20 % of the figure."""
-        if not self.figure or (isinstance(value, float) and not isfinite(value)):
+        """Whether the value is within 20 % of the figure, or else of the nearer limit."""
+        if isinstance(value, float) and not isfinite(value):
             return False
+        limits = (self.lowest, self.highest) if self.figure is None else (self.figure,)
         # In fractions: as a float, six fifths exceed one by more than a fifth.
-        figure = Fraction(self.figure)
-        return abs(Fraction(value) - figure) <= NEAR * abs(figure)
+        return any(
+            abs(Fraction(value) - Fraction(limit)) <= NEAR * abs(Fraction(limit))
+            for limit in limits
+            if limit
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,19 @@ def about(text: str, relative: Fraction = Fraction(1, 10)) -> Interval:
     """
     figure, _ = _read(text)
     room = abs(figure) * relative
-    return Interval(f"about {text}", figure, figure - room, figure + room)
+    return Interval(
+        f"{text} ± {float(relative):.0%}".replace("%", " %"), figure, figure - room, figure + room
+    )
+
+
+def between(lowest: Number, highest: Number, text: str) -> Interval:
+    """The numbers from one limit to another, and both limits.
+
+    >>> bound = between(12, 20, "12 to 20")
+    >>> bound.admits(17), bound.admits(21), bound.near(21), bound.deviation(17)
+    (True, False, True, None)
+    """
+    return Interval(text, None, lowest, highest)
 
 
 def exactly(value: Number, text: str = "") -> Interval:

@@ -106,8 +106,8 @@ class Comparison:
         return _ratio(network.total.macs, self.reference.total.macs)
 
     def params_ratio(self, network: Compared) -> float | None:
-        """Parameters beside those of the first; None if that has none."""
-        return _ratio(network.total.params, self.reference.total.params)
+        """Parameters that this forward uses beside those of the first's; None if that uses none."""
+        return _ratio(network.total.params_executed, self.reference.total.params_executed)
 
     def marked(self, network: Compared) -> bool | None:
         """Whether no other network here is as good for less, or better for as little.

@@ -26,16 +26,23 @@ Vision](https://arxiv.org/abs/1512.00567); **R** a review of it (Tsang, “Revie
 **S** a structured summary; **G** a guide to the versions (Raj 2018, “A Simple Guide to the \
 Versions of the Inception Network”).""",
     """\
-A figure is held against its printed precision: “5 billion” admits what rounds to it, 4.5 to 5.5; \
-“about” admits 10 %. Where a statement can be understood in several ways, each is a reading of its \
-own, and the first gives the verdict; a star marks claims on which the readings disagree.""",
+A figure is held against its printed precision: “5 billion” admits what rounds to it, 4.5 to 5.5, \
+and “60 million” is read to the million. Where a document says “about”, or writes a figure in \
+passing (“a 12× reduction”), it is held to 10 %, and where it gives an estimate to what the table \
+says. Tolerances were set before any value was computed.""",
+    """\
+Where a statement can be understood in several ways, each is a reading of its own. The first gives \
+the verdict: the released network, or else the widest-known graph; and the quotient where “times \
+more” may mean a quotient or an excess, unless the document's own counts decide. Of a statement \
+that says several things at once, the reading that comes out worst decides. A star marks claims on \
+which the readings disagree.""",
 )
 ABOUT_LADDER = """\
 Table 3 prints 3.8 and 4.8 billion operations for networks whose filter banks were never \
 published. Each reading below is traced; one that meets a figure only by going against the text is \
 a coincidence, and confirms nothing."""
 MEANING = {
-    "holds": "what is computed rounds to what is printed",
+    "holds": "what is computed rounds to what is claimed, or keeps its bound",
     "near": "it does not, but is within 20 % of it",
     "fails": "it is further away",
     "not checkable": "it takes trained weights, or there is nothing to hold it against",

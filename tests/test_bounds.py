@@ -177,7 +177,7 @@ def test_texts_say_the_bound() -> None:
     bounds: list[Bound] = [about("2.5"), below("25 million"), above("25%"), at_most(3)]
     bounds += [at_least(5), exactly(42), exactly(2, "2 d²k²"), identity()]
     assert [bound.text for bound in bounds] == [
-        "about 2.5",
+        "2.5 ± 10 %",
         "< 25 million",
         "> 25%",
         "≤ 3",

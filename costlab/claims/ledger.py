@@ -7,6 +7,7 @@ and from the value, each time anew.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from costlab.claims.document import (
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from costlab.bounds import Bound
     from costlab.claims.lab import Lab
 
+DOCUMENTS = {"P": "the paper", "R": "the review", "S": "the summary", "G": "the guide"}
+"""The documents whose claims the ledger holds, by the letter with which a place begins."""
 TOLERANCE = 1e-12
 """How far a closed form and a trace may differ, relative: both are exact but for roots."""
 
@@ -166,27 +169,29 @@ def chosen(
 ) -> tuple[Section, ...]:
     """The sections with only the claims of these ids and documents; all of them if none is given.
 
+    An id may be a glob: `T1.*` is every row of Table 1.
+
     `besides` are names that are no claims and that a wrong id may have meant.
 
     Raises:
         UsageError: an id or a document that the ledger does not have; the message has the nearest.
     """
     sections = tuple(sections)
-    known = {claim.id.casefold(): claim.id for section in sections for claim in section.claims}
-    wanted = set()
+    known = [claim.id for section in sections for claim in section.claims]
+    wanted: set[str] = set()
     for given in ids:
-        if given.casefold() not in known:
+        found = {id_ for id_ in known if fnmatchcase(id_.casefold(), given.casefold())}
+        if not found:
             raise UsageError(
-                f"no claim is called {given!r}.{did_you_mean(given, [*known.values(), *besides])} "
+                f"no claim is called {given!r}.{did_you_mean(given, [*known, *besides])} "
                 "`costlab claims` lists them all."
             )
-        wanted.add(known[given.casefold()])
-    letters = frozenset().union(*(c.sources for s in sections for c in s.claims))
+        wanted |= found
     asked = {source.upper() for source in sources}
-    for source in asked - letters:
+    for source in asked - DOCUMENTS.keys():
         raise UsageError(
-            f"no document is called {source!r}; they are P, the paper, R, a review, S, a summary, "
-            "and G, a guide"
+            f"no document is called {source!r}; they are "
+            + ", ".join(f"{letter}, {what}" for letter, what in DOCUMENTS.items())
         )
     kept = (
         Section(

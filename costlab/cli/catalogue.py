@@ -19,7 +19,7 @@ from costlab.cli.options import (
 )
 from costlab.cli.output import Face, emit, targets
 from costlab.cli.voice import Voice
-from costlab.render.views import catalogue_tables
+from costlab.render.catalogue import catalogue_tables
 from costlab.zoo import CATALOGUE, Kind, traced
 
 EXAMPLES = (

@@ -40,7 +40,9 @@ def claims(
     ids: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ID]…", help="Claims to tell in full, such as B3; or ladder. All if none."
+            metavar="[ID]…",
+            help="Claims to tell in full, such as B3 or 'T1.*', or ladder; without one, a row "
+            "each.",
         ),
     ] = None,
     only: Annotated[
@@ -93,7 +95,10 @@ def claims(
     show(found, wanted, Face(units, color, accessible), voice, in_full=bool(asked))
     for claim in changed:
         known = "not on record" if claim.expected is None else f"on record as {claim.expected!r}"
-        voice.warn(f"{claim.id} is {claim.verdict!r}, and {known}; `make docs` records it")
+        voice.warn(
+            f"{claim.id} is {claim.verdict!r}, and {known}; if it is meant, `make docs` records it"
+        )
+    _tell_moved(found, voice)
     worse = _worse(found, require) if require else []
     for claim in worse:
         voice.warn(f"{claim.id} is {claim.verdict!r}, and was required to be {require!r}")
@@ -106,19 +111,34 @@ def _judged(ids: list[str], sources: list[str], voice: Voice) -> Verdicts:
     from costlab.claims.recorded import recorded
     from costlab.claims.sections import SECTIONS
 
-    laddered = LADDER_ID in ids
-    named = [given for given in ids if given != LADDER_ID]
+    rungs = {claim.id for claim in LADDER.claims}
+    laddered = [given for given in ids if given == LADDER_ID or given in rungs]
+    named = [given for given in ids if given not in laddered]
     sections = chosen(SECTIONS, named, sources, [LADDER_ID]) if named or not laddered else ()
     if laddered:
-        sections = (*sections, *chosen((LADDER,), (), sources))
+        whole = LADDER_ID in laddered
+        sections = (*sections, *chosen((LADDER,), () if whole else laddered, sources))
     if not sections:
-        raise UsageError(f"none of {', '.join(ids)} is a claim of {', '.join(sources)}")
+        raise UsageError(f"no claim {'among these ' if ids else ''}is one of {', '.join(sources)}")
     with voice.working("judging the claims"):
         with voice.step("import", "torch"):
             from costlab.analysis import versions
             from costlab.claims.lab import Lab
         with voice.step("judge", f"{sum(len(section.claims) for section in sections)} claims"):
             return judge_all(sections, Lab(), versions(), recorded())
+
+
+def _tell_moved(found: Verdicts, voice: Voice) -> None:
+    """Says which values are not those on record although the verdict is."""
+    from costlab.claims.recorded import moved, values
+
+    kept = values()
+    for claim in found.claims:
+        if claim.expected == claim.verdict and moved(claim, kept.get(claim.id)):
+            voice.warn(
+                f"{claim.id} comes to {claim.computed}, and to {kept.get(claim.id)} on record; the "
+                "verdict is the same"
+            )
 
 
 def _worse(found: Verdicts, require: Word) -> list[ClaimVerdict]:
@@ -142,4 +162,4 @@ def show(found: Verdicts, wanted: list[Target], face: Face, voice: Voice, *, in_
             return claims_tables(found, face.units)
         return [table for claim in found.claims for table in claim_tables(claim, face.units)]
 
-    emit(wanted, tables, found.to_json, face, voice, lambda: claims_data(found))
+    emit(wanted, tables, found.to_json, face, voice, lambda: claims_data(found, in_full=in_full))

@@ -79,8 +79,8 @@ def precise(share: float) -> str:
 
 COLUMNS = (
     Column("id", "id", "text"),
-    Column("claim", "claim", "text", prose=30),
-    Column("printed", "printed", "text", prose=12),
+    Column("claim", "claim", "text", prose=14),
+    Column("printed", "held against", "text", prose=10, spare=1),
     Column("computed", "computed", "text"),
     Column("deviation", "deviation", "text", spare=2),
     Column("verdict", "verdict", "text"),
@@ -106,27 +106,37 @@ def claims_tables(verdicts: Verdicts, units: Units = "si") -> list[Table]:
     return tables
 
 
-def claims_data(verdicts: Verdicts) -> Table:
-    """A row a claim, for programs: computed values and deviations with all their digits."""
-    names = ("section", "id", "claim", "where", "printed", "unit")
+def claims_data(verdicts: Verdicts, *, in_full: bool = False) -> Table:
+    """A row a claim, or a row a reading, for programs: values with all their digits."""
+    names = ("section", "id", "claim", "where", "bound", "unit")
+    read = (*(Column(name, name, "text") for name in ("reading", "formula", "contradicts")),)
+    rows = []
+    for claim in verdicts.claims:
+        where = "; ".join(claim.where)
+        told = (claim.section, claim.id, claim.claim, where, claim.printed, claim.unit)
+        if not in_full or not claim.readings:
+            own = ("", "", "") if in_full else ()
+            rows.append(Row((*told, *own, _raw(claim.computed), claim.deviation, claim.verdict)))
+            continue
+        rows += [
+            Row(
+                (
+                    *(*told, reading.name, reading.formula, reading.contradicts),
+                    *(_raw(reading.computed), reading.deviation, reading.verdict),
+                )
+            )
+            for reading in claim.readings
+        ]
     return Table(
         "",
         (
             *(Column(name, name, "text") for name in names),
+            *(read if in_full else ()),
             Column("computed", "computed", "text"),
             Column("deviation", "deviation", "ratio"),
             Column("verdict", "verdict", "text"),
         ),
-        tuple(
-            Row(
-                (
-                    *(claim.section, claim.id, claim.claim, "; ".join(claim.where)),
-                    *(claim.printed, claim.unit, _raw(claim.computed)),
-                    *(claim.deviation, claim.verdict),
-                )
-            )
-            for claim in verdicts.claims
-        ),
+        tuple(rows),
     )
 
 
@@ -159,8 +169,8 @@ def _summary(verdicts: Verdicts) -> Iterator[str]:
     if not all(claim.agrees for claim in verdicts.claims):
         yield f"{DIFFERS} other readings come to another verdict; `costlab claims ID` tells them."
     yield (
-        "holds: rounds to what is printed; near: within 20 % of it; a deviation is relative to the "
-        "printed figure."
+        "holds: rounds to the figure that is claimed, or keeps the bound; near: within 20 % of it. "
+        "A deviation is relative to that figure."
     )
 
 
@@ -173,11 +183,11 @@ def _changes(claims: list[ClaimVerdict]) -> tuple[str, ...]:
 def claim_tables(claim: ClaimVerdict, units: Units = "si") -> list[Table]:
     """One claim in full: its readings, and the terms that the deciding one sums."""
     columns = (
-        Column("reading", "reading", "text", prose=24),
+        Column("reading", "reading", "text", prose=14),
         Column("computed", "computed", "text"),
-        Column("deviation", "deviation", "text", spare=1),
+        Column("deviation", "deviation", "text", spare=3),
         Column("verdict", "verdict", "text"),
-        Column("how", "how", "text", prose=24),
+        Column("how", "how", "text", prose=14, spare=2),
     )
     readings = Table(
         f"{claim.id} · {claim.claim}",
@@ -207,7 +217,7 @@ def _told(claim: ClaimVerdict) -> Iterator[str]:
     """What stands under a claim: where it is made, its verdict, what speaks against readings."""
     yield f"Stands in: {'; '.join(claim.where)}."
     if claim.printed:
-        yield f"Printed: {claim.printed}. Verdict: {claim.verdict}."
+        yield f"Held against: {claim.printed}. Verdict: {claim.verdict}."
     if claim.reason and claim.readings:
         yield f"Not checkable here: {claim.reason}."
     for reading in claim.readings:

@@ -46,11 +46,11 @@ MEASURES: dict[str, Measure] = {
         Measure(Column("macs", "MACs", "count"), lambda _, network: network.total.macs),
         Measure(Column("macs_ratio", "× MACs", "ratio", spare=2), Comparison.macs_ratio),
         Measure(Column("params", "params", "count", spare=1), lambda _, net: net.total.params),
-        Measure(Column("params_ratio", "× params", "ratio", spare=4), Comparison.params_ratio),
         Measure(
             Column("params_executed", "executed", "count", spare=8),
             lambda _, network: network.total.params_executed,
         ),
+        Measure(Column("params_ratio", "× executed", "ratio", spare=4), Comparison.params_ratio),
         Measure(
             Column("activations", "activations", "count", spare=7),
             lambda _, network: network.total.activations,
@@ -165,7 +165,8 @@ def _cell(comparison: Comparison, network: Compared, column: Column) -> Value:
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:
-    yield f"× MACs and × params: beside {comparison.reference.model}, the first named."
+    first = comparison.reference.model
+    yield f"× MACs and × executed (parameters): beside {first}, the first named."
     sources: dict[str, list[str]] = {}
     for network in comparison.networks:
         if network.errors:

@@ -95,13 +95,14 @@ def _numbers(table: Table, index: int, surface: Surface, units: Units, glyphs: G
 
 
 def _words(table: Table, index: int, surface: Surface, glyphs: Glyphs) -> Lane:
-    """Words and shapes, quieter than the numbers beside them."""
+    """Words and shapes; beside blocks they are quieter than the numbers."""
     column = table.columns[index]
     cells = tuple(
         own(str(quantity(column, row.cells[index], glyphs=glyphs)), surface) for row in table.rows
     )
     title = own(column.title, surface)
-    return Lane(title, cells, "dim", least=column.prose or None, prose=column.prose > 0)
+    style: Style = "plain" if table.outline is None else "dim"
+    return Lane(title, cells, style, least=column.prose or None, prose=column.prose > 0)
 
 
 def _bars(table: Table, index: int, glyphs: Glyphs, width: int) -> Lane:

@@ -16,19 +16,12 @@ from costlab.render.table import Column, Row, Table, Value
 from costlab.units import binary_bytes, exact, si
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from costlab.report import Report
-    from costlab.zoo import Kind, Network, Published
 
 SHOWN_UNKNOWN = 8
-READABLE = 40
 """Cells of a line of what is left out rather than folded to less."""
-PLURALS: dict[Kind, str] = {
-    "network": "networks",
-    "block": "building blocks",
-    "factorization": "factorizations",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +125,9 @@ def _cells(block: Block, shown: list[Reading], report: Report) -> tuple[Value, .
 
 def _notes(report: Report) -> Iterable[str]:
     total, coverage = report.total, report.coverage
+    least = "A lower bound: " if report.is_lower_bound else ""
     yield (
-        f"{exact(total.macs)} MACs · {exact(total.flops)} FLOPs · "
+        f"{least}{exact(total.macs)} MACs · {exact(total.flops)} FLOPs · "
         f"{exact(total.params)} params, {exact(total.params_executed)} of them executed · "
         f"depth {total.depth} · peak activations {binary_bytes(total.peak_activation_bytes)}"
     )
@@ -164,61 +158,6 @@ def _warnings(report: Report) -> Iterable[str]:
             f"unknown: {unknown.op} in {unknown.scope or report.model}, {calls}, "
             f"{si(unknown.elements)} elements; docs/adding-an-op.md tells how to price it"
         )
-
-
-def catalogue_tables(
-    networks: Mapping[str, Network], traced: Mapping[str, Mapping[str, int]], kinds: Sequence[Kind]
-) -> list[Table]:
-    """A table for each of these kinds; below the last, how many there are of the others."""
-    by_kind = {
-        kind: {name: network for name, network in networks.items() if network.kind == kind}
-        for kind in PLURALS
-    }
-    *above, last = [catalogue_table(by_kind[kind], traced, kind) for kind in kinds]
-    others = [
-        f"{len(by_kind[kind])} {plural}"
-        for kind, plural in PLURALS.items()
-        if kind not in kinds and by_kind[kind]
-    ]
-    more = (f"The zoo also has {' and '.join(others)}: costlab list --kind all",) if others else ()
-    return [*above, replace(last, notes=(*last.notes, *more))]
-
-
-def catalogue_table(
-    networks: Mapping[str, Network], traced: Mapping[str, Mapping[str, int]], kind: Kind = "network"
-) -> Table:
-    """A row a network: its input, what costlab traces, and what its sources print.
-
-    No figures are printed of a part of a network; in their place stands what it is.
-    """
-    said = ("published", "published") if kind == "network" else ("what", "what it is")
-    columns = (
-        Column("name", kind, "path", whole=True),
-        Column("input", "input", "shape", spare=3),
-        Column("macs", "MACs", "count"),
-        Column("params", "params", "count", spare=1),
-        Column("params_executed", "executed", "count", spare=4),
-        Column("depth", "depth", "count", spare=5),
-        Column(*said, "text", prose=READABLE, spare=2),
-    )
-    rows = []
-    for network in networks.values():
-        found = traced.get(network.name, {})
-        figures = (found.get(key) for key in ("macs", "params", "params_executed", "depth"))
-        texts: list[str | None] = [_printed(figure) for figure in network.published]
-        first, *others = texts or [_what(network)]
-        rows.append(Row((network.name, network.input_shape, *figures, first)))
-        rows += [Row((None, None, None, None, None, None, other)) for other in others]
-    notes = ("MACs, executed parameters and depth are those of one inference, batch 1.",)
-    return Table(f"the {PLURALS[kind]} of the zoo", columns, tuple(rows), notes)
-
-
-def _what(network: Network) -> str | None:
-    return None if network.kind == "network" else f"{network.title} ({network.source})"
-
-
-def _printed(figure: Published) -> str:
-    return f"{figure.printed} {figure.metric} ({figure.source})"
 
 
 def report_html(report: Report) -> str:

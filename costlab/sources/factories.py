@@ -102,6 +102,10 @@ def _built(factory: Any, words: Words, name: str) -> object:
     try:
         with redirect_stdout(sys.stderr):
             made: object = build(lambda: factory(*words.args, **words.kwargs))
+    except UsageError as error:
+        # A factory of ours that was asked for nonsense: its words are for the user as they are.
+        message = f"{name} could not be built: {error}"
+        raise SourceError(message) from error
     except (Exception, SystemExit) as error:
         message = f"{name} could not be built{told(error)}"
         raise SourceError(message) from error

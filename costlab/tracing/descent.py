@@ -34,6 +34,22 @@ SPELLINGS = {"_softmax": "softmax", "_log_softmax": "log_softmax"}
 """Dispatcher names of operations that the table lists under another."""
 
 
+PRODUCTS = frozenset({"convolution", "linear", "matmul"})
+"""Families whose operands must be of one type; their kernels on meta do not check it."""
+
+
+def refuse_mixed(name: str, operands: list[torch.Tensor]) -> None:
+    """Does what the real kernels do, those on meta not: refuses operands of different types.
+
+    Raises:
+        RuntimeError: types differ.
+    """
+    types = {operand.dtype for operand in operands}
+    if len(types) > 1:
+        told = " and ".join(sorted(str(kind).removeprefix("torch.") for kind in types))
+        raise RuntimeError(f"{name} wants operands of one type, and these are {told}")
+
+
 def no_kernel(name: str) -> str:
     """Why an operation could not be run on shapes, and the way out."""
     return (
@@ -53,6 +69,8 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
         """
         super().__init__()  # type: ignore[no-untyped-call]  # as above
         self.recorder, self.computes = recorder, computes
+        # Asked here: within a dispatch mode torch denies it.
+        self.autocast = any(map(torch.is_autocast_enabled, ("cpu", "cuda")))
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -73,6 +91,9 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
             return made
         name, op, in_place = self._op(func)
         effect = self._effect(op, twins, named)
+        mixed = op is not None and effect is None and op.family in PRODUCTS
+        if mixed and not self.autocast:
+            refuse_mixed(name, inputs)
         family, coverage = self._kind(func, name, op, effect)
         if effect is None and family == "elementwise":
             effect = Effect((), flops=sum(out.numel() for out in outputs))

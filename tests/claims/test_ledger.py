@@ -188,7 +188,7 @@ def test_unknown_ids_and_sources_are_refused() -> None:
     """The message names the nearest id, or the documents that there are."""
     with pytest.raises(UsageError, match=r"'B3c'.*Did you mean B3"):
         chosen([FIRST, SECOND], ["B3c"])
-    with pytest.raises(UsageError, match=r"'X'; they are P, .*R, .*S, .*and G"):
+    with pytest.raises(UsageError, match=r"'X'; they are P, .*R, .*S, .*G, "):
         chosen([FIRST, SECOND], sources=["x"])
 
 

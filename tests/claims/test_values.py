@@ -60,7 +60,7 @@ def test_the_cost_of_an_inference(verdicts: Verdicts) -> None:
     cost = readings(verdicts, "A1")
     assert cost["the released graph at 299×299"].computed == counted("inception_v3", 3, 299, 299)
     literal = counted("inception_v3_table1", 3, 299, 299)
-    assert cost["Table 1 taken literally"].computed == literal
+    assert cost["Table 1 literally, 4 modules at 17×17"].computed == literal
     assert first(verdicts, "X1").computed == counted("googlenet", 3, 224, 224)
     assert first(verdicts, "X3").computed == counted("bn_inception", 3, 224, 224)
 
@@ -192,10 +192,10 @@ def test_the_memory_of_a_replica(verdicts: Verdicts) -> None:
 
 
 def test_grids(verdicts: Verdicts) -> None:
-    """Each row of Table 1 taken literally writes what the table prints that the next one reads."""
+    """Each row of Table 1 literally, 4 modules at 17×17 writes what the table prints that the next one reads."""
     sizes = ((149, 32), (147, 32), (147, 64), (73, 64), (71, 80), (35, 192), (35, 288), (17, 768))
     for row, (side, filters) in enumerate((*sizes, (8, 1280), (8, 2048), (1, 2048)), start=1):
-        literal = readings(verdicts, f"T1.{row}")["Table 1 taken literally"]
+        literal = readings(verdicts, f"T1.{row}")["Table 1 literally, 4 modules at 17×17"]
         assert literal.computed == (filters, side, side)
         assert literal.verdict == "holds"
 

@@ -48,13 +48,13 @@ def test_the_text(costlab: Costlab) -> None:
     text = costlab("compare", *PAIR).out
     assert text.startswith("2 networks · eval\n")
     assert re.search(
-        r"^inception_v3  f32\[1,3,299,299\] +5\.71 G +1\.00× +27\.2 M +1\.00× +23\.8 M .* 48 "
+        r"^inception_v3  f32\[1,3,299,299\] +5\.71 G +1\.00× +27\.2 M +23\.8 M +1\.00× .* 48 "
         r"+21\.2 +5\.6 +yes$",
         text,
         re.MULTILINE,
     )
     assert re.search(r"^bn_inception .* 2\.03 G +0\.356× .* 25\.2 +7\.8 +yes$", text, re.MULTILINE)
-    assert "× MACs and × params: beside inception_v3, the first named." in text
+    assert "× MACs and × executed (parameters): beside inception_v3, the first named." in text
     assert "Pareto, yes: of the networks here" in text
     assert "bn_inception (Szegedy et al. 2015, Table 3)" in " ".join(text.split())
 

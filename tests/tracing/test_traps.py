@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 import costlab
+from costlab.errors import TraceError
 from tests.tracing.networks import Calls, Shared, Tied, macs
 
 R = torch.randn
@@ -275,3 +276,23 @@ def test_causal_attention_is_counted_in_full() -> None:
         return macs(model, R(1, 2, 16, 8))
 
     assert attend(causal=True) == attend(causal=False) == 2 * 2 * 16 * 16 * 8
+
+
+@pytest.mark.parametrize(
+    ("layer", "spec"),
+    [
+        (nn.Conv2d(3, 4, 3), "f16[1,3,8,8]"),
+        (nn.Linear(4, 4), "f64[2,4]"),
+        (nn.ConvTranspose2d(3, 4, 3), "bf16[1,3,8,8]"),
+    ],
+)
+def test_operands_of_two_types_are_refused(layer: nn.Module, spec: str) -> None:
+    """What torch would refuse to multiply is an error, and not an unknown that counts nothing."""
+    with pytest.raises(TraceError, match="operands of one type|should be the same"):
+        costlab.analyze(layer, spec)
+
+
+def test_autocast_makes_operands_one_type() -> None:
+    """Under autocast operands of two types are no error."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert costlab.analyze(nn.Linear(4, 4), "bf16[2,4]").total.params == 4 * 4 + 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from costlab.bounds import Interval, below, exactly, printed, same
+from costlab.bounds import below, between, exactly, printed, same
 from costlab.claims.inception_v3.convolutions import grids_of, local_shares
 from costlab.claims.inception_v3.savings import fields_differ, grows, saves
 from costlab.claims.ledger import Claim, Reading
@@ -94,7 +94,7 @@ CLAIMS = (
         "B11",
         "1×7 with 7×1 is used on grids between 12 and 20",
         ("P §3.2", "P Figure 6", "S method"),
-        Interval("12 to 20", 16, 12, 20),
+        between(12, 20, "12 to 20"),
         "count",
         (
             grids_of((1, 7), (7, 1), name="inception_v3"),

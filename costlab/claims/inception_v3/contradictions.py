@@ -50,7 +50,7 @@ CONTRADICTIONS = (
         "Five modules at 17×17, or four and a reduction: with five real ones the network no longer "
         "has less than 25 million parameters.",
         ("P Table 1", "P §6", "P abstract"),
-        ("A2", "E3", "T1.9"),
+        ("A2", "E3", "T1.9b"),
     ),
     Contradiction(
         "The three modules at 35×35 have 288 filters each, where the released ones write 256, 288 "

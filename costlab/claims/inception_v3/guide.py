@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from costlab.bounds import Interval, about, above, exactly, printed, same
+from costlab.bounds import about, above, between, exactly, printed, same
 from costlab.claims.inception_v3.convolutions import pooled_then_projected, sides_of_patches
 from costlab.claims.inception_v3.structure import grids_reduced
 from costlab.claims.inception_v3.successors import (
@@ -195,7 +195,7 @@ SUCCESSORS = (
         "G7",
         "Residuals are scaled by 0.1 to 0.3",
         ("G Inception-ResNet",),
-        Interval("0.1 to 0.3", Fraction(1, 5), Fraction(1, 10), Fraction(3, 10)),
+        between(Fraction(1, 10), Fraction(3, 10), "0.1 to 0.3"),
         "ratio",
         (
             scales(V1_NAME),

@@ -37,9 +37,9 @@ COST = Claim(
     (
         Reading("the released graph at 299×299", total(V3)),
         Reading(
-            "Table 1 taken literally",
+            "Table 1 literally, 4 modules at 17×17",
             total(net("inception_v3_table1")),
-            contradicts="T1.9 counts five modules at 17×17; this has four and the reduction",
+            contradicts="Table 1, which has five modules at 17×17; here one is the reduction",
         ),
         Reading(
             "with the auxiliary classifier",
