@@ -1,11 +1,12 @@
 # make report   the cost of Inception-v3, block by block, from a bare checkout
-# make test     lint, types, layers, and every test with branch coverage
+# make test     lint, types, layers, budgets, and every test with branch coverage
 # make docs     write the generated parts of README.md and docs/ anew
 # make bench    run the studies in benchmarks/
+# make gpu      measure on a GPU, within MINUTES=8, what OUT=benchmarks/results/gpu lacks
 # make clean    remove what the tools leave behind, but not .venv
 #
-# Each installs what it needs into .venv, once: a stamp there says what is installed, and a change
-# of pyproject.toml or constraints.txt makes it old.
+# Each but gpu installs what it needs into .venv, once: a stamp there says what is installed, and
+# a change of pyproject.toml or constraints.txt makes it old.
 
 PYTHON ?= python3
 MODEL = inception_v3
@@ -13,7 +14,14 @@ MODEL = inception_v3
 QUIET = -qq
 
 BIN := .venv/bin
-STUDIES := $(sort $(wildcard benchmarks/[!_]*.py))
+STUDIES := $(filter-out benchmarks/gpu_study.py,$(sort $(wildcard benchmarks/[!_]*.py)))
+
+MINUTES = 8
+OUT = benchmarks/results/gpu
+# What the study is told besides, as in `make gpu ARGS=--dry-run`.
+ARGS =
+# A machine with a GPU brings its own torch, and may be one where nothing can be installed.
+GPU_PYTHON := $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
 
 # pip reads the constraints from the environment too, so that they also hold in the isolated
 # environments in which packages are built. PIP_CONSTRAINT does so up to pip 25, the other after.
@@ -22,7 +30,7 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 INSTALL := $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check -c constraints.txt
 
-.PHONY: report test docs bench clean
+.PHONY: report test docs bench gpu clean
 .DELETE_ON_ERROR:
 
 report: .venv/.installed-report
@@ -33,6 +41,7 @@ test: .venv/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/costlab check
 	$(BIN)/pytest --cov --cov-report=term-missing
 
 docs: .venv/.installed-dev
@@ -40,6 +49,9 @@ docs: .venv/.installed-dev
 
 bench: .venv/.installed-bench
 	@for study in $(STUDIES); do echo "$$study" >&2; $(BIN)/python "$$study" || exit 1; done
+
+gpu:
+	@$(GPU_PYTHON) benchmarks/gpu_study.py --minutes $(MINUTES) --out "$(OUT)" $(ARGS)
 
 clean:
 	rm -rf build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache \

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from costlab.analysis import analyze
+    from costlab.assertion import assert_cost
     from costlab.errors import (
         CostlabError,
         DocumentError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "analyze": "costlab.analysis",
+    "assert_cost": "costlab.assertion",
     "trace": "costlab.tracing",
     "Report": "costlab.report",
     "load": "costlab.store",
@@ -54,6 +56,7 @@ __all__ = [
     "UnknownOperationError",
     "UsageError",
     "analyze",
+    "assert_cost",
     "load",
     "save",
     "trace",

@@ -12,7 +12,7 @@ from costlab.cost import Cost
 from costlab.graph import Coverage, TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from costlab.graph import Graph
 
@@ -20,8 +20,16 @@ WRITERS = frozenset({"convolution", "linear", "matmul", "attention", "recurrent"
 """Families whose output elements are counted as activations."""
 
 
+REMARK = "remark"
+"""An attribute that is a sentence for the reader of a report, and nothing of the operation's."""
+PLAIN: Mapping[str, Any] = {}  # a mapping that can be pickled and copied, as a report can
+
+
 class OpTally(NamedTuple):
-    """The calls of one operation in one block; `elements` is what they wrote."""
+    """The calls of one operation in one block; `elements` is what they wrote.
+
+    `attributes` are those that all the calls share: kernel, stride, channels, …
+    """
 
     op: str
     family: str
@@ -30,6 +38,7 @@ class OpTally(NamedTuple):
     macs: int
     flops: int
     bytes: int
+    attributes: Mapping[str, Any] = PLAIN
 
 
 class _Fields(NamedTuple):
@@ -131,7 +140,7 @@ def _own(ops: tuple[OpTally, ...], params: int, params_executed: int) -> Cost:
     """What a module's own operations and parameters come to."""
     macs = flops = activations = moved = 0
     for op in ops:
-        _, family, _, elements, op_macs, op_flops, op_bytes = op
+        _, family, _, elements, op_macs, op_flops, op_bytes, _ = op
         macs += op_macs
         flops += op_flops
         moved += op_bytes
@@ -156,7 +165,7 @@ def _tallies(graph: Graph) -> dict[str, dict[tuple[str, str], OpTally]]:
     """Of each scope, the tally of each operation, by its name and family."""
     sizes = _sizes(graph)
     tallies: dict[str, dict[tuple[str, str], OpTally]] = {}
-    for op, family, coverage, scope, inputs, outputs, macs, flops, _ in graph.nodes:
+    for op, family, coverage, scope, inputs, outputs, macs, flops, attributes in graph.nodes:
         written = moved = 0
         for number in outputs:
             elements, size = sizes[number]
@@ -167,16 +176,31 @@ def _tallies(graph: Graph) -> dict[str, dict[tuple[str, str], OpTally]]:
         else:
             for number in inputs:
                 moved += sizes[number][1]
-        tally = OpTally(op, family, 1, written, macs, flops, moved)
+        told = attributes or PLAIN
+        if REMARK in told:
+            told = {name: value for name, value in told.items() if name != REMARK}
+        tally = OpTally(op, family, 1, written, macs, flops, moved, told)
         if scope not in tallies:
             tallies[scope] = {(op, family): tally}
             continue
         own = tallies[scope]
         before = own.get((op, family))
-        own[op, family] = (
-            tally if before is None else OpTally(op, family, *map(add, before[2:], tally[2:]))
-        )
+        own[op, family] = tally if before is None else _together(before, tally)
     return tallies
+
+
+def _together(before: OpTally, tally: OpTally) -> OpTally:
+    """Two tallies of one operation as one; of the attributes those that are the same in both."""
+    told = tally.attributes
+    if told != before.attributes:
+        missing = object()
+        told = {
+            name: value
+            for name, value in before.attributes.items()
+            if told.get(name, missing) == value
+        }
+    calls, elements, macs, flops, moved = map(add, before[2:7], tally[2:7])
+    return OpTally(tally.op, tally.family, calls, elements, macs, flops, moved, told)
 
 
 def _sizes(graph: Graph) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar
 
 from costlab.blocks import Block, OpTally
 from costlab.cost import CONVENTION, Cost
@@ -234,8 +234,45 @@ def _own(block: Block) -> dict[str, Any]:
         "own_bytes": block.own.bytes,
         "calls": block.calls,
         "outputs": [format_spec(spec) for spec in block.outputs],
-        "ops": [_plain(op) for op in block.ops],
+        "ops": [_op_to_dict(op) for op in block.ops],
     }
+
+
+def _op_to_dict(op: OpTally) -> dict[str, Any]:
+    plain = _plain(op)
+    attributes = plain.pop("attributes")
+    if attributes:
+        plain["attributes"] = {name: _listed(value) for name, value in attributes.items()}
+    return plain
+
+
+def _op_from_dict(document: Mapping[str, Any]) -> OpTally:
+    told = document.get("attributes", {})
+    return _known(
+        OpTally, {**document, "attributes": {name: _tupled(told[name]) for name in dict(told)}}
+    )
+
+
+def _listed(value: Any) -> Any:
+    """The value of an attribute as JSON holds it; whatever it does not know, in words."""
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, tuple | list):
+        return [_listed(item) for item in value]
+    return int(value) if isinstance(value, SupportsIndex) else str(value)
+
+
+def _tupled(value: Any) -> Any:
+    """The value of an attribute as a report holds it.
+
+    Raises:
+        TypeError: JSON holds something that no attribute is.
+    """
+    if isinstance(value, list):
+        return tuple(_tupled(item) for item in value)
+    if isinstance(value, dict):
+        raise TypeError(f"{value!r} is no attribute of an operation")
+    return value
 
 
 def _block_to_dict(block: Block) -> dict[str, Any]:
@@ -263,7 +300,7 @@ def _block_from_dict(document: Mapping[str, Any]) -> Block:
         children=tuple(_block_from_dict(child) for child in document["children"]),
         calls=document["calls"],
         outputs=tuple(_spec(text) for text in document["outputs"]),
-        ops=tuple(_known(OpTally, op) for op in document["ops"]),
+        ops=tuple(_op_from_dict(op) for op in document["ops"]),
     )
 
 

@@ -12,6 +12,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from costlab.bench.document import SCHEMA as BENCH
+from costlab.bench.document import Measurements
+from costlab.budgets.checks import SCHEMA as CHECKS
+from costlab.budgets.checks import Checks
+from costlab.budgets.difference import SCHEMA as DIFFERENCE
+from costlab.budgets.difference import Difference
 from costlab.claims.document import SCHEMA as CLAIMS
 from costlab.claims.document import Verdicts
 from costlab.comparison import SCHEMA as COMPARISON
@@ -23,12 +29,15 @@ from costlab.report import SCHEMA, Report
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    Document = Report | Verdicts | Comparison
+    Document = Report | Verdicts | Comparison | Measurements | Difference | Checks
 
 DOCUMENTS: dict[str, Callable[[Mapping[str, Any]], Document]] = {
     SCHEMA: Report.from_dict,
     CLAIMS: Verdicts.from_dict,
     COMPARISON: Comparison.from_dict,
+    BENCH: Measurements.from_dict,
+    DIFFERENCE: Difference.from_dict,
+    CHECKS: Checks.from_dict,
 }
 """The documents that this version can read, by schema."""
 
@@ -60,7 +69,7 @@ def load(path: str | Path) -> Document:
         loaded = DOCUMENTS[schema](document)
         fault = next(_faults(loaded), None) if isinstance(loaded, Report) else None
     except DocumentError as error:
-        message = f"{path}: {error}. {REMEDY}"
+        message = f"{path}: {error}. {MEASURE if schema == BENCH else REMEDY}"
         raise DocumentError(message) from error
     except RecursionError as error:
         message = f"{path}: the report is damaged: its blocks are nested too deep. {REMEDY}"
@@ -124,6 +133,7 @@ def is_stream(path: str | Path) -> bool:
 
 
 REMEDY = "Save one anew with `costlab report MODEL --format json:FILE`."
+MEASURE = "Measure anew with `costlab bench STUDY --out FILE`."
 
 
 def _faults(report: Report) -> Iterator[str]:

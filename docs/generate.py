@@ -49,6 +49,7 @@ FIRST = ("convention.md", "cli.md")
 PAGES = {
     "torchvision.md": ("torchvision_page.py", "torchvision.json"),
     "speed.md": ("speed_page.py", "analysis.json"),
+    "bench.md": ("bench_page.py", "bench_cpu.json"),
 }
 """Pages that a script makes of a file of results: the page, its script, its results."""
 
@@ -66,8 +67,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     lab = Lab()
     verdicts = judge_all(SECTIONS, lab, versions())
     ladder = judge_all([LADDER], lab, versions())
-    words = {claim.id: claim.verdict for claim in (*verdicts.claims, *ladder.claims)}
-    yield RECORDED, json.dumps(words, indent=1) + "\n"
+    yield RECORDED, recorded.record([*verdicts.claims, *ladder.claims])
     claims_page = script(DOCS / "claims_page.py")
     readme = between("table", README.read_text(encoding="utf-8"), table())
     yield README, between("claims", readme, claims_page.counts(verdicts))
@@ -78,10 +78,24 @@ def generated() -> Iterator[tuple[Path, str]]:
     for name, (source, results) in PAGES.items():
         if (DOCS / source).exists() and (RESULTS / results).exists():
             pages[DOCS / name] = result_page(DOCS / source, RESULTS / results)
+    for folder in script(DOCS / "bench_page.py").gpus(RESULTS):
+        yield from gpu_pictures(folder)
+        pages |= gpu_page(folder)
     yield from pages.items()
     written = {page: page.read_text(encoding="utf-8") for page in DOCS.glob("*.md")} | pages
     written.pop(INDEX)
     yield INDEX, between("pages", INDEX.read_text(encoding="utf-8"), index(written))
+
+
+def gpu_page(folder: Path) -> dict[Path, str]:
+    """The page of a GPU whose results are in a folder."""
+    return {DOCS / f"{folder.name}.md": script(DOCS / "gpu_page.py").page(folder)}
+
+
+def gpu_pictures(folder: Path) -> Iterator[tuple[Path, str]]:
+    """The pictures on that page."""
+    for name, picture in script(DOCS / "gpu_page.py").pictures(folder).items():
+        yield DOCS / "images" / name, picture
 
 
 def stale() -> list[Path]:
@@ -185,14 +199,16 @@ def cli_page() -> str:
         + "\n".join(f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()),
     ]
     for name, command in group.commands.items():
+        if command.hidden:
+            continue
         arguments = [p for p in command.params if p.param_type_name == "argument"]
-        usage = " ".join([f"costlab {name}", "[OPTIONS]", *(p.metavar for p in arguments)])
+        usage = " ".join([f"costlab {name}", "[OPTIONS]", *(map(_taken, arguments))])
         options = [p for p in command.params if p.param_type_name == "option"]
         parts += [
             f"## `costlab {name}`",
             command.help,
             f"```sh\n{usage}\n```",
-            *(f"`{p.metavar}`: {p.help}" for p in arguments),
+            *(f"`{_taken(p)}`: {p.help}" for p in arguments),
             "| option | meaning | default |\n| :--- | :--- | :--- |\n"
             + "\n".join(f"| {_names(p)} | {_escaped(p.help)} | {_default(p)} |" for p in options),
             "Examples:",
@@ -201,10 +217,15 @@ def cli_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _taken(parameter: Any) -> str:
+    """What an argument or option takes: its own word for it, or the words to choose from."""
+    choices = get_args(parameter.type_descriptor.annotation)
+    return parameter.metavar or "|".join(c for c in choices if isinstance(c, str))
+
+
 def _names(option: Any) -> str:
     """The spellings of an option, with what it takes."""
-    choices = get_args(option.type_descriptor.annotation)
-    takes = option.metavar or "|".join(c for c in choices if isinstance(c, str))
+    takes = _taken(option)
     names = ", ".join(f"`{name}`" for name in option.opts)
     return f"{names} `{_escaped(takes)}`" if takes and not option.is_flag else names
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,18 +48,21 @@ class Target:
         return f"{self.form}:{self.path}" if self.path else self.form
 
 
-def targets(given: list[str]) -> list[Target]:
+def targets(given: list[str], more: tuple[str, ...] = ()) -> list[Target]:
     """What `--format FMT[:PATH]` asks for; text on stdout if nothing does.
+
+    `more` are formats that a command has besides those of every table.
 
     Raises:
         UsageError: an unknown format, a path that is missing, or two formats in one place.
     """
     found = []
+    known = (*KNOWN, *more)
     for text in given or ["text"]:
         form, colon, path = text.partition(":")
-        if form not in KNOWN:
+        if form not in known:
             message = (
-                f"{form!r} is no format.{did_you_mean(form, KNOWN)} Formats: {', '.join(KNOWN)}"
+                f"{form!r} is no format.{did_you_mean(form, known)} Formats: {', '.join(known)}"
             )
             raise UsageError(message)
         if colon and not path:
@@ -89,20 +92,23 @@ def emit(
     face: Face,
     voice: Voice = USUAL,
     data: Callable[[], Table] | None = None,
+    special: Mapping[str, Callable[[], str]] | None = None,
 ) -> None:
     """Writes a result in each format, files first; they are whole or as they were.
 
     Files go first because the reader of stdout may go away (`| head`), and nothing is written
     before all is rendered. A file that cannot be written is reported after all else has been.
-    `data` is the table for programs (CSV), where that for people is not made of numbers.
+    `data` is the table for programs (CSV), where that for people is not made of numbers; `special`
+    are formats that are not those of tables, by name.
 
     Raises:
         UsageError: a file could not be written.
     """
     with voice.step("render", ", ".join(map(str, wanted))):
+        made = {"json": document, **(special or {})}
         texts = [
-            document()
-            if target.form == "json"
+            made[target.form]()
+            if target.form in made
             else _text(target, [data()] if data and target.form == "csv" else tables(), face)
             for target in wanted
         ]
@@ -157,9 +163,9 @@ def _encodable(text: str, form: str) -> str:
     try:
         text.encode(encoding, "surrogatepass" if encoding.lower() == "utf-8" else "strict")
     except (UnicodeEncodeError, LookupError):
-        if form == "json":
+        if form in ("json", "sarif", "gitlab"):
             return json.dumps(json.loads(text), indent=1) + "\n"
-        if form in ("html", "markdown"):
+        if form in ("html", "markdown", "junit"):
             return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
     return text
 

@@ -42,6 +42,10 @@ class Voice:
         if not self.quiet:
             _say(f"warning: {text}")
 
+    def fail(self, text: str) -> None:
+        """Says why something could not be said, however quiet the voice is."""
+        _say(f"error: {text}")
+
     def tell(self, text: str) -> None:
         """Says what has been done, to who asked for it."""
         if self.verbose:

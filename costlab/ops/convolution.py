@@ -62,6 +62,7 @@ def convolution(rank: int) -> Rule:
                 "dilation": dilations,
                 "groups": groups,
                 "channels": (channels, out_channels),
+                "grid": spatial,
             },
         )
 
@@ -118,6 +119,7 @@ def transposed_convolution(rank: int) -> Rule:
                 "dilation": dilations,
                 "groups": groups,
                 "channels": (channels, out_channels),
+                "grid": spatial,
                 "transposed": True,
             },
         )

@@ -5,7 +5,7 @@ It does not know rows, widths or colours.
 
 from dataclasses import dataclass
 
-from costlab.render.table import Column, Value
+from costlab.render.table import POINTS, Column, Value
 from costlab.units import (
     Quantity,
     Units,
@@ -108,7 +108,8 @@ def _number(column: Column, value: float, units: Units) -> Quantity:
     """The text of a number, by the kind of its column."""
     match column.kind:
         case "share":
-            return scale_share(value)
+            shown = scale_share(value)
+            return Quantity(shown.number) if column.unit == POINTS else shown
         case "ratio":
             return scale_ratio(value, column.digits)
         case "seconds":

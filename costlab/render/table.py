@@ -13,6 +13,7 @@ from costlab.units import DIGITS, Kind
 Value = int | float | str | tuple[int, ...] | None
 Emphasis = Literal["normal", "total", "dim", "remainder"]
 
+POINTS = "points"
 LEVEL_KEY = "level"
 ROW_KEY = "row"
 NUMERIC: frozenset[Kind] = frozenset({"count", "bytes", "share", "ratio", "seconds"})
@@ -34,7 +35,8 @@ _TYPES: dict[Kind, tuple[type, ...]] = {
 class Column:
     """One column: a key for programs, a title for people, and the kind of its values.
 
-    Units: `unit` follows the SI prefix of a count ("5.71 GMAC"); the other kinds have their own.
+    Units: `unit` follows the SI prefix of a count ("5.71 GMAC"); the other kinds have their own,
+    but a share whose unit is `POINTS` leaves the per cent sign to a title above it.
     An `exact` column shows every digit, whatever units are asked for. On a narrow page text
     folds between words to lines of `prose` cells, if that is not 0, and a path that is not to stay
     `whole` folds too; columns are left out, those with the largest `spare` first, with 0 never.

@@ -200,5 +200,6 @@ def test_what_is_printed_is_read_at_its_precision() -> None:
         assert isinstance(bound, Interval)
         assert bound.lowest is not None
         assert bound.highest is not None
+        assert bound.figure is not None
         assert (bound.figure - bound.lowest, bound.highest - bound.figure) == (half, half)
         assert not bound.includes_highest

@@ -192,7 +192,7 @@ def test_the_memory_of_a_replica(verdicts: Verdicts) -> None:
 
 
 def test_grids(verdicts: Verdicts) -> None:
-    """Each row of Table 1 literally, 4 modules at 17×17 writes what the table prints that the next one reads."""
+    """Each row of Table 1, read literally, writes what the next one is printed to read."""
     sizes = ((149, 32), (147, 32), (147, 64), (73, 64), (71, 80), (35, 192), (35, 288), (17, 768))
     for row, (side, filters) in enumerate((*sizes, (8, 1280), (8, 2048), (1, 2048)), start=1):
         literal = readings(verdicts, f"T1.{row}")["Table 1 literally, 4 modules at 17×17"]

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from costlab.blocks import Block
 from costlab.cost import Cost
 from costlab.errors import UsageError
+from costlab.globs import matches, pattern
 from costlab.render.selection import (
     Item,
     automatic_depth,
-    matches,
     matching,
     own_row,
-    pattern,
     select,
 )
 

@@ -288,7 +288,7 @@ def test_causal_attention_is_counted_in_full() -> None:
 )
 def test_operands_of_two_types_are_refused(layer: nn.Module, spec: str) -> None:
     """What torch would refuse to multiply is an error, and not an unknown that counts nothing."""
-    with pytest.raises(TraceError, match="operands of one type|should be the same"):
+    with pytest.raises(TraceError, match=r"operands of one type|should be the same"):
         costlab.analyze(layer, spec)
 
 

@@ -1,0 +1,130 @@
+"""The plan of a GPU study as text: each part in order, what is measured, what it will take.
+
+Imports no torch. Knows no processes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmarks import _gpu_counters
+from benchmarks._gpu_parts import (
+    CEILINGS,
+    CHECKS,
+    CHECKS_S,
+    COUNTED_S,
+    COUNTERS,
+    NULL_S,
+    estimate_s,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from benchmarks._gpu_files import Folder
+    from benchmarks._gpu_parts import Part, Slice
+
+MINUTE_S = 60
+
+
+class Line(NamedTuple):
+    """A step: what it is, its cases, how many of them are measured, and seconds for the rest."""
+
+    title: str
+    cases: int
+    measured: int
+    left_s: float
+    is_part: bool = False
+    is_sum: bool = False
+
+
+def shown(parts: Sequence[Part], folder: Folder, minutes: float, fingerprint: int) -> str:
+    """The plan, with what is already measured and so skipped, and what fits into the minutes."""
+    lines = list(plan(parts, folder, fingerprint))
+    wide = max(len(line.title) for line in lines) + 2
+    head = f"{'':{wide}}{'cases':>7}{'measured':>10}{'left':>6}{'minutes':>9}"
+    rows, sum_s, fits = [], 0.0, True
+    for line in lines:
+        if line.is_part:
+            rows.append("")
+        sum_s += 0.0 if line.is_sum else line.left_s
+        if fits and sum_s > minutes * MINUTE_S:
+            rows.append(f"{f'-- about here {minutes:g} minutes are over --':-<{wide + 32}}")
+            fits = False
+        rows.append(
+            f"{line.title:{wide}}{line.cases:>7}{line.measured:>10}"
+            f"{line.cases - line.measured:>6}{line.left_s / MINUTE_S:>9.1f}"
+        )
+    calls = max(1, -(-sum_s // (minutes * MINUTE_S)))
+    last = (
+        f"all that is left: about {sum_s / MINUTE_S:.0f} min, {calls:.0f} calls of {minutes:g}; "
+        f"results in {folder.path}. What is measured there is skipped. Minutes are guesses until "
+        "cases of the kind were measured."
+    )
+    return "\n".join([head, *rows, "", last])
+
+
+def plan(parts: Sequence[Part], folder: Folder, fingerprint: int) -> Iterator[Line]:
+    """A line a part, and below it a line a slice."""
+    record = folder.record()
+    pace = {name: tuple(took) for name, took in record.get("pace", {}).items()}
+    arms = record.get("arms")
+    for part in parts:
+        title = f"{part.number} {part.title}"
+        if part.number == CHECKS:
+            known = record.get("correctness", {})
+            done = bool(known.get("sound")) and known.get("of") == fingerprint
+            yield Line(title, 1, int(done), 0.0 if done else CHECKS_S, is_part=True)
+        elif part.number == COUNTERS:
+            sides = len(list(_gpu_counters.sides()))
+            left = len(_gpu_counters.missing(folder.counted()))
+            yield Line(title, sides, sides - left, left * COUNTED_S, is_part=True)
+        else:
+            yield from _measured(part, title, folder, arms, pace)
+
+
+def _measured(
+    part: Part,
+    title: str,
+    folder: Folder,
+    arms: Sequence[str] | None,
+    pace: dict[str, tuple[int, float]],
+) -> Iterator[Line]:
+    below, planned = [], set()
+    for piece in part.slices:
+        study = piece.study.name
+        cases = [case for case in piece.cases(arms) if (study, case.key) not in planned]
+        planned |= {(study, case.key) for case in cases}
+        known = folder.measured(study)
+        missing = [case for case in cases if case.key not in known]
+        left_s = estimate_s(piece, missing, pace)
+        if part.number == CEILINGS and missing:
+            left_s += NULL_S
+        below.append(Line(f"  {described(piece)}", len(cases), len(cases) - len(missing), left_s))
+    yield Line(
+        title,
+        sum(line.cases for line in below),
+        sum(line.measured for line in below),
+        sum(line.left_s for line in below),
+        is_part=True,
+        is_sum=True,
+    )
+    yield from below
+
+
+def described(piece: Slice) -> str:
+    """The axes of a slice in a line."""
+    axes = piece.axes
+    some = f" ({len(axes.pairs)} pairs)" if axes.pairs else ""
+    trained = [pair.name for pair in piece.study.pairs if pair.variant.training]
+    if axes.pairs and set(axes.pairs) <= set(trained):
+        some = f" ({len(axes.pairs)}, training)"
+    parts = (
+        f"{piece.study.name}{some}:",
+        ",".join(axes.precisions),
+        ",".join(axes.layouts),
+        f"b {','.join(map(str, axes.batches))}",
+        ",".join(axes.regimes),
+        ",".join(axes.arms),
+    )
+    return " ".join(parts) + (" +energy" if piece.plan.energy_s else "")

@@ -1,0 +1,241 @@
+"""One command for a GPU machine: tests, ceilings, then the studies, what matters most first.
+
+`python benchmarks/gpu_study.py --minutes 8 --out DIR` measures what DIR lacks, keeps each case as
+soon as it is measured, stops before the minutes are over, and prints a summary last; another call
+goes on. It needs torch, triton, numpy, rich, typer and pytest. Knows neither arms nor kernels: a
+process of its own measures (`_gpu_measure.py`), and another is started where that one dies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+# For benchmarks and, where it is not installed, costlab.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import _gpu_checks, _gpu_counters, _gpu_plan
+from benchmarks._gpu_ending import BROKEN, DONE, REFUSED, TERMINATED, TIME_UP, Ended, ended_by
+from benchmarks._gpu_files import Folder, failed
+from benchmarks._gpu_parts import CHECKS, COUNTERS, Part, parts
+from benchmarks._gpu_summary import summary
+from costlab.errors import CostlabError, UsageError
+
+ROOT = Path(__file__).resolve().parents[1]
+RESERVE_S, RESERVE_SHARE = 12.0, 0.1
+"""What is left at the end, for the last case to be kept and the summary to be printed."""
+GRACE_S = 3.0
+TESTS_S, TESTS_SHARE = 150.0, 0.4
+LEAST_S = 20.0
+"""With less time than this, a process that died is not replaced."""
+RESTARTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asks for."""
+
+    minutes: float
+    folder: Folder
+    device: str
+    tiny: bool
+    force: bool
+    parts: tuple[Part, ...]
+
+
+@dataclass(slots=True)
+class Study:
+    """A call under way; `said` is what the summary tells of its end."""
+
+    asked: Asked
+    end_s: float
+    said: list[str]
+
+    def go(self) -> int:
+        """All parts, or as much as there is time for; the exit code."""
+        waiting: list[Part] = []
+        for part in self.asked.parts:
+            if part.slices:
+                waiting.append(part)
+                continue
+            code = self._measure(waiting)
+            if code != DONE:
+                return REFUSED if code == REFUSED else DONE
+            waiting = []
+            if part.number == CHECKS:
+                self._check()
+            elif part.number == COUNTERS:
+                self._count()
+        return REFUSED if self._measure(waiting) == REFUSED else DONE
+
+    def _left_s(self) -> float:
+        return self.end_s - time.monotonic()
+
+    def _check(self) -> None:
+        folder, of = self.asked.folder, fingerprint()
+        known = folder.record().get("correctness", {})
+        if known.get("sound") and known.get("of") == of:
+            return
+        limit_s = min(TESTS_S, TESTS_SHARE * self._left_s())
+        print(f"part {CHECKS}: the tests that need a GPU", flush=True)
+        found = _gpu_checks.run_tests(ROOT, limit_s, has_gpu=self.asked.device != "cpu")
+        if not found["finished"]:
+            self.said.append(f"part 1 was not done in {limit_s:.0f} s and is left for another call")
+            return
+        if self.asked.device != "cpu":
+            found["sanitizer"] = _gpu_checks.run_sanitizer(ROOT, limit_s)
+        folder.note(correctness={**found, "of": of})
+
+    def _count(self) -> None:
+        if self.asked.device == "cpu":
+            self.said.append("part 5 was left out: there are no hardware counters of a CPU here")
+            return
+        folder = self.asked.folder
+        why = _gpu_counters.count(ROOT, folder.counted(), self.end_s, folder.count)
+        if why:
+            self.said.append(f"part 5: {why}")
+
+    def _measure(self, wanted: list[Part]) -> int:
+        """Measures parts in a process, and in another if it dies; why the last one ended."""
+        if not wanted:
+            return DONE
+        for _ in range(RESTARTS):
+            if self._left_s() <= 0:
+                break
+            code = self._process(wanted)
+            if code in {DONE, REFUSED, TIME_UP}:
+                if code == TIME_UP:
+                    self.said.append("the time was up before all was measured; call again to go on")
+                return code
+            if code != BROKEN and not self._blame(wanted, code):
+                return REFUSED
+            if self._left_s() < LEAST_S:
+                break
+        self.said.append("the time was up before all was measured; call again to go on")
+        return TIME_UP
+
+    def _process(self, wanted: list[Part]) -> int:
+        asked = self.asked
+        command = [sys.executable, "-m", "benchmarks._gpu_measure"]
+        command += ["--out", str(asked.folder.path), "--seconds", f"{self._left_s():.3f}"]
+        command += ["--device", asked.device, "--parts", *(str(part.number) for part in wanted)]
+        command += ["--tiny"] * asked.tiny + ["--force"] * asked.force
+        process = subprocess.Popen(command, cwd=ROOT, text=True, start_new_session=True)
+        try:
+            return process.wait(timeout=self._left_s() + GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._end(process)
+            return TIME_UP
+        except Ended:
+            self._end(process)
+            raise
+        finally:
+            _gpu_checks.end(process)
+
+    def _end(self, process: subprocess.Popen[str]) -> None:
+        """Lets a process keep what it has; what does not end then is ended by `_process`."""
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=GRACE_S)
+        except subprocess.TimeoutExpired:
+            self.said.append("the measuring process did not end and was killed")
+
+    def _blame(self, wanted: list[Part], code: int) -> bool:
+        """Keeps, of the case that a process died of, that it did, so that the next passes it.
+
+        False if it died of no case: then another would die as well.
+        """
+        folder = self.asked.folder
+        current = folder.record().get("current")
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        if not current:
+            self.said.append(f"the measuring process died ({how}) before it began a case")
+            return False
+        self.said.append(f"a measuring process died ({how}) of {current[1]}")
+        pieces = [piece for part in wanted for piece in part.slices]
+        for piece in pieces:
+            found = folder.document(piece.study.name)
+            case = next((c for c in piece.cases() if c.key == current[1]), None)
+            if found is not None and case is not None:
+                cases = (*found.cases, failed(case, f"the process died: {how}"))
+                folder.save(replace(found, cases=cases))
+                break
+        folder.note(current=None)
+        return True
+
+
+def fingerprint() -> int:
+    """A number that changes with the tests that need a GPU, and with the bench that they test."""
+    files = [ROOT / name for name in _gpu_checks.marked(ROOT)]
+    files += sorted((ROOT / "costlab" / "bench").rglob("*.py"))
+    found = 0
+    for file in files:
+        found = zlib.crc32(file.read_bytes(), found)
+    return found
+
+
+def asked_of(arguments: list[str] | None) -> tuple[Asked, bool]:
+    """What the command line asks for, and whether only the plan is to be shown.
+
+    Raises:
+        UsageError: there is no time, or no such part.
+    """
+    parser = argparse.ArgumentParser(
+        prog="gpu_study.py", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("--minutes", type=float, default=8.0, help="the time for this call: 8")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "gpu")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--parts", default="", help="only these, as in 2,4")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, measure nothing")
+    parser.add_argument("--resume", action="store_true", help="the default: go on with --out")
+    parser.add_argument("--tiny", action="store_true", help="the same path with tiny models")
+    parser.add_argument("--force", action="store_true", help="also on a GPU that others use")
+    given = parser.parse_args(arguments)
+    if not (math.isfinite(given.minutes) and given.minutes > 0):
+        raise UsageError(f"--minutes is {given.minutes:g}; it must be a number above 0, such as 8")
+    known = {str(part.number): part for part in parts(tiny=given.tiny)}
+    names = [name.strip() for name in given.parts.split(",") if name.strip()] or list(known)
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--parts names {name!r}; the parts are {', '.join(known)}")
+    chosen = tuple(known[name] for name in known if name in names)
+    folder = Folder(given.out.resolve())
+    asked = Asked(given.minutes, folder, given.device, given.tiny, given.force, chosen)
+    return asked, given.dry_run
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measures, or shows what it would; the exit code."""
+    begun_s = time.monotonic()
+    try:
+        asked, dry = asked_of(arguments)
+        if dry:
+            print(_gpu_plan.shown(asked.parts, asked.folder, asked.minutes, fingerprint()))
+            return DONE
+        asked.folder.path.mkdir(parents=True, exist_ok=True)
+        whole_s = 60 * asked.minutes
+        reserve_s = min(RESERVE_S, RESERVE_SHARE * whole_s)
+        study, code = Study(asked, begun_s + whole_s - reserve_s, []), DONE
+        try:
+            with ended_by():
+                code = study.go()
+        except Ended:
+            study.said.append("somebody stopped it; what had been measured was kept")
+            code = TERMINATED
+        print(summary(asked.folder, asked.parts, study.said, time.monotonic() - begun_s))
+    except CostlabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return REFUSED
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Latency of variants, measured and explained; importing it loads no torch."""

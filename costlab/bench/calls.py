@@ -1,0 +1,113 @@
+"""What is timed: a forward or a training step, called on one set of inputs after the other.
+
+It knows neither how a step was compiled, nor how anything is timed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+
+from costlab.bench.correctness import gradients, loss_of
+from costlab.bench.inputs import tensors_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor, nn
+
+    from costlab.bench.inputs import Rotation
+
+# A rate at which the weights stay what they are through many steps: an update takes the same time.
+LEARNING_RATE = 1e-9
+MOMENTUM = 0.9
+
+
+class Calls(Protocol):
+    """Something to call, again and again."""
+
+    def __call__(self) -> None:
+        """Runs once, on the next set."""
+        ...
+
+    def repeat(self, calls: int) -> None:
+        """Runs so many times, as fast as the device can; each on the next set."""
+        ...
+
+    def first(self) -> Sequence[Tensor]:
+        """Runs on the first set, and gives what was written: outputs, and gradients if trained."""
+        ...
+
+
+class Forward:
+    """A forward; `function` takes the arguments of the model."""
+
+    def __init__(self, function: Callable[..., Any], module: nn.Module) -> None:
+        self.function = function
+        module.requires_grad_(requires_grad=False)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Sequence[Tensor]:
+        """What the forward writes."""
+        return tensors_of(self.function(*args, **kwargs))
+
+    def run(self, *args: Any, **kwargs: Any) -> None:
+        """The forward alone: what it writes is dropped."""
+        self.function(*args, **kwargs)
+
+
+class Step:
+    """A forward, a backward of the outputs' mean square, and a step of SGD with momentum."""
+
+    def __init__(self, function: Callable[..., Any], module: nn.Module) -> None:
+        self.function, self.module = function, module
+        self.optimizer = torch.optim.SGD(module.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Sequence[Tensor]:
+        """The outputs and then the gradients of the parameters."""
+        outputs = self._step(*args, **kwargs)
+        return [*(tensor.detach() for tensor in outputs), *gradients(self.module)]
+
+    def run(self, *args: Any, **kwargs: Any) -> None:
+        """The step alone."""
+        self._step(*args, **kwargs)
+
+    def _step(self, *args: Any, **kwargs: Any) -> Sequence[Tensor]:
+        self.optimizer.zero_grad(set_to_none=True)
+        outputs = tensors_of(self.function(*args, **kwargs))
+        loss_of(outputs).backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return outputs
+
+
+Work = Forward | Step
+
+
+class Rotating:
+    """Calls that are made one by one, from Python; `begin` runs before each, if given."""
+
+    def __init__(
+        self, work: Work, inputs: Rotation, begin: Callable[[], None] | None = None
+    ) -> None:
+        self.work, self.inputs, self.begin = work, inputs, begin
+        # Put together once, so that a call is hardly more than the model's own.
+        self._arguments = [inputs.at(number) for number in range(len(inputs))]
+
+    def __call__(self) -> None:
+        """Runs once, on the next set."""
+        args, kwargs = self._arguments[self.inputs.advance()]
+        if self.begin is not None:
+            self.begin()
+        self.work.run(*args, **kwargs)
+
+    def repeat(self, calls: int) -> None:
+        """Runs so many times."""
+        for _ in range(calls):
+            self()
+
+    def first(self) -> Sequence[Tensor]:
+        """Runs on the first set."""
+        args, kwargs = self._arguments[0]
+        if self.begin is not None:
+            self.begin()
+        return self.work(*args, **kwargs)

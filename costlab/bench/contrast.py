@@ -1,0 +1,157 @@
+"""Two documents of measurements side by side: the same cases, and what differs around them.
+
+Knows neither torch nor how anything is shown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import exp
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from costlab.bench.saved import plain
+from costlab.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from costlab.bench.document import Measured, Measurements, Timing
+
+SCHEMA = "costlab.contrast/1"
+RESAMPLES = 1000
+TAILS = (0.025, 0.975)
+_LEAST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Contrasted:
+    """A side of a case in both documents: medians in seconds, and second over first.
+
+    `low` and `high` are the 95 % interval of the ratio by bootstrap of either's samples; None if
+    one has fewer than two. It covers the noise within each run, not what differs between runs.
+    """
+
+    case: str
+    subject: str
+    arm: str
+    first_s: float
+    second_s: float
+    low: float | None
+    high: float | None
+
+    @property
+    def ratio(self) -> float:
+        """Second over first: 0.8 is a fifth faster."""
+        return self.second_s / self.first_s
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """What two documents have in common, and what only one of them has.
+
+    `differing` are the values of the environments that are not the same, by dotted keys.
+    """
+
+    study: str
+    sides: tuple[Contrasted, ...]
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+    differing: Mapping[str, tuple[Any, Any]]
+
+    def to_json(self) -> str:
+        """The document as text."""
+        document = {"schema": SCHEMA, **plain(asdict(self))}
+        for side, saved in zip(self.sides, document["sides"], strict=True):
+            saved["ratio"] = side.ratio
+        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def contrast(first: Measurements, second: Measurements) -> Contrast:
+    """The sides of the cases that both documents have, in the order of the first.
+
+    A baseline that several cases share is told for each.
+
+    Raises:
+        UsageError: there is no such case.
+    """
+    others = {case.key: case for case in second.cases if not case.error}
+    own = {case.key: case for case in first.cases if not case.error}
+    sides = tuple(
+        side for key, case in own.items() if key in others for side in _sides(case, others[key])
+    )
+    if not sides:
+        raise UsageError(
+            f"no case was measured in both: the one holds {_named(first)}, the other "
+            f"{_named(second)}"
+        )
+    return Contrast(
+        first.study,
+        sides,
+        tuple(key for key in own if key not in others),
+        tuple(key for key in others if key not in own),
+        differing(first.environment, second.environment),
+    )
+
+
+def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What is not the same in two environments; None stands for what one does not have.
+
+    >>> differing({"torch": "2.11", "flags": {"tf32": True}}, {"torch": "2.11", "flags": {}})
+    {'flags.tf32': (True, None)}
+    """
+    here, there = dict(_flat(first)), dict(_flat(second))
+    return {
+        key: (here.get(key), there.get(key))
+        for key in dict.fromkeys([*here, *there])
+        if here.get(key) != there.get(key)
+    }
+
+
+def _flat(found: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in found.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
+
+
+def _sides(first: Measured, second: Measured) -> Iterator[Contrasted]:
+    pairs = [(first.variant, second.variant)]
+    if (first.baseline.subject, first.baseline.arm) != (first.variant.subject, first.variant.arm):
+        pairs.insert(0, (first.baseline, second.baseline))
+    for one, other in pairs:
+        if one.samples_s and other.samples_s:
+            low, high = _interval(one, other)
+            yield Contrasted(
+                first.key,
+                one.subject,
+                one.arm,
+                median(one.samples_s),
+                median(other.samples_s),
+                low,
+                high,
+            )
+
+
+def _interval(first: Timing, second: Timing) -> tuple[float | None, float | None]:
+    """The percentile interval of the ratio of medians, each resampled from its own samples."""
+    import numpy as np
+
+    if min(len(first.samples_s), len(second.samples_s)) < _LEAST:
+        return None, None
+    random = np.random.default_rng(0)
+
+    def medians(samples: tuple[float, ...]) -> Any:
+        drawn = random.integers(0, len(samples), (RESAMPLES, len(samples)))
+        return np.log(np.median(np.asarray(samples)[drawn], axis=1))
+
+    low, high = np.quantile(medians(second.samples_s) - medians(first.samples_s), TAILS)
+    return exp(low), exp(high)
+
+
+def _named(found: Measurements) -> str:
+    measured = sum(not case.error for case in found.cases)
+    return f"{measured} case{'' if measured == 1 else 's'} of {found.study}"

@@ -1,0 +1,196 @@
+"""Times two sides in turn, until their ratio is known or the time is up.
+
+It knows no device and no torch; a timer, a gauge and two prepared sides are given to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from math import ceil
+from random import Random
+from typing import TYPE_CHECKING
+
+from costlab.bench.pacing import lengthen, warm_up
+from costlab.bench.paired import PAIRS_A_BLOCK, Paired, Sample
+from costlab.errors import CostlabError
+
+if TYPE_CHECKING:
+    from costlab.bench.paired import SideName
+    from costlab.bench.plan import Plan
+    from costlab.bench.seams import Gauge, Prepared, State, Timer
+
+ABBA: tuple[SideName, ...] = ("baseline", "variant", "variant", "baseline")
+BAAB: tuple[SideName, ...] = ("variant", "baseline", "baseline", "variant")
+_FURTHER = 1.1  # looking at the interval less often makes a lucky stop less likely
+
+
+def measure(
+    baseline: Prepared,
+    variant: Prepared,
+    timer: Timer,
+    gauge: Gauge,
+    plan: Plan,
+    seed: int,
+) -> Paired:
+    """The samples of two sides, taken in ABBA or BAAB blocks in random order.
+
+    The null arm is the same function, given the same side twice. Whatever a call raises ends the
+    measurement and is kept as its error, with all that was measured before; what interrupts the
+    program, as Ctrl-C does, goes through. The time limit is looked at between blocks, and a block
+    that would probably not end within it is not begun.
+    """
+    run = _Run({"baseline": baseline, "variant": variant}, timer, gauge, plan, seed)
+    try:
+        run.go()
+    except _FailedError as failed:
+        run.failed, run.error = failed.side, failed.message
+    return run.result()
+
+
+def energy_j(
+    prepared: Prepared,
+    timer: Timer,
+    gauge: Gauge,
+    calls: int,
+    plan: Plan,
+) -> float | None:
+    """Joules of one call, from the device's counter over `plan.energy_s` of calls in a row.
+
+    None if there is no counter, if it did not move, or if the plan asks for none. In a loop of its
+    own, since a sensor that is read a few times a second cannot tell short samples apart.
+    """
+    start = gauge.read().energy_j
+    if start is None or not plan.energy_s:
+        return None
+    done, end = 0, timer.wait_s() + plan.energy_s
+    while timer.wait_s() < end:
+        timer.time_s(prepared.call, calls)
+        done += calls
+    used = gauge.read().energy_j
+    return (used - start) / done if used is not None and used > start else None
+
+
+class _FailedError(Exception):
+    """A side that raised."""
+
+    def __init__(self, side: SideName, message: str) -> None:
+        super().__init__(message)
+        self.side = side
+        self.message = message
+
+
+@dataclass(slots=True)
+class _Run:
+    """A measurement under way."""
+
+    sides: dict[SideName, Prepared]
+    timer: Timer
+    gauge: Gauge
+    plan: Plan
+    seed: int
+    calls: dict[SideName, int] = field(default_factory=lambda: {"baseline": 1, "variant": 1})
+    latest_s: dict[SideName, float] = field(default_factory=dict)
+    samples: list[Sample] = field(default_factory=list)
+    dropped: dict[int, str] = field(default_factory=dict)
+    throttled: dict[str, None] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    stopped: str = "time limit"
+    failed: SideName | None = None
+    error: str = ""
+
+    def go(self) -> None:
+        """Finds how long a sample must be, warms up, and takes blocks until it may stop."""
+        end = self.timer.wait_s() + self.plan.limit_s
+        for side in self.sides:
+            self._time_s(side, 1)  # the first call is no measure of the others
+        self._pace()
+        self.notes += warm_up(self._sample, self.timer, self.plan)
+        self._pace()
+        random, block, next_look = Random(self.seed), 0, self.plan.min_pairs  # noqa: S311 - an order
+        last_s = 0.0
+        while (start := self.timer.wait_s()) + last_s < end:
+            self._block(block, ABBA if random.random() < 1 / 2 else BAAB)
+            block += 1
+            last_s = self.timer.wait_s() - start
+            pairs = PAIRS_A_BLOCK * (block - len(self.dropped))
+            if pairs >= next_look:
+                next_look = ceil(pairs * _FURTHER)
+                if self._precise():
+                    self.stopped = "precise"
+                    return
+        if len(self.samples) < 2 * 2 * PAIRS_A_BLOCK:
+            self.error = (
+                f"{self.plan.limit_s:g} s are too short: they left room for "
+                f"{block} block{'' if block == 1 else 's'} of four samples, and two are needed"
+            )
+
+    def result(self) -> Paired:
+        """What was measured until now."""
+        return Paired(
+            plan=self.plan,
+            seed=self.seed,
+            samples=tuple(self.samples),
+            calls=(self.calls["baseline"], self.calls["variant"]),
+            dropped=dict(self.dropped),
+            stopped=self.stopped,
+            throttled=tuple(self.throttled),
+            notes=tuple(self.notes),
+            failed=self.failed,
+            error=self.error,
+        )
+
+    def _pace(self) -> None:
+        """Sets how many calls make a sample, the same for both sides if they are of a length.
+
+        A side whose last sample was long enough is left as it is.
+        """
+        for side, calls in self.calls.items():
+            if self.latest_s.get(side, 0.0) >= self.plan.sample_s:
+                continue
+            timed = partial(self._time_s, side)
+            self.calls[side], note = lengthen(timed, calls, self.plan)
+            if note:
+                self.notes.append(f"{side}: {note}")
+        most = max(self.calls.values())
+        if most <= 2 * min(self.calls.values()):
+            self.calls = dict.fromkeys(self.calls, most)
+
+    def _block(self, block: int, order: tuple[SideName, ...]) -> None:
+        troubles: dict[str, None] = {}
+        for side in order:
+            time_s, state = self._sample(side)
+            self.samples.append(Sample(side, block, time_s, state.clock_mhz))
+            self.throttled |= dict.fromkeys(state.throttle)
+            troubles |= dict.fromkeys(self._troubles(state))
+        if troubles:
+            self.dropped[block] = ", ".join(sorted(troubles))
+
+    def _troubles(self, state: State) -> list[str]:
+        found = [reason for reason in state.throttle if reason not in self.plan.tolerated]
+        if state.clock_mhz is not None and state.base_mhz is not None:
+            share = self.plan.clock_share
+            if state.clock_mhz < share * state.base_mhz:
+                found.append(f"clock under {share:.0%} of base")
+        return found
+
+    def _sample(self, side: SideName) -> tuple[float, State]:
+        """Seconds of one call, on average over a sample, and the state right after it."""
+        calls = self.calls[side]
+        time_s = self._time_s(side, calls)
+        if not time_s > 0:
+            raise _FailedError(side, f"the timer gave {time_s:g} s for {calls} calls")
+        self.latest_s[side] = time_s
+        return time_s / calls, self.gauge.read()
+
+    def _time_s(self, side: SideName, calls: int) -> float:
+        try:
+            return self.timer.time_s(self.sides[side].call, calls)
+        except CostlabError as error:
+            raise _FailedError(side, str(error)) from error
+        except Exception as error:  # a model of the user's may raise anything
+            raise _FailedError(side, f"{type(error).__name__}: {error}") from error
+
+    def _precise(self) -> bool:
+        found = self.result().interval()
+        return found is not None and found.half_width <= self.plan.half_width

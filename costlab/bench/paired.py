@@ -1,0 +1,172 @@
+"""What a comparison of two sides gave: every sample in order, and what follows from them.
+
+It knows neither a device nor a timer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from math import fsum
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from costlab.bench.document import Comparison, Timing
+from costlab.bench.statistics import FLOOR, Interval, drift, interval, judge, log_ratios
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from costlab.bench.plan import Plan
+
+SideName = Literal["baseline", "variant"]
+SIDES: tuple[SideName, SideName] = ("baseline", "variant")
+PAIRS_A_BLOCK = 2
+_FEWEST_BLOCKS = 2
+
+
+class Sample(NamedTuple):
+    """One time, of a single call on average, in the order of the run; and the clock after it."""
+
+    side: SideName
+    block: int
+    time_s: float
+    clock_mhz: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """All samples of two sides in order, what was dropped and why, and why it ended.
+
+    A block is two samples of each side, ABBA or BAAB; the nth of the one makes a pair with the
+    nth of the other. `dropped` tells for each discarded block why. `error` is what a call of
+    `failed` raised, or why there is nothing to compare; what was measured before it is kept.
+    `notes` are warnings: a clock that did not settle, a coarse timer.
+    """
+
+    plan: Plan
+    seed: int
+    samples: tuple[Sample, ...] = ()
+    calls: tuple[int, int] = (1, 1)
+    dropped: Mapping[int, str] = field(default_factory=dict)
+    stopped: str = "time limit"
+    throttled: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    failed: SideName | None = None
+    error: str = ""
+
+    def of(self, side: SideName) -> tuple[Sample, ...]:
+        """The samples of a side, in order; those of block n stand at 2n and 2n + 1."""
+        return tuple(sample for sample in self.samples if sample.side == side)
+
+    @property
+    def blocks(self) -> range:
+        """The numbers of the blocks that are complete."""
+        return range(len(self.samples) // (2 * PAIRS_A_BLOCK))
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The complete blocks that were not dropped."""
+        return tuple(block for block in self.blocks if block not in self.dropped)
+
+    def kept_s(self, side: SideName) -> tuple[float, ...]:
+        """The times of a side in blocks that count, in order."""
+        kept = set(self.kept)
+        return tuple(sample.time_s for sample in self.of(side) if sample.block in kept)
+
+    def effects(self, blocks: Iterable[int], *, cycles: bool = False) -> list[float] | None:
+        """The mean log-ratio of each block, in time or in cycles; None where clocks are unknown."""
+        baseline, variant = (self.of(side) for side in SIDES)
+        found = []
+        for block in blocks:
+            place = slice(PAIRS_A_BLOCK * block, PAIRS_A_BLOCK * (block + 1))
+            pair = [_amounts(side[place], cycles=cycles) for side in (baseline, variant)]
+            if pair[0] is None or pair[1] is None:
+                return None
+            found.append(fsum(log_ratios(pair[0], pair[1])) / PAIRS_A_BLOCK)
+        return found
+
+    def interval(self, *, cycles: bool = False) -> Interval | None:
+        """The ratio of variant to baseline with its 95 % interval; None if it cannot be told.
+
+        If fewer than two blocks are left, it is that of all that were taken.
+        """
+        blocks = self.kept if len(self.kept) >= _FEWEST_BLOCKS else self.blocks
+        if len(blocks) < _FEWEST_BLOCKS:
+            return None
+        found = self.effects(blocks, cycles=cycles)
+        return None if found is None else interval(found, self.seed, self.plan.resamples)
+
+    def comparison(self, floor: float = FLOOR) -> Comparison | None:
+        """What the pairs say against a noise floor; None if a call failed or there are too few.
+
+        `pairs` are those that count, `dropped` those of discarded blocks; the reason names both
+        the blocks and the warnings.
+        """
+        time = None if self.error else self.interval()
+        if time is None:
+            return None
+        pairs = PAIRS_A_BLOCK * len(self.kept)
+        verdict, reason = judge(time, self.interval(cycles=True), floor)
+        if pairs < self.plan.fewest_pairs:
+            verdict = "AMBIGUOUS"
+            reason = f"only {pairs} pairs are left, and {self.plan.fewest_pairs} are needed"
+        return Comparison(
+            ratio=time.ratio,
+            low=time.low,
+            high=time.high,
+            pairs=pairs,
+            dropped=PAIRS_A_BLOCK * len(self.dropped),
+            verdict=verdict,
+            stopped=self.stopped,
+            reason="; ".join(filter(None, (reason, *self._why_dropped(), *self.remarks()))),
+        )
+
+    def remarks(self) -> tuple[str, ...]:
+        """The notes, and which side drifted while it was measured."""
+        drifts = {side: drift(self.kept_s(side)) for side in SIDES}
+        moved = [
+            f"{side} drifted by {found.change:+.1%}"
+            for side, found in drifts.items()
+            if found.above(self.plan.drift)
+        ]
+        return (*self.notes, *moved)
+
+    def timing(self, side: SideName, timing: Timing) -> Timing:
+        """A timing with what was measured of a side: samples, clocks, and the error if it failed.
+
+        An error that is of neither side is given to both.
+        """
+        samples = self.of(side)
+        clocks = tuple(sample.clock_mhz for sample in samples if sample.clock_mhz is not None)
+        return replace(
+            timing,
+            samples_s=tuple(sample.time_s for sample in samples),
+            clock_mhz=clocks if samples and len(clocks) == len(samples) else None,
+            error=self.error if self.failed in {None, side} else timing.error,
+        )
+
+    def _why_dropped(self) -> list[str]:
+        causes = sorted(set(self.dropped.values()))
+        return [
+            f"blocks {ranges(b for b in self.dropped if self.dropped[b] == cause)} dropped: {cause}"
+            for cause in causes
+        ]
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Numbers as text, neighbours as a range.
+
+    >>> ranges([0, 1, 2, 5])
+    '0-2, 5'
+    """
+    runs = groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0])
+    spans = ([number for _, number in run] for _, run in runs)
+    return ", ".join(f"{span[0]}-{span[-1]}" if len(span) > 1 else f"{span[0]}" for span in spans)
+
+
+def _amounts(samples: Iterable[Sample], *, cycles: bool) -> list[float] | None:
+    """Times, or cycles: clock times time; None if a clock is unknown."""
+    if not cycles:
+        return [sample.time_s for sample in samples]
+    found = [sample.time_s * sample.clock_mhz for sample in samples if sample.clock_mhz]
+    return found if len(found) == PAIRS_A_BLOCK else None

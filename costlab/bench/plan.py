@@ -1,0 +1,76 @@
+"""How long and how exactly to measure, as data.
+
+It knows neither what is measured nor on which device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from costlab.errors import UsageError
+
+FEWEST = 4
+"""Two blocks of two pairs have a spread; fewer have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The limits of one comparison.
+
+    Pairs are taken until there are `min_pairs` and the 95 % interval reaches at most `half_width`
+    (of the logarithm, so 0.01 is 1 %) to either side, or until `limit_s` is over, warm-up
+    included. With fewer than `fewest_pairs` there is no verdict.
+
+    A sample takes at least `sample_s`, and `steps` steps of a coarse timer, but not more than
+    `longest_sample_s` unless a single call does. Warm-up ends when nothing drifted by `drift` or
+    more during the last `settle_s`, or after `warmup_s`, or after a quarter of `limit_s`.
+
+    A block is dropped if the clock was under `clock_share` of base, or for any throttle reason
+    that is not in `tolerated`: a board that always runs at its power cap is one to tolerate.
+    Energy is read over `energy_s`, not at all if that is 0.
+    """
+
+    min_pairs: int = 30
+    fewest_pairs: int = 10
+    half_width: float = 0.01
+    limit_s: float = 20.0
+    sample_s: float = 0.005
+    longest_sample_s: float = 0.5
+    steps: int = 200
+    settle_s: float = 0.5
+    warmup_s: float = 3.0
+    drift: float = 0.01
+    clock_share: float = 0.75
+    tolerated: tuple[str, ...] = ()
+    energy_s: float = 3.0
+    resamples: int = 2000
+
+    def __post_init__(self) -> None:
+        """Refuses limits that no measurement can keep.
+
+        Raises:
+            UsageError: a limit is negative, or leaves nothing to measure.
+        """
+        if not FEWEST <= self.fewest_pairs <= self.min_pairs:
+            raise UsageError(
+                f"a verdict needs at least {FEWEST} pairs, and at most the {self.min_pairs} that "
+                f"are asked for, not {self.fewest_pairs}",
+            )
+        for name in ("half_width", "limit_s", "sample_s", "longest_sample_s", "drift", "steps"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"{name} must be above zero, not {getattr(self, name)}")
+        for name in ("settle_s", "warmup_s", "energy_s", "clock_share"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"{name} must not be negative, but is {getattr(self, name)}")
+
+
+QUICK = Plan(
+    min_pairs=10,
+    half_width=0.02,
+    limit_s=3.0,
+    longest_sample_s=0.1,
+    settle_s=0.1,
+    warmup_s=0.3,
+    energy_s=0.0,
+)
+"""A short look: wider intervals, no energy, and at most three seconds a comparison."""

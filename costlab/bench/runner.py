@@ -1,0 +1,259 @@
+"""Runs the cases of a study on a backend, within a time limit; whatever is measured is kept.
+
+Knows neither a device nor torch nor files: a backend and a place to keep things are
+given to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from math import fsum
+from typing import TYPE_CHECKING, NamedTuple
+
+from costlab.bench.document import Measurements
+from costlab.bench.plan import Plan
+from costlab.bench.progress import Moment, nobody
+from costlab.bench.resume import refuse_another
+from costlab.bench.saved import plain
+from costlab.bench.single import Bench, failure
+from costlab.bench.statistics import noise_floor
+from costlab.errors import CostlabError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from costlab.bench.document import Ceilings, Comparison, Measured
+    from costlab.bench.progress import Watch
+    from costlab.bench.seams import Backend
+    from costlab.bench.study import Axes, Case, Study
+
+CEILINGS_SHARE = 0.1
+"""Of the time that is left; ceilings are asked for within at most `CEILINGS_S`."""
+CEILINGS_S = 30.0
+LEAST_SHARE = 0.25
+"""A comparison gets at least this share of its limit, so that some are good rather than all bad."""
+NULL_TRIES = 3
+INTERRUPTED, TIME_OVER = "Interrupted", "The time limit"
+ENDED = INTERRUPTED, TIME_OVER
+"""How notes begin on how a run ended, which the next run makes untrue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for: the cases of a study, and the seconds for all of it.
+
+    `force` measures on a device that others use as well.
+    """
+
+    study: Study
+    axes: Axes
+    limit_s: float
+    plan: Plan = field(default_factory=Plan)
+    seed: int = 0
+    force: bool = False
+
+
+class Outcome(NamedTuple):
+    """What was measured, and whether it was interrupted."""
+
+    found: Measurements
+    interrupted: bool
+
+
+def run(
+    request: Request,
+    backend: Backend,
+    *,
+    known: Measurements | None = None,
+    keep: Callable[[Measurements], None] = lambda found: None,  # noqa: ARG005 - keeps nothing
+    watch: Watch = nobody,
+) -> Outcome:
+    """The cases that were measured before the time was over or somebody interrupted.
+
+    Ceilings and the null arm come first, unless `known`, a document of an earlier run, has them;
+    cases that it has are not measured again. `keep` is given the document after every case. A case
+    that fails is kept with its error, and the others go on. KeyboardInterrupt ends the run, and
+    what was measured comes back; everything else that ends it, goes through.
+
+    Raises:
+        UsageError: `known` is of another study or device; the device is busy; no arm can run.
+    """
+    return _Run(request, backend, known, keep, watch).go()
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run under way."""
+
+    request: Request
+    backend: Backend
+    known: Measurements | None
+    keep: Callable[[Measurements], None]
+    watch: Watch
+    environment: Mapping[str, object] = field(default_factory=dict)
+    ceilings: Ceilings | None = None
+    null: Comparison | None = None
+    cases: tuple[Case, ...] = ()
+    done: dict[str, Measured] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    end_s: float = 0.0
+    overhead_s: dict[str, float] = field(default_factory=dict)
+
+    def go(self) -> Outcome:
+        """All of it, or as much as there was time for."""
+        interrupted = False
+        try:
+            self._begin()
+            self._fill()
+        except KeyboardInterrupt:
+            interrupted = True
+            self._note(f"{INTERRUPTED}: what had been measured until then was kept.")
+        if self.cases:
+            self._keep()
+        return Outcome(self._document(), interrupted)
+
+    def _begin(self) -> None:
+        known, request = self.known, self.request
+        if known is not None:
+            refuse_another(known, request.study.name)
+            # Before anything else: what was measured is to survive whatever happens now.
+            self.environment, self.ceilings, self.null = (
+                known.environment,
+                known.ceilings,
+                known.null,
+            )
+            self.done = {case.key: case for case in known.cases}
+            self.notes = [note for note in known.notes if not note.startswith(ENDED)]
+        self.end_s = self.backend.timer.wait_s() + request.limit_s
+        environment = plain(
+            {
+                **self.backend.environment(),
+                "plan": asdict(request.plan),
+                "seed": request.seed,
+            }
+        )
+        if known is not None:
+            refuse_another(known, request.study.name, environment)
+        else:
+            self.environment = environment
+        self.cases = tuple(request.study.cases(self._axes()))
+        if not self.cases:
+            raise UsageError(f"the study {request.study.name} has no case with these axes")
+        for note in self.backend.refuse_if_busy(force=request.force):
+            self._note(note)
+        self.keep(self._document())  # a file that cannot be written is to be known now
+        if self.ceilings is None:
+            self._measure_ceilings()
+        if self.null is None:
+            self._measure_null()
+
+    def _axes(self) -> Axes:
+        """The axes with the arms that can run here.
+
+        Raises:
+            UsageError: none can.
+        """
+        axes, here = self.request.axes, self.backend.arms()
+        absent = [arm for arm in axes.arms if arm not in here]
+        if len(absent) == len(axes.arms):
+            raise UsageError(
+                f"{', '.join(absent)} cannot run on this device; its arms are {', '.join(here)}"
+            )
+        if absent:
+            self._note(f"Arms that cannot run on this device: {', '.join(absent)}.")
+        return replace(axes, arms=tuple(arm for arm in axes.arms if arm in here))
+
+    def _measure_ceilings(self) -> None:
+        self._tell("ceilings")
+        try:
+            self.ceilings = self.backend.ceilings(min(CEILINGS_S, CEILINGS_SHARE * self._left_s))
+        except Exception as error:  # noqa: BLE001 - without ceilings there is no roofline, but times
+            self._note(f"The ceilings could not be measured: {failure(error)}.")
+
+    def _measure_null(self) -> None:
+        """Compares an arm with itself: the first of the study that runs."""
+        bench = self._bench()
+        for case in self.cases[:NULL_TRIES]:
+            self._tell(f"identical arms: {case.baseline.subject.name} {case.baseline.arm}")
+            try:
+                self.null = bench.null(case, self._plan((case, *self.cases)))
+            except Exception as error:  # noqa: BLE001 - a case's own run tells its error
+                self._note(f"Identical arms could not be compared: {failure(error)}.")
+            if self.null is not None:
+                return
+
+    def _fill(self) -> None:
+        """Measures the cases that are missing, one after the other.
+
+        A case whose arm takes longer to prepare than there is time left is passed over.
+        """
+        missing = [case for case in self.cases if case.key not in self.done]
+        timer, passed = self.backend.timer, 0
+        for place, case in enumerate(missing):
+            if self._left_s <= self.overhead_s.get(case.variant.arm, 0.0):
+                passed += 1
+                continue
+            self._tell(f"{case.pair}, {case.variant.arm}, batch {case.batch}, {case.precision}")
+            begun_s, plan = timer.wait_s(), self._plan(missing[place:])
+            measured = self._bench().measured(case, plan)
+            # What a case takes besides its comparison: compiling, above all.
+            beside_s = max(0.0, timer.wait_s() - begun_s - plan.limit_s)
+            self.overhead_s[case.variant.arm] = beside_s
+            if measured is None:
+                passed += 1
+                continue
+            self.done[case.key] = measured
+            self._keep()
+        if passed:
+            self._note(
+                f"{TIME_OVER} of {self.request.limit_s / 60:g} min came before {passed} of "
+                f"{len(self.cases)} cases."
+            )
+
+    def _keep(self) -> None:
+        """Keeps what there is; a full disk is no reason to lose what was measured."""
+        try:
+            self.keep(self._document())
+        except CostlabError as error:
+            self._note(f"It could not be kept: {error}.")
+
+    def _bench(self) -> Bench:
+        return Bench(
+            self.backend,
+            self.ceilings,
+            noise_floor(self.null),
+            self.request.seed,
+            self.request.plan.limit_s,
+        )
+
+    def _plan(self, cases: Sequence[Case]) -> Plan:
+        """The plan of the next comparison: its share of the time that so many cases leave."""
+        plan = self.request.plan
+        beside_s = fsum(self.overhead_s.get(case.variant.arm, 0.0) for case in cases)
+        fair_s = (self._left_s - beside_s) / len(cases)
+        return replace(plan, limit_s=min(plan.limit_s, max(fair_s, LEAST_SHARE * plan.limit_s)))
+
+    @property
+    def _left_s(self) -> float:
+        return self.end_s - self.backend.timer.wait_s()
+
+    def _document(self) -> Measurements:
+        order = {case.key: place for place, case in enumerate(self.cases)}
+        cases = sorted(self.done.values(), key=lambda case: order.get(case.key, -1))
+        return Measurements(
+            study=self.request.study.name,
+            environment=self.environment,
+            cases=tuple(cases),
+            ceilings=self.ceilings,
+            null=self.null,
+            complete=bool(self.cases) and all(case.key in self.done for case in self.cases),
+            notes=tuple(self.notes),
+        )
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def _tell(self, what: str) -> None:
+        done = sum(case.key in self.done for case in self.cases)
+        self.watch(Moment(what, done, len(self.cases), max(self._left_s, 0.0)))

@@ -1,0 +1,231 @@
+"""One case from beginning to end: prepared, checked, timed, checked again, profiled, explained.
+
+Knows neither a device nor torch; whatever a case raises stays with the case.
+"""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from costlab.bench.costs import price
+from costlab.bench.document import Measured, Timing
+from costlab.bench.explain import explain
+from costlab.bench.harness import energy_j, measure
+from costlab.bench.paired import SIDES
+from costlab.bench.roofline import predict
+from costlab.errors import CostlabError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from costlab.bench.document import Ceilings, Comparison
+    from costlab.bench.paired import Paired, SideName
+    from costlab.bench.plan import Plan
+    from costlab.bench.seams import Backend, Prepared, Timer
+    from costlab.bench.study import Case, Side
+    from costlab.bench.work import Costs
+
+LONGEST = 300
+"""Characters of an error that are kept: a compiler may print pages."""
+
+
+def failure(error: Exception) -> str:
+    r"""What went wrong, in one line: of ours the message, of others its kind as well.
+
+    >>> failure(MemoryError()), failure(RuntimeError("no room\nfor it"))
+    ('MemoryError', 'RuntimeError: no room')
+    """
+    told = next(iter(str(error).strip().splitlines()), "").strip()
+    if not isinstance(error, CostlabError):
+        told = f"{type(error).__name__}: {told}" if told else type(error).__name__
+    return told.rstrip(".:")[:LONGEST] or type(error).__name__
+
+
+def seed_of(key: str, seed: int) -> int:
+    """A number of 32 bits that is the same for the same case in every run.
+
+    >>> seed_of("5x5", 0) == seed_of("5x5", 0) != seed_of("5x5", 1)
+    True
+    """
+    return zlib.crc32(f"{seed} {key}".encode())
+
+
+class _FailedError(Exception):
+    """A side that cannot be measured."""
+
+
+class _HurriedError(Exception):
+    """A case that there was too little time for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a case needs to be measured.
+
+    `floor` is the noise floor, as a logarithm; `full_s` what a comparison may take where there is
+    time enough, so that a case that gets less may be measured another time.
+    """
+
+    backend: Backend
+    ceilings: Ceilings | None
+    floor: float
+    seed: int
+    full_s: float
+
+    def null(self, case: Case, plan: Plan) -> Comparison | None:
+        """The baseline of a case compared with itself: what is left is noise.
+
+        Raises:
+            ArmError: it cannot run.
+        """
+        seed = seed_of(f"null {case.key}", self.seed)
+        with ExitStack() as stack:
+            side = self.backend.prepare(case.baseline, case, seed)
+            stack.callback(side.close)
+            side.check()
+            timer, gauge = self._timer(case), self.backend.gauge
+            return measure(side, side, timer, gauge, plan, seed).comparison()
+
+    def measured(self, case: Case, plan: Plan) -> Measured | None:
+        """All that comes of a case, its errors if it cannot be measured; None if time was short."""
+        run = _Case(self, case, plan, seed_of(case.key, self.seed), self._timer(case))
+        try:
+            with ExitStack() as stack:
+                run.go(stack)
+        except _FailedError:
+            return run.result(None)
+        except _HurriedError:
+            return None
+        return run.result(self.ceilings)
+
+    def _timer(self, case: Case) -> Timer:
+        return self.backend.wall if case.regime == "wall" else self.backend.timer
+
+
+class _Case:
+    """A case under way."""
+
+    def __init__(self, bench: Bench, case: Case, plan: Plan, seed: int, timer: Timer) -> None:
+        self.bench, self.case, self.plan, self.seed, self.timer = bench, case, plan, seed, timer
+        self.sides: dict[SideName, Side] = {"baseline": case.baseline, "variant": case.variant}
+        self.timings: dict[SideName, Timing] = {
+            name: Timing(side.subject.name, side.arm, 0, 0, 0, 0)
+            for name, side in self.sides.items()
+        }
+        self.costs: dict[SideName, Costs] = {}
+        self.paired: Paired | None = None
+
+    def go(self, stack: ExitStack) -> None:
+        """Everything that needs the device.
+
+        Raises:
+            _FailedError: a side failed; its timing has the error and no samples.
+        """
+        for name, side in self.sides.items():
+            with self._blamed_on(name):
+                costs = self.costs[name] = price(side.subject, self.case)
+            self._has(
+                name,
+                macs=costs.macs,
+                params=costs.params,
+                activations=costs.activations,
+                bytes=costs.bytes,
+            )
+        prepared: dict[SideName, Prepared] = {}
+        for name in self.sides:
+            with self._blamed_on(name):
+                prepared[name] = self._prepare(name, prepared, stack)
+                self._has(name, correctness=prepared[name].check())
+        paired = measure(
+            prepared["baseline"],
+            prepared["variant"],
+            self.timer,
+            self.bench.backend.gauge,
+            self.plan,
+            self.seed,
+        )
+        if paired.failed is not None:
+            self._fail(paired.failed, paired.error)
+        if paired.error and self.plan.limit_s < self.bench.full_s:
+            raise _HurriedError
+        for name, ready in prepared.items():
+            with self._blamed_on(name):
+                self._check_again(name, ready)
+        self.paired = paired
+        for place, name in enumerate(SIDES):
+            self.timings[name] = paired.timing(name, self.timings[name])
+            self._look_at(name, prepared[name], paired.calls[place])
+
+    def _prepare(
+        self, name: SideName, prepared: dict[SideName, Prepared], stack: ExitStack
+    ) -> Prepared:
+        if name == "variant" and self.case.variant == self.case.baseline:
+            return prepared["baseline"]
+        side = self.bench.backend.prepare(self.sides[name], self.case, self.seed)
+        stack.callback(side.close)
+        return side
+
+    def _check_again(self, name: SideName, side: Prepared) -> None:
+        before = self.timings[name].correctness
+        after = side.check().before
+        self._has(name, correctness=before and replace(before, after=after))
+
+    def _look_at(self, name: SideName, side: Prepared, calls: int) -> None:
+        """Memory, energy and kernels, each in a pass of its own; the times stand without them."""
+        gauge, backend = self.bench.backend.gauge, self.bench.backend
+        try:
+            self._has(name, peak_bytes=side.peak_bytes)
+            self._has(name, energy_j=energy_j(side, self.timer, gauge, calls, self.plan))
+            kernels, gaps_s = backend.kernels(side)
+        except Exception:  # noqa: BLE001 - a profiler that fails says nothing of the times
+            return
+        if kernels:
+            self._has(name, kernels=kernels, gaps_s=gaps_s)
+
+    def _has(self, name: SideName, **found: object) -> None:
+        self.timings[name] = replace(self.timings[name], **found)  # type: ignore[arg-type]  # fields of a Timing
+
+    @contextmanager
+    def _blamed_on(self, name: SideName) -> Iterator[None]:
+        """Within it, an error is that of a side."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - a model of the user's may raise anything
+            self._fail(name, failure(error))
+
+    def _fail(self, name: SideName, error: str) -> None:
+        self._has(name, error=error)
+        raise _FailedError
+
+    def result(self, ceilings: Ceilings | None) -> Measured:
+        """What came of the case."""
+        case, paired = self.case, self.paired
+        comparison = None if paired is None else paired.comparison(self.bench.floor)
+        found = Measured(
+            key=case.key,
+            pair=case.pair,
+            batch=case.batch,
+            precision=case.precision,
+            layout=case.layout,
+            finish=case.finish,
+            regime=case.regime,
+            baseline=self.timings["baseline"],
+            variant=self.timings["variant"],
+            comparison=comparison,
+            throttled=() if paired is None else paired.throttled,
+        )
+        if ceilings is None or comparison is None:
+            return found
+        baseline, variant = (
+            predict(self.costs[name], side.arm, case, ceilings) for name, side in self.sides.items()
+        )
+        if baseline is None or variant is None:
+            return found
+        models = baseline, variant
+        if case.baseline == case.variant:
+            return replace(found, models=models)
+        macs = self.costs["baseline"].macs, self.costs["variant"].macs
+        return replace(found, models=models, explanation=explain(macs, models, comparison.ratio))

@@ -1,0 +1,171 @@
+"""What is to be measured, as data: subjects, arms, axes, and the cases that they make.
+
+It knows neither torch nor how anything is timed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+Layout = Literal["nhwc", "nchw"]
+Finish = Literal["bare", "bias_relu", "bn_relu"]
+Regime = Literal["cold", "warm", "wall"]
+"""Cold: inputs rotate through twice the last-level cache; warm: the same input again; wall: the
+time on the host's clock, launches included, of calls made one by one."""
+Arm = Literal["eager", "graph", "compile", "compile-autotune", "cudnn-fused", "ours"]
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+FINISHES: tuple[Finish, ...] = get_args(Finish)
+REGIMES: tuple[Regime, ...] = get_args(Regime)
+ARMS: tuple[Arm, ...] = get_args(Arm)
+DTYPES: dict[Precision, str] = {
+    "fp32": "float32",
+    "tf32": "float32",
+    "bf16": "bfloat16",
+    "fp16": "float16",
+}
+"""The element type of tensors; tf32 is float32 whose products are rounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something that runs: a model as `costlab report` names it, and the shape of one sample.
+
+    `takes_finish` is whether the model has a `finish` argument, for the axis of that name;
+    `block` is the path of the one block of the model that is timed, on the input that it gets,
+    empty for all of it; `training` times a forward, a backward and an optimizer's step.
+    """
+
+    name: str
+    source: str
+    shape: tuple[int, ...]
+    takes_finish: bool = False
+    block: str = ""
+    training: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two subjects that compute on the same input, of which the second may replace the first.
+
+    Without a baseline the variant is compared with itself in the first arm of the axes.
+    """
+
+    name: str
+    variant: Subject
+    baseline: Subject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """What is varied; every combination is a case.
+
+    `pairs` are the names of those that are measured, none for all of the study's.
+    """
+
+    batches: tuple[int, ...] = (1, 32, 256)
+    precisions: tuple[Precision, ...] = ("bf16", "tf32")
+    layouts: tuple[Layout, ...] = ("nhwc",)
+    finishes: tuple[Finish, ...] = ("bn_relu",)
+    regimes: tuple[Regime, ...] = ("cold",)
+    arms: tuple[Arm, ...] = ("eager", "graph", "compile")
+    pairs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A subject in an arm: one of the two that a case times in turn."""
+
+    subject: Subject
+    arm: Arm
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One comparison: two sides under the same conditions."""
+
+    study: str
+    pair: str
+    baseline: Side
+    variant: Side
+    batch: int
+    precision: Precision
+    layout: Layout
+    finish: Finish
+    regime: Regime
+
+    @property
+    def key(self) -> str:
+        """What the case is called in a document; the same in every run, so that one can resume."""
+        sides = self.variant.arm
+        if self.baseline.arm != self.variant.arm:
+            sides = f"{self.baseline.arm}→{self.variant.arm}"  # type: ignore[assignment]
+        parts = (
+            self.pair,
+            sides,
+            f"b{self.batch}",
+            self.precision,
+            self.layout,
+            self.finish,
+            self.regime,
+        )
+        return " · ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """Pairs and axes, under a name; `quick` are the axes of a short look."""
+
+    name: str
+    title: str
+    pairs: tuple[Pair, ...]
+    axes: Axes = field(default_factory=Axes)
+    quick: Axes = field(default_factory=Axes)
+
+    def cases(self, axes: Axes | None = None) -> Iterator[Case]:
+        """Every case, the most telling first: small axes outermost, arms innermost."""
+        chosen = axes or self.axes
+        for precision in chosen.precisions:
+            for layout in chosen.layouts:
+                for batch in chosen.batches:
+                    for regime in chosen.regimes:
+                        for pair in self.pairs:
+                            if chosen.pairs and pair.name not in chosen.pairs:
+                                continue
+                            yield from self._of(pair, chosen, batch, precision, layout, regime)
+
+    def _of(
+        self,
+        pair: Pair,
+        axes: Axes,
+        batch: int,
+        precision: Precision,
+        layout: Layout,
+        regime: Regime,
+    ) -> Iterator[Case]:
+        finishes = axes.finishes if pair.variant.takes_finish else axes.finishes[:1]
+        for finish in finishes:
+            for arm in axes.arms:
+                baseline = Side(pair.baseline, arm) if pair.baseline is not None else None
+                if baseline is None:
+                    if arm == axes.arms[0] and len(axes.arms) > 1:
+                        continue  # nothing to compare the first arm with but itself
+                    baseline = Side(pair.variant, axes.arms[0])
+                variant = Side(pair.variant, arm)
+                yield Case(
+                    self.name,
+                    pair.name,
+                    baseline,
+                    variant,
+                    batch,
+                    precision,
+                    layout,
+                    finish,
+                    regime,
+                )

@@ -1,0 +1,99 @@
+"""The models of a configuration, built and analyzed one after the other in this process.
+
+Knows no budget. torch is imported once, here and not before; a model that fails is a problem, and
+the others go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from costlab import sources
+from costlab.budgets.checks import Problem
+from costlab.budgets.definitions import definition
+from costlab.errors import CostlabError, SourceError, UsageError
+from costlab.sources.importing import user_line
+from costlab.sources.text import split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from costlab.budgets.budget import Config, ModelSpec, Place
+    from costlab.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The reports of models by name, what failed, and the classes of the models' modules."""
+
+    reports: Mapping[str, Report]
+    problems: tuple[Problem, ...]
+    classes: Mapping[str, Mapping[str, type]]
+    folder: Path
+
+    def source(self, model: str, path: str) -> Place | None:
+        """Where the class of a module is defined, if it is in the folder of the budget file."""
+        return definition(self.classes.get(model, {}), path, self.folder)
+
+
+def collect(config: Config, told: Callable[[str], object] = lambda _: None) -> Collected:
+    """The reports of all models of a configuration; `told` hears each name as its turn comes.
+
+    Files and modules are looked for from the folder of the budget file, wherever one stands.
+    """
+    folder = Path(config.file).resolve().parent if config.file else Path.cwd()
+    reports: dict[str, Report] = {}
+    classes: dict[str, Mapping[str, type]] = {}
+    problems = []
+    with contextlib.chdir(folder):
+        for model in config.models:
+            told(model.name)
+            try:
+                reports[model.name], classes[model.name] = _analyzed(model)
+            except CostlabError as error:
+                problems.append(Problem(f"{model.name}: {error}", model.place, model.name))
+            except Exception as error:  # noqa: BLE001 - one model's defect is not to hide the others
+                what = f"{model.name}: a defect of costlab: {type(error).__name__}: {error}"
+                problems.append(Problem(what, model.place, model.name))
+    return Collected(reports, tuple(problems), classes, folder)
+
+
+def composed(model: ModelSpec) -> str:
+    """The text of a model's source, its further arguments in it.
+
+    Raises:
+        UsageError: an argument is given twice.
+    """
+    if not model.kwargs:
+        return model.source
+    words = split(model.source)
+    twice = sorted({*words.kwargs} & {*model.kwargs})
+    if twice:
+        raise UsageError(f"{model.source} has {', '.join(twice)} already, and kwargs again")
+    named = {**words.kwargs, **model.kwargs}
+    arguments = [*map(repr, words.args), *(f"{name}={value!r}" for name, value in named.items())]
+    return f"{words.place}({', '.join(arguments)})"
+
+
+def _analyzed(model: ModelSpec) -> tuple[Report, Mapping[str, type]]:
+    """The report of a model, and the classes of its modules; its chatter is no part of a result."""
+    source = sources.find(composed(model))
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            module = source.build()
+            inputs = model.inputs or source.inputs
+            if inputs is None:
+                message = f'{source.name} needs its inputs; write inputs = ["f32[1,3,224,224]"]'
+                raise UsageError(message)
+            from costlab.analysis import analyze
+
+            report = analyze(module, inputs, mode=model.mode, name=source.name)
+    except SystemExit as error:
+        message = f"{source.name} exits (sys.exit({error.code!r}){user_line(error)})"
+        raise SourceError(message) from error
+    modules = module.named_modules(remove_duplicate=False)
+    return report, {path: type(below) for path, below in modules}

@@ -1,0 +1,267 @@
+"""Models as they are at a git ref: its code in a worktree of its own, run in a process of its own.
+
+Knows git and `costlab report`, not what is done with the report. Nothing is fetched: what a clone
+does not have is an error. Importing the code of a ref runs it, as Python does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import site
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from costlab.budgets.apart import ANOTHER
+from costlab.budgets.git import git, own_environment, process, run
+from costlab.errors import DocumentError, SourceError, UsageError
+from costlab.report import Report
+from costlab.sources.text import split
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator, Sequence
+
+PREFIXES = ("git:", "merge-base:")
+INTERRUPTED = 130
+HOME = Path(__file__).resolve().parents[2]
+"""The folder that costlab is imported from."""
+SHORT = 9
+"""Digits of a commit that is named."""
+
+# A colon in braces belongs to a date: main@{2026-01-31 12:00}.
+_TEXT = re.compile(
+    r"(?P<how>git|merge-base):(?P<ref>(?:\{[^}]*\}|[^:{])+)(?::(?P<model>.+))?", re.DOTALL
+)
+
+
+class Ref(NamedTuple):
+    """A commit by a name that git knows, or by its merge base with HEAD; perhaps a model there."""
+
+    text: str
+    name: str
+    merge_base: bool = False
+    model: str = ""
+
+
+class Commit(NamedTuple):
+    """A commit of a repository, and the folder in it that models are named from."""
+
+    ref: Ref
+    sha: str
+    top: Path
+    below: str
+
+    def __str__(self) -> str:
+        """The ref as it was given, with its commit."""
+        how = "merge-base" if self.ref.merge_base else "git"
+        return f"{how}:{self.ref.name} ({self.sha[:SHORT]})"
+
+
+def is_ref(text: str) -> bool:
+    """Whether a text names a git ref.
+
+    >>> is_ref("git:main"), is_ref("merge-base:origin/main:net.py:Net"), is_ref("net.py:Net")
+    (True, True, False)
+    """
+    return text.startswith(PREFIXES)
+
+
+def parse_ref(text: str) -> Ref:
+    """The ref that a text names; git is not yet asked.
+
+    Raises:
+        UsageError: the text names none.
+
+    >>> parse_ref("git:main:net.py:Net(width=2)")[1:]
+    ('main', False, 'net.py:Net(width=2)')
+    """
+    found = _TEXT.fullmatch(text)
+    if found is None:
+        message = (
+            f"{text!r} names no git ref; write git:REF, git:REF:MODEL or merge-base:REF, such as "
+            "git:main:net.py:Net"
+        )
+        raise UsageError(message)
+    name = found["ref"]
+    # git takes what begins with a dash for an option; no branch or tag may be called so.
+    if name.startswith("-") or not name.isprintable() or name != name.strip():
+        message = f"{name!r} is no name of a git ref"
+        raise UsageError(message)
+    return Ref(text, name, found["how"] == "merge-base", found["model"] or "")
+
+
+def resolve(ref: Ref, folder: Path | None = None) -> Commit:
+    """The commit of a ref in the repository around a folder, the current one if none is given.
+
+    Raises:
+        UsageError: there is no repository, or no such commit in it.
+    """
+    here = (folder or Path.cwd()).resolve()
+    top = Path(git(here, "rev-parse", "--show-toplevel", why=f"{ref.text}: no git repository"))
+    sha = _commit(top, ref, ref.name)
+    if ref.merge_base:
+        head = _commit(top, ref, "HEAD")
+        found = run(top, "merge-base", head, sha)
+        if found.returncode:
+            message = (
+                f"{ref.text}: HEAD and {ref.name} have no commit in common; in a shallow clone, "
+                "fetch more of the history (git fetch --unshallow)"
+            )
+            raise UsageError(message)
+        sha = found.stdout.split()[0]
+    return Commit(ref, sha, top.resolve(), os.path.relpath(here, top.resolve()))
+
+
+def _commit(top: Path, ref: Ref, name: str) -> str:
+    found = run(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if found.returncode:
+        message = (
+            f"{ref.text}: there is no commit {name!r} in {top}; `git branch -a` lists the "
+            "branches, and `git fetch` gets those of a remote"
+        )
+        raise UsageError(message)
+    return found.stdout.strip()
+
+
+class Worktree(NamedTuple):
+    """The code of a commit in a folder of its own."""
+
+    commit: Commit
+    folder: Path
+    scratch: Path
+
+    def report(self, model: str, inputs: Sequence[str] = (), mode: str = "eval") -> Report:
+        """The report of a model as its code is at the commit.
+
+        Raises:
+            UsageError: the model, or an input, cannot be used as it was given.
+            SourceError: the model does not build or run there.
+        """
+        saved = self.scratch / "report.json"
+        saved.unlink(missing_ok=True)
+        given = [f"--input={spec}" for spec in inputs]
+        place = self._place(model)
+        arguments = (
+            "report",
+            "--quiet",
+            *given,
+            f"--mode={mode}",
+            f"--format=json:{saved}",
+            "--",
+            place,
+        )
+        ended = self.run(*arguments)
+        if ended.returncode or not saved.exists():
+            raise SourceError(f"{model} at {self.commit}: {self._told(ended)}")
+        try:
+            return Report.from_dict(json.loads(saved.read_text(encoding="utf-8")))
+        except (ValueError, RecursionError, DocumentError) as error:
+            raise SourceError(f"{model} at {self.commit}: its report: {error}") from error
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What costlab, as it is installed, does with these arguments on the code of the commit."""
+        folder = self.folder / self.commit.below
+        if not folder.is_dir():
+            message = f"{self.commit} has no folder {self.commit.below}"
+            raise UsageError(message)
+        # -P: costlab is the installed one, even if the commit has a folder of that name.
+        apart = ("-P", "-m", "costlab.budgets.apart", str(self.commit.top), str(self.folder))
+        return process([sys.executable, *apart, *arguments], folder, self._environment())
+
+    def _place(self, model: str) -> str:
+        """The text of a model as it is named in the worktree.
+
+        Raises:
+            UsageError: its file is outside the repository, where a ref says nothing of it.
+        """
+        home, colon, _ = split(model).place.rpartition(":")
+        if not colon or not home.endswith(".py"):
+            return model
+        path = Path(home)
+        here = self.folder / self.commit.below
+        if path.is_absolute() and path.resolve().is_relative_to(self.commit.top):
+            path = Path(os.path.relpath(path.resolve(), self.commit.top / self.commit.below))
+        if not (here / path).resolve().is_relative_to(self.folder):
+            message = f"{home} is outside the repository, so {self.commit} says nothing of it"
+            raise UsageError(message)
+        return f"{path}{model[len(home) :]}"
+
+    def _environment(self) -> dict[str, str]:
+        """The variables of this process, with the import path turned from checkout to worktree."""
+        environment = own_environment()
+        paths = [] if str(HOME) in site.getsitepackages() else [str(HOME)]
+        for entry in dict.fromkeys(map(os.path.abspath, sys.path)):
+            path = Path(entry).resolve()
+            if path.is_relative_to(self.commit.top) and not path.is_relative_to(sys.prefix):
+                inside = self.folder / path.relative_to(self.commit.top)
+                # costlab itself is the installed one, whatever the commit has of it.
+                paths += [] if (inside / "costlab").is_dir() else [str(inside)]
+            elif entry in environment.get("PYTHONPATH", "").split(os.pathsep):
+                paths.append(entry)
+        return environment | {
+            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONIOENCODING": "utf-8",
+        }
+
+    def _told(self, ended: subprocess.CompletedProcess[str]) -> str:
+        """What a process that failed had to say, without the folder that nobody knows."""
+        text = ended.stderr.replace(f"{self.folder}{os.sep}", "").strip()
+        text = text.replace(str(self.folder), "the commit")
+        if ended.returncode == INTERRUPTED:
+            raise KeyboardInterrupt
+        if ended.returncode == ANOTHER:
+            files = ", ".join(text.splitlines()[-3:])
+            return (
+                f"its code was imported from the checkout, not from the commit ({files}); an "
+                "editable install may be in the way: put the package's folder on PYTHONPATH"
+            )
+        if ended.returncode < 0:
+            return f"the process ended with signal {-ended.returncode}"
+        # Before the error stands what the model's own code printed.
+        return text[text.rfind("\nerror: ") + 1 :].removeprefix("error: ") or "no reason was given"
+
+
+@contextmanager
+def worktree(commit: Commit) -> Iterator[Worktree]:
+    """The code of a commit in a temporary folder, which is gone afterwards, whatever happens.
+
+    Raises:
+        UsageError: git cannot make the worktree.
+    """
+    scratch = Path(tempfile.mkdtemp(prefix="costlab-")).resolve()
+    folder = scratch / scratch.name  # git names what it keeps of a worktree after its folder
+    try:
+        git(
+            commit.top, "worktree", "add", "--detach", str(folder), commit.sha,
+            why=f"{commit}: git cannot make a worktree",
+        )  # fmt: skip
+        yield Worktree(commit, folder, scratch)
+    finally:
+        with _undisturbed():
+            # Twice forced: also if git was interrupted while it made the worktree.
+            run(commit.top, "worktree", "remove", "--force", "--force", str(folder))
+            shutil.rmtree(scratch, ignore_errors=True)
+            if str(folder) in run(commit.top, "worktree", "list", "--porcelain").stdout:
+                run(commit.top, "worktree", "prune")
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Within it Ctrl-C waits, here and in the processes that are started."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # only the main thread is interrupted
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,91 @@
+"""Measurements as the command line shows them: one study, two of them side by side, all there are.
+
+Knows neither devices nor how anything is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from costlab.bench.contrast import contrast
+from costlab.bench.document import Measurements
+from costlab.cli.output import Face, Target, emit
+from costlab.cli.voice import Voice
+from costlab.errors import DocumentError, UsageError
+from costlab.render.bench import bench_rows, bench_tables, studies_table
+from costlab.render.contrast import contrast_rows, contrast_tables
+from costlab.render.table import Table
+from costlab.store import load
+
+TWO = 2
+
+
+def show(found: Measurements, wanted: list[Target], face: Face, voice: Voice) -> None:
+    """Writes measurements in each format; CSV has one table, with all columns."""
+    _emit(wanted, lambda: bench_tables(found), bench_rows(found), found.to_json, face, voice)
+
+
+def list_studies(words: list[str], wanted: list[Target], face: Face, voice: Voice) -> None:
+    """Writes the studies that come with costlab.
+
+    Raises:
+        UsageError: one is named, or they are asked for in JSON.
+    """
+    from costlab.bench.studies import STUDIES
+
+    if words:
+        raise UsageError(f"--list lists the studies; leave {words[0]!r} out")
+    if any(target.form == "json" for target in wanted):
+        raise UsageError("the list of studies has no JSON; csv is for programs")
+    table = studies_table(STUDIES.values())
+    emit(wanted, lambda: [table], str, face, voice)
+
+
+def compare(files: list[str], wanted: list[Target], face: Face, voice: Voice) -> None:
+    """Writes the cases that two files of measurements have in common.
+
+    Raises:
+        UsageError: there are not two files, or they have no case in common.
+        DocumentError: a file holds no measurements.
+    """
+    if len(files) != TWO:
+        raise UsageError(
+            f"compare takes two files of measurements, not {len(files)}: "
+            "costlab bench compare A.json B.json"
+        )
+    first, second = map(_loaded, files)
+    found = contrast(first, second)
+    _emit(
+        wanted,
+        lambda: contrast_tables(found),
+        contrast_rows(found),
+        found.to_json,
+        face,
+        voice,
+    )
+
+
+def _loaded(file: str) -> Measurements:
+    document = load(file)
+    if not isinstance(document, Measurements):
+        raise DocumentError(
+            f"{file} holds no measurements; `costlab bench STUDY --out FILE` writes some"
+        )
+    return document
+
+
+def _emit(
+    wanted: list[Target],
+    tables: Callable[[], list[Table]],
+    rows: Table,
+    document: Callable[[], str],
+    face: Face,
+    voice: Voice,
+) -> None:
+    for_programs = [target for target in wanted if target.form == "csv"]
+    for_people = [target for target in wanted if target.form != "csv"]
+    parts = [(for_programs, lambda: [rows]), (for_people, tables)]
+    # Files first: the reader of stdout may go away.
+    for part, made in sorted(parts, key=lambda part: any(t.path is None for t in part[0])):
+        if part:
+            emit(part, made, document, face, voice)

@@ -1,0 +1,120 @@
+"""Measurements as tables: a table a study, then why each saving is what it is.
+
+Knows documents, not how anything is measured, nor text layout.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from costlab.render.bench_columns import AXES, EXPLAINED, MACHINE, SIDES, entries, explained
+from costlab.render.bench_notes import told, warned
+from costlab.render.table import Column, Row, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from costlab.bench.document import Measurements
+    from costlab.bench.study import Study
+    from costlab.render.bench_columns import Entry, Reading
+    from costlab.render.table import Value
+
+
+def bench_tables(found: Measurements) -> list[Table]:
+    """The table of a study, and that of the explanations if there are any.
+
+    What all cases have in common stands in the title, and each axis that varies is a column. A
+    column that nothing was measured for is left out.
+    """
+    rows = entries(found)
+    varying = [axis for axis in AXES if len({axis.value(row) for row in rows}) > 1]
+    named = [_said(axis, rows[0]) for axis in AXES if axis not in varying] if rows else []
+    title = " · ".join([found.study, *named])
+    sides = _table(title, [SIDES[0], *varying, *SIDES[1:]], rows, (*told(found),), warned(found))
+    parts = explained(found)
+    if not parts:
+        return [sides]
+    columns = [EXPLAINED[0], *varying, *EXPLAINED[1:]]
+    note = (
+        "Each row adds up: what the multiply-adds promise, and what the memory roof, separate "
+        "element-wise passes, partly filled waves, the launch floor, and the rest, which is not "
+        "modelled (the kernels' efficiency), add to it or take from it, in points of the "
+        "baseline's time."
+    )
+    return [
+        sides,
+        _table("Where the saving comes from, in percentage points", columns, parts, (note,)),
+    ]
+
+
+def studies_table(studies: Iterable[Study]) -> Table:
+    """A row a study: its name, what it asks, and how many cases it has."""
+    columns = (
+        Column("study", "study", "text"),
+        Column("title", "what is measured", "text", prose=24),
+        Column("pairs", "pairs", "count", exact=True),
+        Column("cases", "cases", "count", exact=True),
+        Column("quick", "with --quick", "count", exact=True),
+    )
+    rows = tuple(
+        Row(
+            (
+                study.name,
+                study.title,
+                len(study.pairs),
+                sum(1 for _ in study.cases()),
+                sum(1 for _ in study.cases(study.quick)),
+            )
+        )
+        for study in studies
+    )
+    return Table("", columns, rows)
+
+
+def bench_rows(found: Measurements) -> Table:
+    """A row a side with all columns, for programs: the same columns whatever was measured."""
+    return _filled("", MACHINE, entries(found))
+
+
+def _table(
+    title: str,
+    columns: Sequence[Reading],
+    rows: Sequence[Entry],
+    notes: tuple[str, ...] = (),
+    warnings: tuple[str, ...] = (),
+) -> Table:
+    said = [
+        reading
+        for reading in columns
+        if reading.always or any(reading.value(row) is not None for row in rows)
+    ]
+    return _filled(title, said, rows, notes, warnings)
+
+
+def _filled(
+    title: str,
+    columns: Sequence[Reading],
+    rows: Iterable[Entry],
+    notes: tuple[str, ...] = (),
+    warnings: tuple[str, ...] = (),
+) -> Table:
+    return Table(
+        title,
+        tuple(reading.column for reading in columns),
+        tuple(
+            Row(_cells(columns, row), row.depth, "dim" if row.is_baseline else "normal")
+            for row in rows
+        ),
+        notes=notes,
+        warnings=warnings,
+    )
+
+
+def _said(axis: Reading, row: Entry) -> str:
+    """The value of an axis that all rows share; a bare number with what it counts."""
+    value = axis.value(row)
+    return f"{axis.column.title} {value}" if axis.column.numeric else str(value)
+
+
+def _cells(columns: Sequence[Reading], row: Entry) -> tuple[Value, ...]:
+    return tuple(reading.value(row) for reading in columns)

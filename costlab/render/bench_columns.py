@@ -1,0 +1,255 @@
+"""What a row of measurements shows: each column, its kind, and the value that a side has in it.
+
+Knows documents, not text layout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import floor, isfinite
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+from costlab.render.table import POINTS, Column, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from costlab.bench.document import Explanation, Measured, Measurements, Model, Timing
+
+PARTS = ("mac", "memory", "passes", "waves", "launch", "residual")
+TENTHS = 1000
+"""Tenths of a percentage point in a whole."""
+HERTZ = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row: a side of a case.
+
+    `alone` is whether there is nothing to compare it with, `outer` whether no baseline stands over
+    it.
+    """
+
+    case: Measured
+    side: Timing
+    is_baseline: bool
+    alone: bool = False
+    outer: bool = False
+
+    @property
+    def depth(self) -> int:
+        """How far it stands in: a variant stands under its baseline."""
+        return 0 if self.is_baseline or self.alone or self.outer else 1
+
+    @property
+    def model(self) -> Model | None:
+        """What it should take."""
+        return self.case.models[0 if self.is_baseline else 1] if self.case.models else None
+
+    @property
+    def time_s(self) -> float | None:
+        """The median of its samples."""
+        return median(self.side.samples_s) if self.side.samples_s else None
+
+    @property
+    def compares(self) -> bool:
+        """Whether what the comparison says stands in this row."""
+        return self.case.comparison is not None and not self.is_baseline and not self.alone
+
+
+class Reading(NamedTuple):
+    """A column, and the value that a row has in it; `always` shows it even if it is empty."""
+
+    column: Column
+    value: Callable[[Entry], Value]
+    always: bool = False
+
+
+def entries(found: Measurements) -> list[Entry]:
+    """The sides of all cases that were measured, each baseline before its variant.
+
+    A failure prints no speed, nor does the side that could not be compared with it.
+    """
+    rows = []
+    for case in found.cases:
+        if case.error:
+            continue
+        baseline, variant = case.baseline, case.variant
+        alone = (baseline.subject, baseline.arm) == (variant.subject, variant.arm)
+        if baseline.samples_s and not alone:
+            rows.append(Entry(case, baseline, is_baseline=True))
+        if variant.samples_s:
+            rows.append(Entry(case, variant, is_baseline=False, alone=alone))
+    return rows
+
+
+def explained(found: Measurements) -> list[Entry]:
+    """The variants whose saving is explained, with parts in whole tenths that still add up."""
+    return [
+        replace(row, case=replace(row.case, explanation=tenths(row.case.explanation)), outer=True)
+        for row in entries(found)
+        if row.compares
+        and row.case.explanation is not None
+        and isfinite(row.case.explanation.saving)
+    ]
+
+
+def tenths(exact: Explanation) -> Explanation:
+    """The explanation in whole tenths of a percentage point, whose sum is the rounded saving.
+
+    Each part is rounded down, and those with the largest rests up again, until the sum is right.
+    """
+    parts = {part: getattr(exact, part) * TENTHS for part in PARTS}
+    whole = {part: floor(value) for part, value in parts.items()}
+    missing = round(exact.saving * TENTHS) - sum(whole.values())
+    for part in sorted(parts, key=lambda part: whole[part] - parts[part])[:missing]:
+        whole[part] += 1
+    return replace(exact, **{part: count / TENTHS for part, count in whole.items()})
+
+
+def _mac_saving(row: Entry) -> float | None:
+    if not row.compares or not row.case.baseline.macs:
+        return None
+    return 1 - row.side.macs / row.case.baseline.macs
+
+
+def _saving(row: Entry) -> float | None:
+    return 1 - row.case.comparison.ratio if row.compares and row.case.comparison else None
+
+
+def _bounds(row: Entry) -> tuple[float, float] | None:
+    if not row.compares or row.case.comparison is None:
+        return None
+    return 1 - row.case.comparison.high, 1 - row.case.comparison.low
+
+
+def _interval(row: Entry) -> str | None:
+    bounds = _bounds(row)
+    return f"[{bounds[0] * 100:.1f}, {bounds[1] * 100:.1f}]" if bounds else None
+
+
+def _realised(row: Entry) -> float | None:
+    promised, saving = _mac_saving(row), _saving(row)
+    return saving / promised if promised and saving is not None else None
+
+
+def _rate(row: Entry) -> int | None:
+    return round(2 * row.side.macs / row.time_s) if row.time_s and row.side.macs else None
+
+
+def _of_roof(row: Entry) -> float | None:
+    if row.model is None or not row.time_s:
+        return None
+    return row.model.roof_s / row.time_s
+
+
+def _clock(row: Entry) -> int | None:
+    clocks = row.side.clock_mhz
+    return round(median(clocks) * HERTZ) if clocks else None
+
+
+def _kernels(row: Entry) -> int | None:
+    kernels = row.side.kernels
+    return None if kernels is None else sum(kernel.calls for kernel in kernels)
+
+
+def _energy(row: Entry) -> str | None:
+    return None if row.side.energy_j is None else f"{row.side.energy_j:.3g} J"
+
+
+def _plain(key: str, title: str, spare: int = 0) -> Column:
+    """A share without a bar: of several in a row, bars would say nothing."""
+    return Column(key, title, "share", bar=False, spare=spare)
+
+
+def _points(key: str, title: str) -> Column:
+    """A share in percentage points, under a title that says so."""
+    return Column(key, title, "share", unit=POINTS, bar=False)
+
+
+AXES: tuple[Reading, ...] = (
+    Reading(Column("batch", "batch", "count", exact=True), lambda row: row.case.batch),
+    Reading(Column("precision", "precision", "text"), lambda row: row.case.precision),
+    Reading(Column("layout", "layout", "text"), lambda row: row.case.layout),
+    Reading(Column("finish", "finish", "text"), lambda row: row.case.finish),
+    Reading(Column("regime", "regime", "text"), lambda row: row.case.regime),
+)
+"""The axes of a study, in the order of their columns."""
+
+SIDES: tuple[Reading, ...] = (
+    Reading(Column("side", "baseline, variant", "path"), lambda row: row.side.subject, always=True),
+    Reading(Column("arm", "arm", "text"), lambda row: row.side.arm, always=True),
+    Reading(Column("macs", "MACs", "count", spare=4), lambda row: row.side.macs),
+    Reading(_plain("mac_saving", "MAC saving", 1), _mac_saving),
+    Reading(Column("params", "params", "count", spare=12), lambda row: row.side.params),
+    Reading(Column("kernels", "kernels", "count", spare=9), _kernels),
+    Reading(Column("time_s", "median", "seconds"), lambda row: row.time_s, always=True),
+    Reading(_plain("saving", "saving"), _saving, always=True),
+    Reading(Column("interval", "95 % interval", "text", spare=3), _interval),
+    Reading(
+        Column("verdict", "verdict", "text"),
+        lambda row: row.case.comparison.verdict if row.compares and row.case.comparison else None,
+        always=True,
+    ),
+    Reading(_plain("realised", "realised", 2), _realised),
+    Reading(Column("flops_per_s", "rate", "count", unit="FLOP/s", spare=7), _rate),
+    Reading(_plain("of_roof", "of roof", 5), _of_roof),
+    Reading(
+        Column("binds", "bound by", "text", spare=6),
+        lambda row: row.model.binds if row.model else None,
+    ),
+    Reading(Column("clock_hz", "clock", "count", unit="Hz", spare=10), _clock),
+    Reading(Column("energy", "energy", "text", spare=11), _energy),
+    Reading(Column("peak_bytes", "peak", "bytes", spare=8), lambda row: row.side.peak_bytes),
+)
+"""What is shown of a side, for people."""
+
+
+def _part(name: str) -> Callable[[Entry], Value]:
+    def value(row: Entry) -> Value:
+        explanation = row.case.explanation
+        found: float | None = getattr(explanation, name) if explanation and row.compares else None
+        return found
+
+    return value
+
+
+EXPLAINED: tuple[Reading, ...] = (
+    Reading(Column("side", "variant", "path"), lambda row: row.side.subject, always=True),
+    Reading(Column("arm", "arm", "text"), lambda row: row.side.arm, always=True),
+    Reading(_points("mac", "MACs"), _part("mac"), always=True),
+    Reading(_points("memory", "memory"), _part("memory"), always=True),
+    Reading(_points("passes", "passes"), _part("passes"), always=True),
+    Reading(_points("waves", "waves"), _part("waves"), always=True),
+    Reading(_points("launch", "launch"), _part("launch"), always=True),
+    Reading(_points("residual", "rest"), _part("residual"), always=True),
+    Reading(_points("explained", "saving"), _part("saving"), always=True),
+)
+"""What is shown of an explanation."""
+
+
+def _bound(index: int) -> Callable[[Entry], Value]:
+    def value(row: Entry) -> Value:
+        bounds = _bounds(row)
+        return bounds[index] if bounds else None
+
+    return value
+
+
+MACHINE: tuple[Reading, ...] = (
+    Reading(Column("pair", "pair", "text"), lambda row: row.case.pair),
+    SIDES[0],
+    SIDES[1],
+    *AXES,
+    *(reading for reading in SIDES[2:] if reading.column.key not in ("interval", "energy")),
+    Reading(_plain("saving_low", "saving, low"), _bound(0)),
+    Reading(_plain("saving_high", "saving, high"), _bound(1)),
+    Reading(
+        Column("pairs", "pairs", "count"),
+        lambda row: row.case.comparison.pairs if row.case.comparison else None,
+    ),
+    Reading(Column("energy_j", "energy", "ratio"), lambda row: row.side.energy_j),
+    *EXPLAINED[2:-1],
+)
+"""All columns, for programs: the same whatever was measured, and numbers where people read text."""

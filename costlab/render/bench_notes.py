@@ -1,0 +1,158 @@
+"""What stands under a table of measurements: what was measured where, how well, and what not.
+
+Knows documents, not text layout.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from costlab.render.bench_columns import Entry, entries
+from costlab.units import percent, scale_bytes, scale_count, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from costlab.bench.document import Ceilings, Comparison, Measurements
+
+TOLERANCE = 0.1
+NAMED = 3
+"""Failed cases that are named; the others are counted."""
+NAMES = ("device", "gpu", "cpu")
+HEADING = (*NAMES, "threads", "driver", "python", "torch", "triton", "cuda", "cudnn")
+"""What of the environment stands under a table, in this order; the document holds all of it."""
+
+
+def told(found: Measurements) -> Iterator[str]:
+    """The notes: where, how noisy, how fast the machine is, what the columns say, what failed."""
+    where = _where(found.environment)
+    if where:
+        yield f"Measured on {where}."
+    if found.null is not None:
+        yield _noise(found.null)
+    if found.ceilings is not None:
+        yield _ceilings(found.ceilings)
+    if any(case.comparison for case in found.cases):
+        yield (
+            "saving: 1 − variant / baseline, of MACs and of time, by the mean ratio of pairs that "
+            "were timed in turn; realised: the saving in time over that in MACs; of roof: the "
+            "roofline's time, from the ceilings above, over the median."
+        )
+    yield from found.notes
+    yield from _stopped(found)
+    yield from _failed(found)
+    yield from _throttled(found)
+
+
+def warned(found: Measurements) -> tuple[str, ...]:
+    """What a reader must not overlook."""
+    warnings = []
+    if not found.complete:
+        warnings.append(
+            "the study is not complete; `costlab bench … --out FILE --resume` goes on with a file "
+            "that was kept"
+        )
+    if found.null is None and found.cases:
+        warnings.append("identical arms were not compared: the noise floor is not known")
+    elif found.null is not None and not found.null.low <= 1 <= found.null.high:
+        warnings.append(
+            "identical arms differ by more than their interval: something else was measured too"
+        )
+    above = sum(beyond(row) for row in entries(found))
+    if above:
+        warnings.append(
+            f"{above} of the sides ran faster than their roof: the ceilings, of a matrix product "
+            "and a copy, are lower than what this machine can do, so that shares of the roof and "
+            "explanations are rough"
+        )
+    return tuple(warnings)
+
+
+def beyond(row: Entry) -> bool:
+    """Whether a side ran faster than the ceilings allow, by more than they are uncertain."""
+    return bool(row.model and row.time_s and row.model.roof_s > (1 + TOLERANCE) * row.time_s)
+
+
+def _where(environment: Mapping[str, object]) -> str:
+    parts = []
+    for key in HEADING:
+        value = environment.get(key)
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
+            parts.append(str(value) if key in NAMES else f"{key} {value}")
+    policy = environment.get("clocks")
+    if isinstance(policy, str) and policy:
+        parts.append(f"clocks: {policy}")
+    return ", ".join(dict.fromkeys(parts))
+
+
+def _noise(null: Comparison) -> str:
+    bounds = f"{(1 - null.high) * 100:+.1f} to {(1 - null.low) * 100:+.1f} %"
+    return (
+        f"Identical arms, timed against each other, save {bounds}: less than that is noise "
+        f"({null.pairs} pairs)."
+    )
+
+
+def _ceilings(found: Ceilings) -> str:
+    rates = ", ".join(
+        f"{name} {scale_count(round(rate), unit='FLOP/s')}"
+        for name, rate in found.flops_per_s.items()
+    )
+    node = (
+        "" if found.graph_node_s is None else f", a node of a graph {seconds(found.graph_node_s)}"
+    )
+    return (
+        f"Ceilings, measured in this run: {rates}; copy {_rate(found.copy_bytes_per_s)}, within "
+        f"the last-level cache of {scale_bytes(found.cache_bytes)} {_rate(found.cache_bytes_per_s)}"
+        f"; a launch {seconds(found.launch_s)}{node}."
+    )
+
+
+def _rate(bytes_per_s: float) -> str:
+    return str(scale_count(round(bytes_per_s), unit="B/s"))
+
+
+def _stopped(found: Measurements) -> Iterator[str]:
+    compared = [case.comparison for case in found.cases if case.comparison]
+    late = [comparison for comparison in compared if comparison.stopped == "time limit"]
+    if late:
+        widest = max((comparison.high - comparison.low) / 2 for comparison in late)
+        yield (
+            f"{len(late)} of {len(compared)} comparisons stopped at their time limit, before the "
+            f"interval was as narrow as asked; the widest is ±{percent(widest)}."
+        )
+    doubtful = [comparison for comparison in compared if comparison.verdict == "AMBIGUOUS"]
+    reasons: dict[str, int] = {}
+    for comparison in doubtful:
+        if comparison.reason:
+            reasons[comparison.reason] = reasons.get(comparison.reason, 0) + 1
+    for reason, times in reasons.items():
+        yield f"AMBIGUOUS, {times} of {len(compared)}: {reason}."
+
+
+def _failed(found: Measurements) -> Iterator[str]:
+    reasons: dict[str, list[str]] = {}
+    for case in found.cases:
+        if case.error:
+            reasons.setdefault(case.error.rstrip("."), []).append(case.key)
+    for reason, keys in reasons.items():
+        yield f"Not measured: {_some(keys)}: {reason}."
+
+
+def _throttled(found: Measurements) -> Iterator[str]:
+    reasons: dict[str, list[str]] = {}
+    for case in found.cases:
+        for reason in case.throttled:
+            reasons.setdefault(reason, []).append(case.key)
+    for reason, keys in reasons.items():
+        yield f"The clock was held down ({reason}) in {_some(keys)}."
+
+
+def _some(keys: Sequence[str]) -> str:
+    """A few keys by name, and how many more there are.
+
+    >>> _some(["a", "b"]), _some(["a", "b", "c", "d", "e"])
+    ('a; b', 'a; b; c and 2 more')
+    """
+    more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
+    return "; ".join(keys[:NAMED]) + more

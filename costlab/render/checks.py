@@ -1,0 +1,159 @@
+"""Checks as tables: what was held against which limit, the worst first.
+
+Knows documents, not text layout: a renderer lays the tables out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from costlab.render.sentences import (
+    headline,
+    problems_of,
+    remarks,
+    said,
+    subject_of,
+    tame,
+    told,
+    worst_first,
+)
+from costlab.render.table import Column, Row, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from costlab.budgets.checks import Check, Checks, Outcome, Problem
+    from costlab.render.table import Emphasis
+    from costlab.units import Units
+
+EMPHASIS: dict[Outcome, Emphasis] = {"fail": "normal", "warn": "normal"}
+COLUMNS = (
+    Column("outcome", "outcome", "text"),
+    Column("budget", "budget", "text"),
+    Column("model", "model", "text"),
+    Column("module", "module", "path", whole=True),
+    Column("metric", "metric", "text"),
+    Column("value", "value", "text"),
+    Column("limit", "limit", "text"),
+    Column("room", "over or left", "text"),
+    Column("change", "change", "text", spare=2),
+    Column("rule", "rule", "text", spare=3),
+    Column("where", "where", "text", spare=1),
+)
+PROBLEMS = (
+    Column("outcome", "outcome", "text"),
+    Column("problem", "what could not be said", "text", prose=40),
+    Column("where", "where", "text"),
+)
+
+
+def checks_tables(checks: Checks, units: Units = "si") -> list[Table]:
+    """A table of what could not be said, if there is anything, and a table of the checks.
+
+    No line of them can be taken for a command by a service that reads a log: each begins with a
+    word of ours.
+    """
+    tables = []
+    problems = problems_of(checks)
+    if problems:
+        tables.append(problems_table(problems))
+    if checks.checks:
+        tables.append(checks_table(checks, worst_first(checks.checks), units))
+    return tables
+
+
+def problems_table(problems: Iterable[Problem]) -> Table:
+    """A row for each thing that could not be said."""
+    rows = [Row(("error", tame(told(problem)), _where(problem))) for problem in problems]
+    return Table("", PROBLEMS, tuple(rows))
+
+
+def _where(problem: Problem) -> str | None:
+    return tame(str(problem.place)) if problem.place else None
+
+
+def checks_table(checks: Checks, shown: Iterable[Check], units: Units = "si") -> Table:
+    """A row for each of some checks, and below them what is to be said beside the numbers."""
+    listed = list(shown)
+    notes = [
+        tame(f"{check.outcome}: {subject_of(check)}, {check.metric}: {remark}")
+        for check in listed
+        for remark in remarks(check)
+    ]
+    if checks.baseline:
+        notes.append(f"baseline: {tame(checks.baseline)}")
+    notes += [f"note: {tame(note)}" for note in checks.notes]
+    rows = [_row(check, units) for check in listed]
+    title = f"costlab check: {headline(checks)}"
+    return Table(title, COLUMNS, tuple(rows), tuple(dict.fromkeys(notes)))
+
+
+def _row(check: Check, units: Units) -> Row:
+    told = said(check, units)
+    cells = (
+        check.outcome,
+        tame(check.budget),
+        tame(check.model),
+        tame(check.subject) or None,
+        check.metric,
+        told.value,
+        told.limit,
+        told.room,
+        told.change,
+        tame(check.rule),
+        tame(str(check.place)),
+    )
+    return Row(cells, 0, EMPHASIS.get(check.outcome, "dim"))
+
+
+DATA = (
+    Column("outcome", "outcome", "text"),
+    Column("budget", "budget", "text"),
+    Column("model", "model", "text"),
+    Column("module", "module", "path"),
+    Column("metric", "metric", "text"),
+    Column("value", "value", "count"),
+    Column("limit", "limit", "count"),
+    Column("over", "over", "count"),
+    Column("base", "base", "count"),
+    Column("rule", "rule", "text"),
+    Column("file", "file", "text"),
+    Column("line", "line", "count"),
+    Column("text", "text", "text"),
+)
+
+
+def checks_data(checks: Checks) -> Table:
+    """The table for programs: exact numbers, and a row for each thing that could not be said."""
+    rows = [
+        Row(
+            (
+                *("error", None, problem.model or None, *[None] * 7),
+                problem.place.file if problem.place else None,
+                problem.place.line if problem.place else None,
+                problem.text,
+            )
+        )
+        for problem in problems_of(checks)
+    ]
+    rows += [
+        Row(
+            (
+                check.outcome,
+                check.budget,
+                check.model,
+                check.subject,
+                check.metric,
+                check.value,
+                check.limit,
+                check.over,
+                check.base,
+                check.rule,
+                check.place.file,
+                check.place.line,
+                "; ".join(remarks(check)),
+            )
+        )
+        for check in worst_first(checks.checks)
+    ]
+    return Table(headline(checks), DATA, tuple(rows))

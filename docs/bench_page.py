@@ -1,0 +1,205 @@
+"""The page on measuring: how it is done, one result of a CPU, and the GPUs that were measured.
+
+It measures nothing, and types no figure: limits come from the code, results from
+`benchmarks/results/`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from costlab.bench.correctness import FP32_TOLERANCE, UNIT_ROUNDOFF, tolerance_of
+from costlab.bench.document import Measurements
+from costlab.bench.inputs import CACHES
+from costlab.bench.plan import Plan
+from costlab.bench.statistics import FLOOR, WIDEST_SAME
+from costlab.render import markdown
+from costlab.render.bench import bench_tables
+from costlab.units import ratio
+from docs.gpu_words import interval, name_of, points
+from docs.parts import NOTICE, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from costlab.bench.document import Measured
+
+GPUS = Path(__file__).parents[1] / "benchmarks" / "results"
+NOT_YET = (
+    "**Not yet measured:** no GPU's results are in `benchmarks/results/`. On a machine with one, "
+    "`make gpu MINUTES=8 OUT=benchmarks/results/NAME` measures, and `make docs` writes its page; "
+    "nothing on these pages is said of a GPU until then."
+)
+ARMS = (
+    ("eager", "the model as it is written, a kernel an operation", "CPU, GPU"),
+    ("graph", "the same kernels, recorded as a CUDA graph and replayed", "GPU"),
+    ("compile", "`torch.compile`, whose kernels take several element-wise operations", "CPU, GPU"),
+    ("compile-autotune", "the same in the mode `max-autotune`, which tries kernels out", "GPU"),
+    ("cudnn-fused", "convolution, folded normalization, bias and ReLU in one kernel", "GPU"),
+    ("ours", "kernels of costlab's own, where there are some", "GPU"),
+)
+PARTS = (
+    ("multiply-adds", "mac", "the saving if time went by multiply-adds alone"),
+    ("memory", "memory", "some convolutions wait for their bytes instead"),
+    ("passes", "passes", "normalization, ReLU and the like as kernels of their own"),
+    ("waves", "waves", "the last tiles of a kernel leave processors idle"),
+    ("launch", "launch", "each kernel has to be launched"),
+    ("rest", "residual", "all that is not modelled: how good each kernel is, above all"),
+)
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """The page as Markdown, with a document of measurements of a CPU."""
+    found = Measurements.from_dict(results)
+    parts = [
+        "# What factorizing really saves, and how that is measured",
+        NOTICE,
+        (
+            "`costlab bench` times a convolution against the factorization that replaces it, and "
+            "says which part of the promised saving arrives and where the rest goes."
+        ),
+        "## GPUs",
+        _gpus(),
+        "## What is compared",
+        _compared(),
+        table(("arm", "what runs", "where"), ARMS, numeric_from=3),
+        "## How",
+        *_protocol(Plan()),
+        "## What a verdict means",
+        _verdicts(),
+        "## Why a saving is what it is",
+        *_explained(found),
+        f"## On a CPU: {found.environment.get('cpu')}",
+        (
+            "`costlab bench factorizations --device cpu --quick`, through oneDNN. A CPU is no "
+            "small GPU: this shows the method, and nothing of what a GPU does. The raw samples are "
+            "in `benchmarks/results/bench_cpu.json`; `costlab show` renders them."
+        ),
+        *(markdown.render(one).strip() for one in bench_tables(found)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def gpus(folder: Path = GPUS) -> list[Path]:
+    """The folders of results of a GPU."""
+    return sorted(one.parent for one in folder.glob("*/identical-arms.json"))
+
+
+def _gpus() -> str:
+    folders = gpus()
+    if not folders:
+        return NOT_YET
+    return "\n".join(f"- [{folder.name}]({folder.name}.md)" for folder in folders)
+
+
+def _compared() -> str:
+    return (
+        "A *pair* is two subjects on the same input, of which the second may replace the first: "
+        "a 5×5 convolution and two 3×3, say, at the grids and widths of Inception-v3. Both sides "
+        "of a case run in the same *arm*, batch, precision and layout, with the same batch "
+        "normalization and ReLU. `costlab bench --list` lists the studies. Three *regimes* are "
+        "never mixed: *cold*, where inputs rotate through buffers of "
+        f"{CACHES} times the last-level cache, so that none is still there; *warm*, where the same "
+        "input comes again; *wall*, the host's time, launches included."
+    )
+
+
+def _protocol(plan: Plan) -> list[str]:
+    steps = (
+        (
+            "**Right before fast.** Each side is held against the same module in float64, on fresh "
+            "inputs, its outputs filled with NaN before, both before and after it is timed. The "
+            f"relative error may be {tolerance_of('bf16'):.2g} in bf16, {tolerance_of('tf32'):.2g} "
+            f"in tf32 and fp16 (the unit roundoff {UNIT_ROUNDOFF['bf16']:.2g} or "
+            f"{UNIT_ROUNDOFF['tf32']:.2g}, times the root of a depth of 256), and "
+            f"{FP32_TOLERANCE:g} in fp32. A side that fails prints no speed."
+        ),
+        (
+            "**Steady.** Compiling and trying kernels out come first; then both sides run in turn "
+            f"until the clock (or else the times) drifts by less than {100 * plan.drift:g} %, for "
+            f"at most {plan.warmup_s:g} s, which is said."
+        ),
+        (
+            "**In turn.** Samples come in blocks ABBA or BAAB, in random order, each of at least "
+            f"{plan.sample_s * 1000:g} ms of calls in a row. What drifts meets both sides, so that "
+            "their ratio is worth more than either time."
+        ),
+        (
+            f"**Until it is known.** At least {plan.min_pairs} pairs, until the 95 % bootstrap "
+            f"interval of the ratio reaches at most {100 * plan.half_width:g} % to either side, "
+            f"or {plan.limit_s:g} s are over; which of the two is kept. `--quick` asks for less."
+        ),
+        (
+            "**Clocks.** They are read with every sample where the device tells, and never set. A "
+            "block is dropped if the device held its clock down for a reason that the plan does "
+            f"not tolerate, or under {100 * plan.clock_share:g} % of base. The plan stands in the "
+            "document."
+        ),
+        (
+            "**Noise.** An arm is compared with itself in the same run: what that shows is noise, "
+            "and less than it is never called a difference."
+        ),
+        (
+            "**Ceilings.** The rates that a roofline needs (matrix products by precision, a copy, "
+            "a copy within the cache, a launch, a node of a graph) are measured in the same run, "
+            "never taken from a datasheet."
+        ),
+        (
+            "**Kernels.** Their names, calls and times come from a pass of the profiler; what is "
+            "profiled is not timed."
+        ),
+    )
+    return ["\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1))]
+
+
+def _verdicts() -> str:
+    return table(
+        ("verdict", "what it takes"),
+        [
+            ("FASTER, SLOWER", "the whole interval lies beyond the noise floor"),
+            (
+                "SAME",
+                f"the whole interval lies within it, and within ±{100 * WIDEST_SAME:g} % anyway",
+            ),
+            (
+                "AMBIGUOUS",
+                "neither; or the cycles (time × clock) say otherwise; or there are too few pairs",
+            ),
+        ],
+        numeric_from=2,
+    ) + (
+        f"\n\nThe noise floor is how far the interval of identical arms reaches, at least "
+        f"{100 * FLOOR:g} %. No tail percentile is printed that the samples do not support."
+    )
+
+
+def _explained(found: Measurements) -> list[str]:
+    parts = [
+        (
+            "The multiply-adds promise a saving; the clock shows another. The difference is told "
+            "in parts, in percentage points of the baseline's time, that add up to the measured "
+            "saving. Each comes of a roofline with one effect more than the one before it, from "
+            "the ceilings of the same run; the rest is what was measured and not modelled. "
+            "*Realised* is the saving in time over that in multiply-adds; what *binds* is the "
+            "largest of arithmetic, memory, launches and idle processors."
+        )
+    ]
+    example = next((case for case in found.cases if case.explanation and case.comparison), None)
+    if example is None or example.explanation is None:
+        return parts
+    rows = [
+        (title, points(getattr(example.explanation, part)), what) for title, part, what in PARTS
+    ]
+    rows.append(("**saving**", points(example.explanation.saving), _in_words(example)))
+    return [
+        *parts,
+        f"For example `{example.key}`, on {name_of(found.environment)}:",
+        table(("part", "points", "because"), rows, text_from=2),
+    ]
+
+
+def _in_words(case: Measured) -> str:
+    realised = case.explanation.realised if case.explanation else None
+    said = "" if realised is None else f"; realised {ratio(realised)}"
+    return f"measured, {interval(case)}{said}"

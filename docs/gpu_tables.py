@@ -1,0 +1,188 @@
+"""The tables of a GPU's page: savings by arm, explanations, predictions, networks, counters."""
+
+from __future__ import annotations
+
+from math import fsum
+from typing import TYPE_CHECKING, Any
+
+from costlab.render.bench_columns import PARTS, tenths
+from costlab.units import percent, ratio, seconds
+from docs.gpu_results import MAIN, conditions, family, mac_saving, place, time_s, time_saving
+from docs.gpu_words import NOTHING, points, saving
+from docs.parts import table
+from tests.bench.predictions import PREDICTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from costlab.bench.document import Measured
+    from docs.gpu_results import Results
+
+ARMS = ("eager", "graph", "compile", "compile-autotune", "cudnn-fused", "ours")
+NOT_YET = "Not yet measured."
+NEAR = 0.10
+"""A prediction within ten points of the measurement is called near."""
+
+
+def families(results: Results) -> list[str]:
+    """A section for each factorization: savings, then why."""
+    parts: list[str] = []
+    for kind in dict.fromkeys(map(family, results.main)):
+        own = [case for case in results.main if family(case) == kind]
+        parts += [f"### {kind}", savings(own), explanations(own)]
+    return parts or [NOT_YET]
+
+
+def others(results: Results) -> list[str]:
+    """The savings under each of the other conditions."""
+    parts: list[str] = []
+    rest = [case for case in results.compared if conditions(case) != MAIN]
+    for one in dict.fromkeys(map(conditions, rest)):
+        own = [case for case in rest if conditions(case) == one]
+        parts += [f"### {', '.join(one)}", savings(own, named=True)]
+    return parts or [NOT_YET]
+
+
+def savings(cases: Sequence[Measured], *, named: bool = False) -> str:
+    """A row a place and batch: the saving by multiply-adds, and in time in each arm."""
+    arms = [arm for arm in ARMS if any(case.variant.arm == arm for case in cases)]
+    rows = []
+    for pair, batch in sorted({(c.pair, c.batch) for c in cases}, key=_order(cases)):
+        own = {c.variant.arm: c for c in cases if (c.pair, c.batch) == (pair, batch)}
+        first = next(iter(own.values()))
+        cells = [_saving(own[arm]) if arm in own else NOTHING for arm in arms]
+        rows.append((pair if named else place(first), batch, points(mac_saving(first)), *cells))
+    titles = ("where", "batch", "multiply-adds", *(f"`{arm}`" for arm in arms))
+    return table(titles, rows)
+
+
+def _saving(case: Measured) -> str:
+    return NOTHING if case.comparison is None else saving(case.comparison)
+
+
+def _order(cases: Sequence[Measured]) -> Any:
+    pairs = list(dict.fromkeys(case.pair for case in cases))
+    return lambda found: (pairs.index(found[0]), found[1])
+
+
+def explanations(cases: Sequence[Measured]) -> str:
+    """A row a case: the parts of its saving, which add up, and what binds either side."""
+    rows = []
+    for case in sorted(cases, key=lambda c: (ARMS.index(c.variant.arm), place(c), c.batch)):
+        if case.explanation is None or case.models is None:
+            continue
+        parts = tenths(case.explanation)
+        realised = case.explanation.realised
+        rows.append(
+            (
+                place(case),
+                f"`{case.variant.arm}`",
+                case.batch,
+                *(points(getattr(parts, part)) for part in PARTS),
+                points(parts.saving),
+                NOTHING if realised is None else ratio(realised),
+                " → ".join(dict.fromkeys(model.binds for model in case.models)),
+            )
+        )
+    if not rows:
+        return "Not explained: it takes ceilings measured in the same run."
+    named = ("multiply-adds", "memory", "passes", "waves", "launch", "rest")
+    titles = ("where", "arm", "batch", *named, "= saving", "realised", "binds")
+    return table(titles, rows, numeric_from=2, text_from=len(titles) - 1)
+
+
+def predictions(results: Results) -> list[str]:
+    """What was predicted before anything was measured, beside what was."""
+    rows, near, right, told = [], 0, 0, 0
+    cases = {(c.pair, c.batch, c.variant.arm): c for c in results.main}
+    for one in PREDICTIONS:
+        pair = f"{one.before} → {one.after.replace('+', ' ')}, {one.grid}x{one.grid}x{one.width}"
+        cells: list[str] = []
+        for predicted, arm in ((one.fused, "cudnn-fused"), (one.eager, "graph")):
+            case = cases.get((pair, one.batch, arm))
+            cells += [points(predicted / 100), NOTHING if case is None else _saving(case)]
+            if case is not None:
+                told += 1
+                near += abs(time_saving(case) - predicted / 100) <= NEAR
+                right += (time_saving(case) > 0) == (predicted > 0)
+        if NOTHING not in (cells[1], cells[3]) or cells[1] != cells[3]:
+            rows.append((pair, one.batch, points(one.mac / 100), *cells))
+    if not rows:
+        return [NOT_YET]
+    return [
+        (
+            f"Of {told} predictions, {right} had the right sign and {near} were within "
+            f"{NEAR * 100:.0f} points. They were made from a matrix product and a copy alone, with "
+            "2 µs a kernel: the one for convolution, normalization and ReLU in a kernel, the other "
+            "for a kernel each."
+        ),
+        table(
+            (
+                "pair",
+                "batch",
+                "multiply-adds",
+                "predicted, one kernel",
+                "`cudnn-fused`",
+                "predicted, a kernel each",
+                "`graph`",
+            ),
+            rows,
+        ),
+    ]
+
+
+def whole(results: Results, study: str) -> str:
+    """A row a network or block, batch and arm: what it takes, and saves over the first arm."""
+    rows = []
+    for case in results.of(study):
+        if case.error or case.comparison is None:
+            continue
+        before, after = time_s(case.baseline), time_s(case.variant)
+        rows.append(
+            (
+                case.pair,
+                f"`{case.variant.arm}`",
+                case.batch,
+                NOTHING if before is None else seconds(before),
+                NOTHING if after is None else seconds(after),
+                saving(case.comparison),
+            )
+        )
+    if not rows:
+        return NOT_YET
+    first = results.of(study)[0].baseline.arm
+    titles = ("what", "arm", "batch", f"`{first}` takes", "it takes", "saving, %")
+    return table(titles, sorted(rows, key=lambda row: (row[2], row[1])), numeric_from=2)
+
+
+def counters(results: Results) -> str:
+    """A row a side: what its kernels did, by hardware counters, each weighed by its time."""
+    rows = []
+    for name, side in results.counted.get("sides", {}).items():
+        kernels = [one for one in side.get("kernels", ()) if one.get("time_s")]
+        if not kernels:
+            continue
+        taken_s = fsum(one["time_s"] for one in kernels)
+        moved = fsum((one["read_bytes"] or 0) + (one["written_bytes"] or 0) for one in kernels)
+        rows.append(
+            (
+                name,
+                len(kernels),
+                seconds(taken_s),
+                f"{moved / 1e6:.1f} MB",
+                f"{moved / taken_s / 1e9:.0f} GB/s",
+                *(_weighed(kernels, what) for what in ("memory", "tensor_pipe", "occupancy")),
+            )
+        )
+    if not rows:
+        return NOT_YET
+    shares = ("memory busy", "tensor pipe busy", "warps resident")
+    return table(("side", "kernels", "under ncu", "moved", "rate", *shares), rows)
+
+
+def _weighed(kernels: Iterable[dict[str, Any]], what: str) -> str:
+    known = [one for one in kernels if one.get(what) is not None]
+    if not known:
+        return NOTHING
+    whole_s = fsum(one["time_s"] for one in known)
+    return percent(fsum(one[what] * one["time_s"] for one in known) / whole_s)

@@ -1,0 +1,1 @@
+"""Tests of the bench, on clockwork instead of a device."""

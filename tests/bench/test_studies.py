@@ -1,0 +1,187 @@
+"""The studies are what they say: real subjects, on the network's own grids, short where quick."""
+
+from __future__ import annotations
+
+from inspect import signature
+
+import pytest
+
+from costlab import sources
+from costlab.bench.anatomy import study_of_model
+from costlab.bench.costs import price
+from costlab.bench.studies import (
+    BLOCKS,
+    FACTORIZATIONS,
+    GRID_REDUCTION,
+    INCEPTION_V3_BLOCKS,
+    NETWORKS,
+    STUDIES,
+)
+from costlab.bench.study import Axes, Case, Pair, Study
+from costlab.errors import UsageError
+from costlab.tracing import trace
+from costlab.zoo import CATALOGUE, find
+
+# torch says once a process that an even patch may copy its input to pad it; it is meant to here.
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+
+TOY = "tests/bench/toys.py"
+PAIRED = [
+    pytest.param(pair, id=pair.name) for pair in (*FACTORIZATIONS.pairs, *GRID_REDUCTION.pairs)
+]
+
+
+def output(source: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of what a source writes for one sample, without the batch."""
+    text = f"f32[{','.join(map(str, (1, *shape)))}]"
+    graph = trace(sources.find(source).build(), text, mode="eval")
+    return graph.tensors[graph.outputs[0]].spec.shape[1:]
+
+
+@pytest.mark.parametrize("pair", PAIRED)
+def test_the_second_may_replace_the_first(pair: Pair) -> None:
+    """Both sides of a pair read the same shape and write the same shape."""
+    assert pair.baseline is not None
+    assert pair.baseline.shape == pair.variant.shape
+    written = [output(side.source, side.shape) for side in (pair.baseline, pair.variant)]
+    assert written[0] == written[1]
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_names(study: Study) -> None:
+    """No two pairs share a name, nor two cases a key, and quick axes name pairs that there are."""
+    names = [pair.name for pair in study.pairs]
+    assert len(set(names)) == len(names)
+    assert set(study.quick.pairs) <= set(names)
+    assert study.quick.pairs
+    for axes in (study.axes, study.quick):
+        keys = [case.key for case in study.cases(axes)]
+        assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_quick_is_short_and_runs_anywhere(study: Study) -> None:
+    """A quick look is a few single images in float32, in the arms that a CPU has."""
+    cases = list(study.cases(study.quick))
+    assert 1 <= len(cases) <= 6
+    assert {case.batch for case in cases} == {1}
+    assert {case.precision for case in cases} == {"fp32"}
+    assert {side.arm for case in cases for side in (case.baseline, case.variant)} <= {
+        "eager",
+        "compile",
+    }
+    whole = list(study.cases())
+    assert {case.batch for case in whole} == {1, 32, 256}
+    assert {case.precision for case in whole} == {"fp32", "tf32", "bf16", "fp16"}
+    assert {case.layout for case in whole} == {"nhwc", "nchw"}
+
+
+def test_the_quick_factorizations_are_small() -> None:
+    """None of them computes more than a quarter of a giga multiply-add."""
+    for case in FACTORIZATIONS.cases(FACTORIZATIONS.quick):
+        assert price(case.baseline.subject, case).macs < 250e6
+
+
+def test_finishes() -> None:
+    """Factorizations and grid reductions are measured with every finish, networks as they are."""
+    for study in (FACTORIZATIONS, GRID_REDUCTION):
+        assert {case.finish for case in study.cases()} == {"bare", "bias_relu", "bn_relu"}
+        assert all(pair.variant.takes_finish for pair in study.pairs)
+    for study in (BLOCKS, NETWORKS):
+        assert {case.finish for case in study.cases()} == {"bn_relu"}
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_parts_take_a_finish(name: str) -> None:
+    """Of the zoo, blocks and factorizations have an argument `finish`, and networks have none."""
+    home, _, attribute = find(name).builder.partition(":")
+    builder = getattr(__import__(home, fromlist=[attribute]), attribute)
+    assert ("finish" in signature(builder).parameters) == (find(name).kind != "network")
+
+
+def test_grids_and_widths_are_the_networks_own() -> None:
+    """Inception-v3 has, at each grid and width, a convolution larger than 1×1 of such a width."""
+    graph = trace(sources.find("inception_v3").build(), "f32[1,3,299,299]", mode="eval")
+    has = {
+        (width, *graph.tensors[node.outputs[0]].spec.shape[2:])
+        for node in graph.nodes
+        if node.op == "conv2d" and node.attributes["kernel"] != (1, 1)
+        for width in node.attributes["channels"]
+    }
+    assert {pair.variant.shape for pair in FACTORIZATIONS.pairs} <= has
+    assert (97, 35, 35) not in has
+
+
+def test_the_grids_and_widths_that_are_asked_for() -> None:
+    """35² × 48, 64, 96; 17² × 128, 160, 192; 8² × 384, 448: each is in some pair."""
+    places = {pair.variant.shape for pair in FACTORIZATIONS.pairs}
+    assert places == {
+        (width, grid, grid)
+        for grid, widths in ((35, (48, 64, 96)), (17, (128, 160, 192)), (8, (384, 448)))
+        for width in widths
+    }
+
+
+def test_grid_reductions() -> None:
+    """Three ways, every two a pair: 35×35×320 to 17×17×640, and 17×17×768 to 8×8×1280."""
+    written = [output(p.variant.source, p.variant.shape) for p in GRID_REDUCTION.pairs]
+    assert written == [(640, 17, 17)] * 3 + [(1280, 8, 8)] * 3
+    for three in (GRID_REDUCTION.pairs[:3], GRID_REDUCTION.pairs[3:]):
+        sides = {frozenset((pair.variant.source, str(pair.baseline))) for pair in three}
+        assert len(sides) == 3
+        assert len({s.source for p in three for s in (p.variant, p.baseline) if s}) == 3
+
+
+def test_the_blocks_are_all_that_run() -> None:
+    """The study `blocks` names every child of Inception-v3 that moves a byte in eval mode."""
+    found = study_of_model("inception_v3")
+    assert [pair.name for pair in found.pairs] == ["inception_v3", *INCEPTION_V3_BLOCKS]
+    assert [pair.variant.block for pair in BLOCKS.pairs] == list(INCEPTION_V3_BLOCKS)
+
+
+def test_the_networks_are_the_zoos() -> None:
+    """Each network has the image of the catalogue, once for an inference and once for a step."""
+    shapes = {(p.variant.source, p.variant.training): p.variant.shape for p in NETWORKS.pairs}
+    assert len(shapes) == len(NETWORKS.pairs)
+    for (source, training), shape in shapes.items():
+        assert find(source).input_shape == shape
+        assert (source, not training) in shapes
+
+
+def test_pairs_can_be_chosen() -> None:
+    """Axes that name pairs leave the others out; those that name none leave out nothing."""
+    chosen = Axes(pairs=("Mixed_6a", "fc"))
+    assert {case.pair for case in BLOCKS.cases(chosen)} == {"Mixed_6a", "fc"}
+    assert {case.pair for case in BLOCKS.cases(Axes())} == set(INCEPTION_V3_BLOCKS)
+
+
+def test_a_model_of_ones_own() -> None:
+    """A study of a user's model has a row for all of it, and one for each block that runs."""
+    found = study_of_model(f"{TOY}:wrapped", ("f32[4,3,16,16]",))
+    assert [pair.name for pair in found.pairs] == [f"{TOY}:wrapped", "body.first", "body.second"]
+    assert {pair.variant.shape for pair in found.pairs} == {(3, 16, 16)}
+    assert {pair.baseline for pair in found.pairs} == {None}
+    whole, first, second = (price(pair.variant, next(found.cases())) for pair in found.pairs)
+    assert whole.macs == first.macs + second.macs > 0
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "message"),
+    [
+        (f"{TOY}:wrapped", (), "needs its inputs"),
+        (f"{TOY}:wrapped", ("i64[1,3,16,16]",), "one input of float32"),
+        (f"{TOY}:wrapped", ("f32[1,3,16,16]", "f32[1]"), "one input of float32"),
+        (f"{TOY}:wrapped", ("x=f32[1,3,16,16]",), "one input of float32"),
+        (f"{TOY}:wrapped", ("f32[16]",), "no batch"),
+    ],
+)
+def test_inputs_that_make_no_batch(model: str, inputs: tuple[str, ...], message: str) -> None:
+    """What is not one batch of real numbers cannot be varied in its batch and is refused."""
+    with pytest.raises(UsageError, match=message):
+        study_of_model(model, inputs)
+
+
+def test_a_case_is_hashable() -> None:
+    """Subjects, sides and cases can be keys, as what they cost is kept by them."""
+    cases: set[Case] = set(FACTORIZATIONS.cases(FACTORIZATIONS.quick))
+    assert len(cases) == 6

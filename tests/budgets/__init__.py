@@ -1,0 +1,1 @@
+"""Budgets: their files, their evaluation, their baselines."""

@@ -1,0 +1,97 @@
+"""The page on measuring holds what its result says, and nothing of what was not measured."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from costlab.bench.document import Measurements
+from costlab.bench.plan import Plan
+from costlab.bench.study import ARMS, REGIMES
+from docs import bench_page, generate
+from tests.docs import pretended_gpu
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEPT = generate.RESULTS / "bench_cpu.json"
+
+
+def result() -> dict[str, Any]:
+    """The result of a CPU that is kept."""
+    found: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
+    return found
+
+
+def parts(page: str) -> dict[str, float]:
+    """The worked example: each part of the saving, in points."""
+    rows = re.findall(r"^\| ([\w *-]+?) \| ([+−]?[\d.]+) \| \S", page, flags=re.MULTILINE)
+    return {name.strip("* "): float(value.replace("−", "-")) for name, value in rows}
+
+
+def test_the_worked_example_adds_up() -> None:
+    """The parts of the example are the saving, but for what each was rounded."""
+    found = parts(bench_page.page(result()))
+    saving = found.pop("saving")
+    assert len(found) == len(bench_page.PARTS)
+    assert sum(found.values()) == pytest.approx(saving, abs=0.05 * len(found) + 0.06)
+
+
+def test_every_arm_and_regime_is_told() -> None:
+    """Whatever a case may be measured in, the page says what it is."""
+    page = bench_page.page(result())
+    assert [arm for arm in ARMS if f"\n| {arm} |" not in page] == []
+    assert [regime for regime in REGIMES if f"*{regime}*" not in page] == []
+
+
+def test_the_protocol_is_that_of_the_plan() -> None:
+    """Limits on the page are those of the code."""
+    page = bench_page.page(result())
+    plan = Plan()
+    assert f"At least {plan.min_pairs} pairs" in page
+    assert f"or {plan.limit_s:g} s are over" in page
+
+
+def test_the_cpu_is_named() -> None:
+    """The result says which CPU it is of; it is complete, and compared identical arms."""
+    found = Measurements.from_dict(result())
+    assert f"## On a CPU: {found.environment['cpu']}" in bench_page.page(result())
+    assert found.environment["device"] == "cpu"
+    assert found.complete
+    assert found.null is not None
+
+
+def test_no_gpu_is_said_plainly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without results of a GPU the page says so, and with some it leads to their page."""
+    monkeypatch.setattr(bench_page, "gpus", list)
+    assert "**Not yet measured:**" in bench_page.page(result())
+    folder = pretended_gpu.write(tmp_path)
+    monkeypatch.setattr(bench_page, "gpus", lambda: [folder])
+    page = bench_page.page(result())
+    assert "Not yet measured" not in page
+    assert "- [pretended](pretended.md)" in page
+
+
+def test_folders_of_gpus_are_found(tmp_path: Path) -> None:
+    """A folder is a GPU's if its identical arms were compared; files beside it are not."""
+    (tmp_path / "speed").mkdir()
+    (tmp_path / "bench_cpu.json").write_text("{}", encoding="utf-8")
+    assert bench_page.gpus(tmp_path) == []
+    assert bench_page.gpus(tmp_path) != [pretended_gpu.write(tmp_path)]
+    assert [one.name for one in bench_page.gpus(tmp_path)] == ["pretended"]
+
+
+def test_pages_of_gpus_are_generated(tmp_path: Path) -> None:
+    """`make docs` writes the page of each GPU beside the others, with its pictures."""
+    folder = pretended_gpu.write(tmp_path)
+    ((page, text),) = generate.gpu_page(folder).items()
+    assert page == generate.DOCS / "pretended.md"
+    title, first = generate.opening(text)
+    assert title == "What factorizing saves: Pretended GPU"
+    assert first.startswith("Which factorized convolutions save time on Pretended GPU")
+    pictures = dict(generate.gpu_pictures(folder))
+    assert {path.name for path in pictures} == {"pretended-savings.svg", "pretended-roofline.svg"}
+    assert {path.parent for path in pictures} == {generate.DOCS / "images"}

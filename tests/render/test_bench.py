@@ -1,0 +1,219 @@
+"""Tables and pictures of measurements: what they say, what they leave out, what adds up."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from io import StringIO
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from costlab.bench.contrast import contrast
+from costlab.bench.document import Comparison, Explanation, Measurements
+from costlab.bench.saved import to_json
+from costlab.bench.studies import STUDIES
+from costlab.errors import UsageError
+from costlab.render import FORMATS, plots, terminal
+from costlab.render.bench import bench_rows, bench_tables, studies_table
+from costlab.render.bench_columns import PARTS, TENTHS, tenths
+from costlab.render.contrast import contrast_rows, contrast_tables
+from tests.render.measured import EXPLANATION, FAILED, FIVE, FOUND, NULL, SLOWER
+
+if TYPE_CHECKING:
+    from costlab.render.table import Table, Value
+    from tests.conftest import Golden
+
+
+def cell(table: Table, row: int, key: str) -> Value:
+    """What stands in a column."""
+    return table.rows[row].cells[[column.key for column in table.columns].index(key)]
+
+
+def text(found: Measurements, width: int | None = None) -> str:
+    """All tables as text."""
+    return "\n".join(terminal.render(table, width=width) for table in bench_tables(found))
+
+
+@pytest.mark.parametrize(
+    ("name", "width"), [("bench.txt", None), ("bench_80.txt", 80), ("bench_140.txt", 140)]
+)
+def test_the_tables(golden: Golden, name: str, width: int | None) -> None:
+    """A study with its notes and its explanation, in a pipe and on pages of two widths."""
+    golden(name, text(FOUND, width))
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [("csv", "bench.csv"), ("markdown", "bench.md"), ("html", "bench.html")]
+)
+def test_the_other_formats(golden: Golden, form: str, name: str) -> None:
+    """CSV has one table with every column; Markdown and HTML what a reader is shown."""
+    tables = [bench_rows(FOUND)] if form == "csv" else bench_tables(FOUND)
+    golden(name, "\n".join(FORMATS[form](table) for table in tables))
+
+
+def test_the_document(golden: Golden) -> None:
+    """The document itself, which the tests of the command line show again."""
+    golden("bench.json", to_json(FOUND))
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_no_line_is_longer_than_the_page(width: int) -> None:
+    """Whatever the page is wide, the tables fit."""
+    assert max(map(len, text(FOUND, width).splitlines())) <= width
+
+
+def test_what_a_row_says() -> None:
+    """A variant is set against its baseline: 28 % of the MACs saved, and time lost."""
+    table = bench_tables(FOUND)[0]
+    assert [cell(table, row, "side") for row in (0, 1)] == ["5x5, 35x35x64", "3x3 3x3, 35x35x64"]
+    assert cell(table, 0, "saving") is None
+    assert cell(table, 1, "mac_saving") == pytest.approx(1 - 18 / 25)
+    assert cell(table, 1, "saving") == pytest.approx(1 - 1.1639)
+    assert cell(table, 1, "realised") == pytest.approx((1 - 1.1639) / (7 / 25))
+    assert cell(table, 1, "interval") == "[-17.6, -15.2]"
+    assert cell(table, 1, "time_s") == 59e-6
+    assert cell(table, 1, "kernels") == 2 + 4
+    assert cell(table, 0, "flops_per_s") == round(2 * FIVE.macs / 51e-6)
+    assert cell(table, 0, "of_roof") == pytest.approx(1.02e-5 / 51e-6)
+    assert cell(table, 0, "clock_hz") == 1_980_000_000
+
+
+def test_a_failure_prints_no_speed() -> None:
+    """A case with an error has no row; its error stands below."""
+    table = bench_tables(FOUND)[0]
+    assert len(table.rows) == 2
+    assert f"Not measured: {FAILED.key}: its outputs are wrong." in table.notes
+    samples = replace(FAILED.variant, samples_s=(1e-6,))
+    hidden = replace(FOUND, cases=(replace(FAILED, variant=samples),))
+    assert bench_rows(hidden).rows == ()
+
+
+def test_what_was_not_measured_has_no_column() -> None:
+    """A machine without clocks and energy has no empty columns for them; CSV keeps all."""
+    bare = replace(SLOWER, baseline=replace(FIVE, clock_mhz=None, energy_j=None))
+    bare = replace(bare, variant=replace(bare.variant, clock_mhz=None, energy_j=None))
+    keys = {column.key for column in bench_tables(replace(FOUND, cases=(bare,)))[0].columns}
+    assert not {"clock_hz", "energy"} & keys
+    assert {"clock_hz", "energy"} <= {column.key for column in bench_tables(FOUND)[0].columns}
+    assert bench_rows(replace(FOUND, cases=(bare,))).columns == bench_rows(FOUND).columns
+
+
+def test_what_varies_is_a_column() -> None:
+    """What all cases share stands in the title, and what differs beside each row."""
+    assert (
+        bench_tables(FOUND)[0].title == "factorizations · batch 32 · bf16 · nhwc · bn_relu · cold"
+    )
+    other = replace(FOUND, cases=(SLOWER, replace(SLOWER, batch=256)))
+    table = bench_tables(other)[0]
+    assert table.title == "factorizations · bf16 · nhwc · bn_relu · cold"
+    assert [cell(table, row, "batch") for row in range(4)] == [32, 32, 256, 256]
+
+
+@pytest.mark.parametrize(
+    "explanation",
+    [
+        EXPLANATION,
+        Explanation(0.2804, 0.0004, 0.0004, 0.0004, 0.0004, 0.0004),
+        Explanation(1 / 3, -1 / 7, 1 / 9, -1 / 11, 1 / 13, -1 / 17),
+        Explanation(0.0, 0.0, 0.0, 0.0, 0.0, -0.9996),
+    ],
+    ids=repr,
+)
+def test_rounded_parts_still_add_up(explanation: Explanation) -> None:
+    """The parts that are shown sum to the saving that is shown, each within a tenth of a point."""
+    shown = tenths(explanation)
+    whole = [round(getattr(shown, part) * TENTHS) for part in PARTS]
+    assert sum(whole) == round(explanation.saving * TENTHS)
+    for part, count in zip(PARTS, whole, strict=True):
+        assert abs(count - getattr(explanation, part) * TENTHS) < 1
+
+
+def test_the_explanation_in_text_adds_up() -> None:
+    """Each line of the printed table adds up, as it is printed."""
+    lines = terminal.render(bench_tables(FOUND)[1]).splitlines()
+    numbers = [float(n) for n in re.findall(r" (-?\d+\.\d)\b", lines[4])]
+    assert len(numbers) == 7
+    assert sum(numbers[:-1]) == pytest.approx(numbers[-1])
+    assert numbers[0] == 28.0
+
+
+def test_a_subject_alone_has_one_row() -> None:
+    """What was compared with itself is one row, without a saving."""
+    alone = replace(SLOWER, variant=FIVE, comparison=NULL, explanation=None)
+    table = bench_tables(replace(FOUND, cases=(alone,)))[0]
+    assert [row.depth for row in table.rows] == [0]
+    assert cell(table, 0, "saving") is None
+
+
+def warnings(**changed: object) -> str:
+    """What a reader of the changed measurements is warned of."""
+    return "\n".join(bench_tables(replace(FOUND, **changed))[0].warnings)  # type: ignore[arg-type]
+
+
+def test_a_reader_is_warned() -> None:
+    """Of what is missing, of a noise floor that is not known or not sound, and of odd ceilings."""
+    assert "not complete" in warnings()
+    assert warnings(complete=True) == ""
+    assert "noise floor is not known" in warnings(null=None)
+    biased = Comparison(1.02, 1.01, 1.03, 40, 0, "SLOWER", "precise")
+    assert "identical arms differ by more than their interval" in warnings(null=biased)
+    fast = replace(SLOWER, baseline=replace(FIVE, samples_s=(5e-6,)))
+    assert "1 of the sides ran faster than their roof" in warnings(cases=(fast,))
+
+
+def test_nothing_measured_is_a_table_too() -> None:
+    """A document without cases can be shown."""
+    assert text(Measurements("factorizations", {}, ())).startswith("factorizations\n")
+
+
+def test_the_studies() -> None:
+    """Each study is listed with its cases."""
+    table = studies_table(STUDIES.values())
+    assert [cell(table, row, "study") for row in range(len(STUDIES))] == list(STUDIES)
+    assert all(cell(table, row, "cases") for row in range(len(STUDIES)))
+
+
+def test_two_documents(golden: Golden) -> None:
+    """The same cases twice, and what differs around them."""
+    faster = replace(SLOWER, variant=replace(SLOWER.variant, samples_s=(30e-6, 31e-6, 29e-6)))
+    environment = {**FOUND.environment, "torch": "2.13.0"}
+    told = contrast(FOUND, replace(FOUND, cases=(faster,), environment=environment))
+    shown = [terminal.render(table) for table in contrast_tables(told)]
+    golden("bench_compare.txt", "\n".join(shown))
+    assert [row.cells[0] for row in contrast_rows(told).rows] == [SLOWER.key] * 2
+
+
+def drawn(svg: str) -> str:
+    """The words of a picture, if it is one."""
+    root = ET.parse(StringIO(svg)).getroot()  # noqa: S314 - it is ours
+    assert root.tag.endswith("}svg")
+    return " ".join("".join(root.itertext()).split())
+
+
+def test_the_pictures() -> None:
+    """Both are SVG, name what they show, and are the same in every run."""
+    pytest.importorskip("matplotlib")
+    latency, roofline = plots.latency_svg(FOUND), plots.roofline_svg(FOUND)
+    assert "5x5 → 3x3 3x3, 35x35x64 · eager" in drawn(latency)
+    assert "bf16: 788 TFLOP/s" in drawn(roofline)
+    assert "3x3 3x3, 35x35x64" in drawn(roofline)
+    assert (latency, roofline) == (plots.latency_svg(FOUND), plots.roofline_svg(FOUND))
+
+
+def test_nothing_to_draw() -> None:
+    """Without a comparison, or without ceilings, it is said what is missing."""
+    pytest.importorskip("matplotlib")
+    with pytest.raises(plots.NothingToPlotError, match="no variant was compared"):
+        plots.latency_svg(replace(FOUND, cases=(FAILED,)))
+    with pytest.raises(plots.NothingToPlotError, match="needs ceilings"):
+        plots.roofline_svg(replace(FOUND, ceilings=None))
+
+
+def test_pictures_need_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is not installed, the message says what to install."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(UsageError, match=r"pip install 'costlab\[plot\]'"):
+        plots.latency_svg(FOUND)
