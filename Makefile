@@ -42,7 +42,7 @@ test: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/costlab check
-	$(BIN)/pytest --cov --cov-report=term-missing
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term-missing
 
 docs: .venv/.installed-dev
 	$(BIN)/python docs/generate.py

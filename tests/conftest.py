@@ -1,6 +1,8 @@
 """What every test may use: golden files, rewritten with `pytest --regenerate-golden`."""
 
-from collections.abc import Callable
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,17 @@ def compare(path: Path, text: str, *, regenerate: bool) -> None:
     assert path.exists(), f"{path.name} is missing; pytest --regenerate-golden writes it"
     with path.open(encoding="utf-8", newline="") as file:
         assert text == file.read(), f"{path.name} differs; is the new one better?"
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Iterator[None]:
+    """What a test imports from a temporary folder is no module of the next test's."""
+    before = set(sys.modules)
+    yield
+    temporary = tempfile.gettempdir()
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(temporary):
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from math import prod
 
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
@@ -24,12 +24,14 @@ def convolutions(draw: st.DrawFn) -> OpTally:
     groups, batch, calls = draw(sizes), draw(st.integers(0, 3)), draw(sizes)
     channels = (groups * draw(sizes), groups * draw(sizes))
     pads = padding if isinstance(padding, tuple) else (padding, padding)
-    grid = draw(st.tuples(st.integers(1, 40), st.integers(1, 40)))
+    reach = [spread * (width - 1) + 1 for spread, width in zip(dilation, kernel, strict=True)]
+    # A grid that the patch fits into, with the padding.
+    least = [max(1, size - 2 * pad) for size, pad in zip(reach, pads, strict=True)]
+    grid = draw(st.tuples(*(st.integers(size, size + 30) for size in least)))
     out = [
         (size + 2 * pad - spread * (width - 1) - 1) // step + 1
         for size, pad, spread, width, step in zip(grid, pads, dilation, kernel, stride, strict=True)
     ]
-    assume(min(out) > 0)
     elements = calls * batch * channels[1] * prod(out)
     macs = elements * channels[0] // groups * prod(kernel)
     told = {

@@ -22,6 +22,11 @@ COMMANDS = [
     for line in block.splitlines()
     if line.startswith("costlab ")
 ]
+OWN_PLACE = re.compile(
+    r"\bgit:|merge-base:|^costlab (check|baseline|init)\b(?!.*--max)|^costlab diff .*json"
+    r"|^costlab bench\b(?!.*--list)"
+)
+"""Commands that need a repository, files or minutes; their own tests run the like of them."""
 EXAMPLES = [command for listed in generate.EXAMPLES.values() for command, _ in listed]
 
 
@@ -58,7 +63,8 @@ def run(command: str) -> str:
 def test_the_commands_run(desk: Path) -> None:
     """Each command of README and of help does, in this order, without an error."""
     del desk
-    printed = {command: run(command) for command in [*COMMANDS, *EXAMPLES]}
+    commands = [command for command in [*COMMANDS, *EXAMPLES] if not OWN_PLACE.search(command)]
+    printed = {command: run(command) for command in commands}
     silent = re.compile(r"--format \w+:\S+$")  # the result goes to a file alone
     assert all(text for command, text in printed.items() if not silent.search(command))
     assert len(printed) > 15
