@@ -1,7 +1,6 @@
 """What every test may use: golden files, rewritten with `pytest --regenerate-golden`."""
 
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,11 +30,12 @@ def compare(path: Path, text: str, *, regenerate: bool) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _forgotten() -> Iterator[None]:
+def _forgotten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What a test imports from a temporary folder is no module of the next test's."""
     before = set(sys.modules)
     yield
-    temporary = tempfile.gettempdir()
+    # Not the system's temporary folder: a checkout may stand there too.
+    temporary = str(tmp_path_factory.getbasetemp())
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(temporary):
             del sys.modules[name]
