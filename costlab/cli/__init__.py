@@ -78,9 +78,11 @@ def _defect(error: Exception) -> str:
 def _dispatch(arguments: list[str]) -> int:
     import typer
 
-    from costlab.cli.app import app
+    from costlab.cli.app import LISTED, app_for, whole
     from costlab.cli.misuse import Misuse, explained
 
+    named = arguments[:1]
+    app = app_for(named) if named and named[0] in LISTED else whole()
     try:
         code = app(arguments, prog_name="costlab", standalone_mode=False)
     except Misuse as error:

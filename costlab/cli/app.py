@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from costlab.budgets.bases import MEASURE
-from costlab.cli import (
-    EXIT_CODES,
-    baseline,
-    bench,
-    catalogue,
-    check,
-    claims,
-    compare,
-    diff,
-    init,
-    report,
-    schema,
-    show,
-)
+from costlab.cli import EXIT_CODES
 
-app = typer.Typer(
-    epilog="Exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items()) + ".",
-    add_completion=True,
-    no_args_is_help=True,
-    rich_markup_mode=None,  # plain help: it is quick, and the same in a pipe
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+LISTED = {
+    "report": ("report:report", "What a model costs, block by block."),
+    "compare": ("compare:compare", "Networks side by side."),
+    "diff": ("diff:diff", "What changed between two, and why."),
+    "check": ("check:check", "Whether models keep their budgets."),
+    "init": ("init:init", "A budget file from what models cost now."),
+    "baseline": ("baseline:baseline", "What relative limits start from."),
+    "list": ("catalogue:list_networks", "The networks of the zoo."),
+    "claims": ("claims:claims", "What the papers claim, and the verdict."),
+    "bench": ("bench:bench", "What it takes on this device, and why."),
+    "show": ("show:show", "A saved document again, in any format."),
+    "schema": ("schema:schema", "The JSON Schema of a document."),
+}
+"""Each command: its function, in a module of this folder, and what it gives."""
 
 
 def _examples(listed: tuple[tuple[str, str], ...]) -> str:
@@ -40,22 +34,54 @@ def _examples(listed: tuple[tuple[str, str], ...]) -> str:
     return "\n".join(["Examples:", "", "\b", *lines])
 
 
-COMMANDS = (
-    ("report", report.report, "What a model costs, block by block.", report.EXAMPLES),
-    ("compare", compare.compare, "Networks side by side.", compare.EXAMPLES),
-    ("diff", diff.diff, "What changed between two, and why.", diff.EXAMPLES),
-    ("check", check.check, "Whether models keep their budgets.", check.EXAMPLES),
-    ("init", init.init, "A budget file from what models cost now.", init.EXAMPLES),
-    ("baseline", baseline.baseline, "What relative limits start from.", baseline.EXAMPLES),
-    ("list", catalogue.list_networks, "The networks of the zoo.", catalogue.EXAMPLES),
-    ("claims", claims.claims, "What the papers claim, and the verdict.", claims.EXAMPLES),
-    ("bench", bench.bench, "What it takes on this device, and why.", bench.EXAMPLES),
-    ("show", show.show, "A saved document again, in any format.", show.EXAMPLES),
-    ("schema", schema.schema, "The JSON Schema of a document.", schema.EXAMPLES),
-)
-for _name, _run, _gives, _examples_of in COMMANDS:
-    app.command(_name, short_help=_gives, epilog=_examples(_examples_of))(_run)
-app.command(MEASURE, hidden=True)(baseline.reports)
+def command(name: str) -> tuple[Any, str, tuple[tuple[str, str], ...]]:
+    """The function of a command, what it gives, and its examples; its module is imported here."""
+    place, gives = LISTED[name]
+    home, _, attribute = place.partition(":")
+    module = import_module(f"costlab.cli.{home}")
+    return getattr(module, attribute), gives, module.EXAMPLES
+
+
+def app_for(names: Iterable[str]) -> typer.Typer:
+    """The command line with these commands.
+
+    To import them all takes a tenth of a second, so that who runs one waits for that one alone.
+    """
+    app = typer.Typer(
+        epilog="Exit codes: "
+        + "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items())
+        + ".",
+        add_completion=True,
+        no_args_is_help=True,
+        rich_markup_mode=None,  # plain help: it is quick, and the same in a pipe
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(costlab)
+    for name in names:
+        run, gives, examples = command(name)
+        app.command(name, short_help=gives, epilog=_examples(examples))(run)
+    return app
+
+
+def whole() -> typer.Typer:
+    """The command line with every command, and the one that costlab itself runs at a git ref."""
+    from costlab.budgets.bases import MEASURE
+    from costlab.cli import baseline
+
+    app = app_for(LISTED)
+    app.command(MEASURE, hidden=True)(baseline.reports)
+    return app
+
+
+def __getattr__(name: str) -> Any:
+    """`app` and `COMMANDS`, made when they are asked for."""
+    if name == "app":
+        return whole()
+    if name == "COMMANDS":
+        return tuple((listed, *command(listed)) for listed in LISTED)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
 
 
 def _print_version(wanted: bool) -> None:
@@ -64,7 +90,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def costlab(
     version: Annotated[
         bool,
