@@ -27,6 +27,10 @@ class SourceError(CostlabError):
     """A model that could not be built: its file, its import or its factory failed."""
 
 
+class NoSuchModelError(SourceError):
+    """A model that is not there: neither its file or module, nor its factory in it."""
+
+
 class TraceError(CostlabError):
     """A forward that stopped before its end.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +21,7 @@ from costlab.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from costlab.blocks import Block
     from costlab.budgets.budget import Config
     from costlab.report import Report
 
@@ -61,12 +62,19 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The values that relative limits are relative to, and what they were counted by."""
+    """The values that relative limits are relative to, and what they were counted by.
+
+    Of one that was measured at a commit, and read from no file, `at` is the commit, `absent` are
+    the models that it does not have, and `roots` the blocks of those that it has.
+    """
 
     models: Mapping[str, Measured]
     values: Mapping[Key, int]
     versions: Mapping[str, str]
     convention: str
+    at: str = ""
+    absent: frozenset[str] = frozenset()
+    roots: Mapping[str, Block] = field(default_factory=dict)
 
 
 def digest(text: str) -> str:

@@ -85,7 +85,8 @@ def parse(text: str, file: str = "the baseline") -> Baseline:
     first = _row(listed[0], Place(file, 1)) if listed[0].startswith("schema ") else ["", ""]
     if first[1] != SCHEMA:  # before a line of another schema is called damaged
         what = f"of schema {first[1]!r}" if first[1] else "of no schema"
-        _fail(Place(file, 1), f"the baseline is {what}, and this costlab reads {SCHEMA}")
+        newer = "; update costlab" if first[1].startswith(SCHEMA.partition("/")[0]) else ""
+        _fail(Place(file, 1), f"the baseline is {what}, and this costlab reads {SCHEMA}{newer}")
     rows = [_row(line, Place(file, number)) for number, line in enumerate(listed, start=1)]
     for number, (before, after) in enumerate(pairwise(zip(rows, listed, strict=True)), start=2):
         _in_order(before, after, Place(file, number))

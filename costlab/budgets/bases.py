@@ -1,26 +1,33 @@
 """What relative limits are relative to: a baseline in a file, or the models at a git ref.
 
 Knows where values come from, not what is limited. The models of a ref are measured on its own code
-in one process of their own, with the names, inputs and modes that the budget file has now.
+in one process of their own, with the names, inputs and modes that the budget file has now. A model
+that is not where the budget file has it now is looked for where that of the ref has it, so that
+one that moved to another file is no new one.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import os
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from costlab.budgets import baselinefile
+from costlab.budgets import baselinefile, configfile
 from costlab.budgets.baseline import Baseline, snapshot
 from costlab.budgets.budget import Config, ModelSpec, Place
 from costlab.budgets.checks import Problem
-from costlab.budgets.refs import is_ref, parse_ref, resolve, worktree
+from costlab.budgets.elsewhere import everywhere
+from costlab.budgets.refs import Worktree, is_ref, parse_ref, resolve, worktree
 from costlab.errors import DocumentError, UsageError
 from costlab.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from costlab.budgets.collect import Collected
+    from costlab.budgets.refs import Commit
 
 FILE = "file:"
 MEASURE = "at-ref"
@@ -29,11 +36,24 @@ MEASURE = "at-ref"
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A baseline; where it was measured now, with the reports, and what could not be."""
+    """A baseline; where it was measured now, with the reports, and what could not be.
+
+    `notes` are what a reader of a comparison with it has to know.
+    """
 
     baseline: Baseline
     reports: Mapping[str, Report] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a process of a ref found: reports, why others failed, and which are not there."""
+
+    reports: Mapping[str, Report]
+    failed: Mapping[str, str]
+    absent: frozenset[str]
 
 
 def folder_of(config: Config) -> Path:
@@ -42,14 +62,18 @@ def folder_of(config: Config) -> Path:
 
 
 def path_of(text: str, config: Config) -> Path:
-    """The file that `file:PATH` names.
+    """The file that `file:PATH` names, as it is called from the current folder.
 
     Raises:
         UsageError: it is of another form.
     """
     if not text.startswith(FILE) or not text.removeprefix(FILE).strip():
         raise UsageError(f"{text!r} names no baseline; write file:PATH, git:REF or merge-base:REF")
-    return folder_of(config) / text.removeprefix(FILE)
+    path = folder_of(config) / text.removeprefix(FILE)
+    try:
+        return Path(os.path.relpath(path))
+    except ValueError:  # another drive, or no path at all
+        return path
 
 
 def base_of(text: str, config: Config) -> Base | None:
@@ -67,23 +91,76 @@ def base_of(text: str, config: Config) -> Base | None:
         raise UsageError(f"{text!r} names a model; a baseline is of all models: write git:REF")
     commit = resolve(ref, folder_of(config))
     with worktree(commit) as tree:
-        listed, found = tree.scratch / "models.json", tree.scratch / "reports.json"
-        listed.write_text(_listed(config), encoding="utf-8")
-        ended = tree.run(MEASURE, str(listed), str(found))
-        if ended.returncode or not found.exists():
-            told = ended.stderr.strip().splitlines()[-1:] or ["it says nothing"]
-            raise UsageError(f"{commit}: the models could not be measured there: {told[0]}")
-        reports, failed = _read(found.read_text(encoding="utf-8"), str(commit))
+        found = _measured(tree, config.models)
+        before = _budgeted(tree, config)
+        moved = tuple(
+            replace(model, source=was.source, kwargs=was.kwargs)
+            for model in config.models
+            if model.name in found.failed
+            and (was := before.get(model.name)) is not None
+            and (was.source, was.kwargs) != (model.source, model.kwargs)
+        )
+        if moved:
+            again = _measured(tree, moved)
+            found = _Answer(
+                {**found.reports, **again.reports},
+                {name: why for name, why in found.failed.items() if name not in again.reports},
+                found.absent - again.reports.keys(),
+            )
     problems = tuple(
-        Problem(f"{name} at {commit}: {why}", model.place, name)
+        Problem(
+            f"{model.name} at {commit}: {found.failed[model.name]}; mend it there, or keep the "
+            "baseline in a file",
+            model.place,
+            model.name,
+        )
         for model in config.models
-        if (name := model.name) in failed and (why := failed[name])
+        if model.name in found.failed.keys() - found.absent
     )
-    return Base(snapshot(config, reports), reports, problems)
+    base = replace(
+        snapshot(config, found.reports),
+        at=str(commit),
+        absent=found.absent,
+        roots={name: report.root for name, report in found.reports.items()},
+    )
+    sources = [model.source for model in config.models]
+    notes = (*everywhere(sources, folder_of(config), commit.top), *_gone(before, config, commit))
+    return Base(base, found.reports, problems, notes)
 
 
-def _listed(config: Config) -> str:
-    return json.dumps([asdict(model) for model in config.models])
+def _measured(tree: Worktree, models: Iterable[ModelSpec]) -> _Answer:
+    """The models as their code is at a commit.
+
+    Raises:
+        UsageError: the process failed as a whole, or its answer is damaged.
+    """
+    listed, found = tree.scratch / "models.json", tree.scratch / "reports.json"
+    listed.write_text(json.dumps([asdict(model) for model in models]), encoding="utf-8")
+    found.unlink(missing_ok=True)
+    ended = tree.run(MEASURE, str(listed), str(found))
+    if ended.returncode or not found.exists():
+        why = tree.told(ended)
+        raise UsageError(f"{tree.commit}: the models could not be measured there: {why}")
+    return _read(found.read_text(encoding="utf-8"), str(tree.commit))
+
+
+def _budgeted(tree: Worktree, config: Config) -> Mapping[str, ModelSpec]:
+    """The models that the budget file of a commit names; none if it has none that can be read."""
+    if not config.file:
+        return {}
+    file = tree.folder / tree.commit.below / Path(config.file).name
+    try:
+        return {model.name: model for model in configfile.load(file).models}
+    except UsageError:
+        return {}
+
+
+def _gone(before: Iterable[str], config: Config, commit: Commit) -> Iterator[str]:
+    """The models that a budget file had and has no more: what is not checked is not held."""
+    named = {model.name for model in configfile.load(config.file).models} if before else set()
+    for name in before:
+        if name not in named:
+            yield f"{name} has budgets at {commit}, and is not checked any more"
 
 
 def specs_of(text: str) -> tuple[ModelSpec, ...]:
@@ -107,17 +184,27 @@ def specs_of(text: str) -> tuple[ModelSpec, ...]:
         raise DocumentError(f"this is no list of models: {error}") from error
 
 
-def told(reports: Mapping[str, Report], problems: tuple[Problem, ...]) -> str:
+def told(found: Collected) -> str:
     """What a process of a ref answers."""
-    failed = {one.model: one.text.removeprefix(f"{one.model}: ") for one in problems}
-    documents = {name: report.to_dict() for name, report in reports.items()}
-    return json.dumps({"reports": documents, "failed": failed})
+    failed = {one.model: one.text.removeprefix(f"{one.model}: ") for one in found.problems}
+    documents = {name: report.to_dict() for name, report in found.reports.items()}
+    return json.dumps({"reports": documents, "failed": failed, "absent": sorted(found.absent)})
 
 
-def _read(text: str, commit: str) -> tuple[dict[str, Report], dict[str, str]]:
+def _read(text: str, commit: str) -> _Answer:
     try:
         found: dict[str, Any] = json.loads(text)
-        reports = {name: Report.from_dict(one) for name, one in found["reports"].items()}
-        return reports, {str(name): str(why) for name, why in found["failed"].items()}
-    except (ValueError, KeyError, AttributeError, RecursionError, DocumentError) as error:
+        return _Answer(
+            {name: Report.from_dict(one) for name, one in found["reports"].items()},
+            {str(name): str(why) for name, why in found["failed"].items()},
+            frozenset(map(str, found["absent"])),
+        )
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        DocumentError,
+    ) as error:
         raise UsageError(f"{commit}: its answer is damaged: {error}") from error

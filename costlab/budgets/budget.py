@@ -89,7 +89,8 @@ class Budget:
 class Waiver:
     """Lets a budget be broken, up to a ceiling, until a day, for a reason.
 
-    `up_to` is the ceiling for the budget's metric (or `metric`, if it has several).
+    `up_to` is the ceiling for the budget's metric (or `metric`, if it has several); `modules` are
+    globs of those of the budget's modules that are let off, all of them if there are none.
     """
 
     budget: str
@@ -99,6 +100,7 @@ class Waiver:
     expires: date
     models: tuple[str, ...] = ("*",)
     metric: Metric | None = None
+    modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ Kind = TypeVar("Kind")
 
 SCHEMA = "costlab.check/1"
 
-Outcome = Literal["pass", "warn", "waived", "fail"]
+Outcome = Literal["pass", "warn", "waived", "new", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class Check:
     empty for the whole model. `limit` is the largest value that passes; `rule` how it was written
     ("max = 5.8G", "max_increase = 2%"); `base` what the baseline had, None for an absolute limit.
     `source` is where the module's class is defined, if that is known, and `place` where the limit
-    stands. `because` says what changed, in one line, for a relative limit that is broken.
+    stands. `because` says what changed, in one line, for a relative limit that is broken. What is
+    `new` has no base, and so no increase that a relative limit could hold: its limit is its value.
     """
 
     budget: str
@@ -77,9 +78,14 @@ class Checks:
     notes: tuple[str, ...] = ()
 
     @property
+    def held(self) -> bool:
+        """Whether any limit was held against a value; none is against what is new."""
+        return any(check.outcome != "new" for check in self.checks)
+
+    @property
     def exit_code(self) -> int:
-        """2 if something could not be said or nothing was checked, 1 if a limit is broken, or 0."""
-        if self.problems or not self.checks:
+        """2 if something could not be said or nothing was held, 1 if a limit is broken, or 0."""
+        if self.problems or not self.held:
             return 2
         return int(any(check.outcome == "fail" for check in self.checks))
 
@@ -181,7 +187,9 @@ def _read_check(found: Mapping[str, Any]) -> Check:
         because=_is(str, found["because"]),
         waiver=_is(str, found["waiver"]),
     )
-    if (check.outcome == "pass") is not (check.over <= 0):
+    if check.outcome == "new" and (check.over or check.base is not None):
+        raise ValueError(f"{check.value} against {check.limit} is not new")
+    if (check.outcome in {"pass", "new"}) is not (check.over <= 0):
         raise ValueError(f"{check.value} against {check.limit} is no {check.outcome}")
     if found["over"] != check.over:
         raise ValueError(f"over is {found['over']!r}, not {check.over}")

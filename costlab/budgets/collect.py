@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from costlab import sources
 from costlab.budgets.checks import Problem
 from costlab.budgets.definitions import definition
-from costlab.errors import CostlabError, SourceError, UsageError
+from costlab.errors import CostlabError, NoSuchModelError, SourceError, UsageError
 from costlab.sources.importing import user_line
 from costlab.sources.text import split
 
@@ -28,12 +28,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The reports of models by name, what failed, and the classes of the models' modules."""
+    """The reports of models by name, what failed, and the classes of the models' modules.
+
+    `absent` are those of the models that failed whose code is not there at all.
+    """
 
     reports: Mapping[str, Report]
     problems: tuple[Problem, ...]
     classes: Mapping[str, Mapping[str, type]]
     folder: Path
+    absent: frozenset[str] = frozenset()
 
     def source(self, model: str, path: str) -> Place | None:
         """Where the class of a module is defined, if it is in the folder of the budget file."""
@@ -48,7 +52,7 @@ def collect(config: Config, told: Callable[[str], object] = lambda _: None) -> C
     folder = Path(config.file).resolve().parent if config.file else Path.cwd()
     reports: dict[str, Report] = {}
     classes: dict[str, Mapping[str, type]] = {}
-    problems = []
+    problems, absent = [], set()
     with contextlib.chdir(folder):
         for model in config.models:
             told(model.name)
@@ -56,10 +60,11 @@ def collect(config: Config, told: Callable[[str], object] = lambda _: None) -> C
                 reports[model.name], classes[model.name] = _analyzed(model)
             except CostlabError as error:
                 problems.append(Problem(f"{model.name}: {error}", model.place, model.name))
+                absent |= {model.name} if isinstance(error, NoSuchModelError) else set()
             except Exception as error:  # noqa: BLE001 - one model's defect is not to hide the others
                 what = f"{model.name}: a defect of costlab: {type(error).__name__}: {error}"
                 problems.append(Problem(what, model.place, model.name))
-    return Collected(reports, tuple(problems), classes, folder)
+    return Collected(reports, tuple(problems), classes, folder, frozenset(absent))
 
 
 def composed(model: ModelSpec) -> str:
@@ -85,10 +90,11 @@ def _analyzed(model: ModelSpec) -> tuple[Report, Mapping[str, type]]:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             module = source.build()
-            inputs = model.inputs or source.inputs
-            if inputs is None:
-                message = f'{source.name} needs its inputs; write inputs = ["f32[1,3,224,224]"]'
-                raise UsageError(message)
+            try:
+                inputs = model.inputs or source.inputs_for(module)
+            except UsageError as error:
+                message = f'{error}, or inputs = ["f32[1,3,224,224]"] in the budget file'
+                raise UsageError(message) from error
             from costlab.analysis import analyze
 
             report = analyze(module, inputs, mode=model.mode, name=source.name)

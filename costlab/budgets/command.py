@@ -23,7 +23,7 @@ from costlab.budgets.consistency import agree
 from costlab.budgets.quantities import amount, share, shown
 from costlab.errors import UsageError, did_you_mean
 from costlab.globs import pattern
-from costlab.inputspec import parse
+from costlab.inputspec import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,7 +108,7 @@ def for_model(
     if mode not in {"eval", "train"}:
         raise UsageError(f"--mode is {shown(mode)}; it must be eval or train")
     for text in inputs:
-        parse(text)
+        read(text)
     spec = ModelSpec(source, source, Place("MODEL"), tuple(inputs),
                      cast("Literal['eval', 'train']", mode))  # fmt: skip
     return Config((spec,), tuple(asked), (), baseline, anchor)

@@ -47,8 +47,10 @@ def find(start: Path | None = None) -> Path | None:
     return None
 
 
-def load(path: str | Path | None = None) -> Config:
+def load(path: str | Path | None = None, *, begun: bool = False) -> Config:
     """What a budget file says: the one that is named, or the nearest.
+
+    One that is only `begun` may have no budgets yet.
 
     Raises:
         UsageError: there is none, or it cannot be used; the message says where and why.
@@ -60,10 +62,10 @@ def load(path: str | Path | None = None) -> Config:
             "the root of the repository; `costlab init` writes them"
         )
         raise UsageError(message)
-    return parsed(_text(found), _shown(found))
+    return parsed(_text(found), _shown(found), begun=begun)
 
 
-def parsed(text: str, file: str = OWN) -> Config:
+def parsed(text: str, file: str = OWN, *, begun: bool = False) -> Config:
     """What the text of a budget file says; that of a pyproject.toml under `[tool.costlab]`.
 
     Raises:
@@ -79,7 +81,8 @@ def parsed(text: str, file: str = OWN) -> Config:
         table = table[key]
     if not isinstance(table, dict):
         raise UsageError(f"{origin.place(way)}: tool.costlab is no table; write [tool.costlab]")
-    return reading.config(Table(table, way, origin, "[tool.costlab]" if way else "the file"))
+    said = Table(table, way, origin, "[tool.costlab]" if way else "the file")
+    return reading.config(said, begun=begun)
 
 
 def _has_ours(path: Path) -> bool:

@@ -14,7 +14,7 @@ from costlab.globs import matches
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from costlab.budgets.budget import Budget, Config, Limit
+    from costlab.budgets.budget import Budget, Config, Limit, Waiver
 
 Saying = tuple[str, object]
 
@@ -32,7 +32,7 @@ def agree(config: Config) -> None:
             _same_limits(one, other, shared[0])
     for first, second in combinations(config.waivers, 2):
         shared = _shared(config, first.models, second.models)
-        if shared and (first.budget, first.metric) == (second.budget, second.metric):
+        if shared and _waives(first) == _waives(second):
             raise UsageError(
                 f"{second.place}: a second waiver of {first.budget!r} for {shared[0]}; the other "
                 f"is at {first.place}. Leave one of them"
@@ -61,6 +61,11 @@ def _same_limits(one: Budget, other: Budget, model: str) -> None:
                         f"{other.place}: budget {other.id!r} and budget {one.id!r} ({one.place}) "
                         f"set different {kind} for the {limit.metric} of {model}; leave one of them"
                     )
+
+
+def _waives(waiver: Waiver) -> tuple[object, ...]:
+    """What of its models a waiver speaks of."""
+    return waiver.budget, waiver.metric, frozenset(waiver.modules)
 
 
 def _selects(budget: Budget) -> tuple[object, ...]:

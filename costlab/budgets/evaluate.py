@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from costlab.budgets.baseline import UPDATE, Baseline, Key
+from costlab.budgets.before import ABSOLUTE, Before, Befores
 from costlab.budgets.budget import Place
 from costlab.budgets.checks import Check, Checks, Problem
 from costlab.budgets.limits import rules
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from costlab.budgets.budget import Budget, Config, Limit
+    from costlab.budgets.checks import Outcome
     from costlab.budgets.limits import Rule
     from costlab.budgets.subjects import Subject
     from costlab.report import Report
@@ -58,6 +60,8 @@ def check(
     run.problems.extend(run.waivers.problems())
     if not run.checks and not run.problems:
         run.problem("nothing was checked: there is no budget, or none limits anything", Place(""))
+    elif run.checks and not run.problems and all(one.outcome == "new" for one in run.checks):
+        run.problem(f"all that is limited is new, so that nothing was held: {ABSOLUTE}", Place(""))
     versions: Mapping[str, str] = next((dict(one.versions) for one in reports.values()), {})
     return Checks(
         tuple(run.checks),
@@ -82,6 +86,7 @@ class _Run:
     notes: list[str] = field(default_factory=list)
     unsound: set[str] = field(default_factory=set)
     overlaps: Overlaps = field(default_factory=Overlaps)
+    befores: Befores = field(default_factory=Befores)
     waivers: Waivers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -149,6 +154,7 @@ class _Run:
                 self.problem(f"budget {budget.id!r}: {limit.metric} has no limit", budget.place)
             for subject in selection.subjects:
                 self.overlaps.add(budget, limit, model, subject)
+                self.waivers.meet(budget, model, subject.name)
                 for rule in rules(limit):
                     self.check_value(budget, limit, model, subject, rule)
 
@@ -157,19 +163,23 @@ class _Run:
     ) -> None:
         """Holds one rule against one value."""
         value = subject.value(self.reports[model], limit.metric)
-        base = None
+        was = Before(None)
         if rule.against:
-            found = self.base(budget, Key(model, subject.kind, subject.name, limit.metric), rule)
+            key = Key(model, subject.kind, subject.name, limit.metric)
+            found = self.before(budget, key, subject, rule)
             if found is None:
                 return
-            base = found
-        outcome, largest, text = rule.held(value, base)
+            was = found
+        outcome: Outcome
+        outcome, largest, text = (
+            ("new", value, rule.text) if was.is_new else rule.held(value, was.value)
+        )
         waived = ""
         if outcome == "fail":
-            outcome, waived = self.waivers.judge(budget, model, limit.metric, value)
+            outcome, waived = self.waivers.judge(budget, model, subject.name, limit.metric, value)
         if model in self.unsound and outcome != "fail":
             return  # what is not sound passes nothing; a limit that it breaks is told all the same
-        where = self.sources(model, subject.path) if outcome != "pass" else None
+        where = self.sources(model, subject.path) if outcome not in {"pass", "new"} else None
         self.checks.append(
             Check(
                 budget=budget.id,
@@ -181,15 +191,15 @@ class _Run:
                 rule=text,
                 outcome=outcome,
                 place=limit.place or budget.place,
-                base=base,
+                base=was.value,
                 source=where,
                 message=budget.message,
                 waiver=waived,
             )
         )
 
-    def base(self, budget: Budget, key: Key, rule: Rule) -> int | None:
-        """The value that a rule is relative to; None, and a problem, if there is none."""
+    def before(self, budget: Budget, key: Key, subject: Subject, rule: Rule) -> Before | None:
+        """What a rule is relative to; None, and a problem, if that cannot be said."""
         base = self.bases[rule.against]
         if base is None:
             self.problem(
@@ -200,11 +210,13 @@ class _Run:
             return None
         spec = next(model for model in self.config.models if model.name == key.model)
         report = self.reports[key.model]
+        if base.at and key.model not in base.models and self.is_told(key.model):
+            return None  # why it could not be measured there stands already
         faults = list(problems_of_baseline(spec, report, base, rule.against))
         self.problems.extend(faults)
         if faults:
             return None
-        if key not in base.values:
+        if not base.at and key not in base.values:
             self.problem(
                 f"budget {budget.id!r}: {key} is not in the {rule.against}; {UPDATE}, and what is "
                 "new can have an absolute limit instead",
@@ -212,4 +224,12 @@ class _Run:
                 key.model,
             )
             return None
-        return base.values[key]
+        was = self.befores.of(budget, key, subject, base, report.root)
+        if was.fault:
+            self.problem(f"budget {budget.id!r}: {was.fault}", budget.place, key.model)
+            return None
+        return was
+
+    def is_told(self, model: str) -> bool:
+        """Whether there is a problem of a model already."""
+        return any(problem.model == model for problem in self.problems)

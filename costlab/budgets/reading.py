@@ -27,7 +27,7 @@ from costlab.budgets.quantities import amount, share, shown
 from costlab.budgets.subjects import unsuited
 from costlab.errors import UsageError, did_you_mean
 from costlab.globs import pattern
-from costlab.inputspec import parse
+from costlab.inputspec import read
 
 if TYPE_CHECKING:
     from costlab.budgets.tables import Table
@@ -40,8 +40,8 @@ STARS = 8
 """More wildcards than anybody writes in a glob would take long to match."""
 
 
-def config(table: Table) -> Config:
-    """All that a budget file says.
+def config(table: Table, *, begun: bool = False) -> Config:
+    """All that a budget file says; one that is only `begun` may have no budgets yet.
 
     Raises:
         UsageError: something in it cannot be used; the message begins with its file and line.
@@ -68,7 +68,7 @@ def config(table: Table) -> Config:
     )
     if not found.models:
         table.fail('it names no model; write [models.NAME] with model = "net.py:Net"')
-    if not found.budgets:
+    if not found.budgets and not begun:
         table.fail("it has no budget, and so would check nothing; write [[budgets]]")
     agree(found)
     return found
@@ -91,7 +91,7 @@ def _model(table: Table, name: str) -> ModelSpec:
     inputs = table.texts("inputs")
     for text in inputs:
         try:
-            parse(text)
+            read(text)
         except UsageError as error:
             table.fail(str(error), "inputs")
     mode = table.one_of("mode", ("eval", "train"), "eval")
@@ -194,7 +194,7 @@ def _limit(budget: Table, metric: Metric) -> Limit:
 
 
 def _waiver(table: Table, budgets: tuple[Budget, ...]) -> Waiver:
-    table.only(("budget", "models", "metric", "up_to", "reason", "expires"))
+    table.only(("budget", "models", "modules", "metric", "up_to", "reason", "expires"))
     name = table.text("budget")
     table = replace(table, title=f"waiver of {shown(name)}")
     waived = next((budget for budget in budgets if budget.id == name), None)
@@ -215,8 +215,10 @@ def _waiver(table: Table, budgets: tuple[Budget, ...]) -> Waiver:
         up_to = amount(table.values["up_to"], metric)
     except UsageError as error:
         table.fail(f"up_to: {error}", "up_to")
-    models = _globs(table, "models") or ("*",)
-    return Waiver(name, table.place, up_to, reason, expires, models, metric)
+    models, modules = _globs(table, "models") or ("*",), _globs(table, "modules")
+    if modules and (waived.per == "sum" or not waived.modules):
+        table.fail("the budget does not hold modules one by one; leave modules out", "modules")
+    return Waiver(name, table.place, up_to, reason, expires, models, metric, modules)
 
 
 def _waived_metric(table: Table, waived: Budget) -> Metric:

@@ -31,7 +31,12 @@ def explained(checks: Checks, reports: Mapping[str, Report], bases: Mapping[str,
     found = []
     for check in checks.checks:
         name = check.model
-        if check.outcome == "pass" or check.because or name not in bases or name not in reports:
+        if (
+            check.outcome in {"pass", "new"}
+            or check.because
+            or name not in bases
+            or name not in reports
+        ):
             found.append(check)
             continue
         if name not in known:

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import site
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from costlab.budgets.apart import ANOTHER
+from costlab.budgets.ending import in_order, undisturbed
 from costlab.budgets.git import git, own_environment, process, run
 from costlab.errors import DocumentError, SourceError, UsageError
 from costlab.report import Report
@@ -159,7 +159,7 @@ class Worktree(NamedTuple):
         )
         ended = self.run(*arguments)
         if ended.returncode or not saved.exists():
-            raise SourceError(f"{model} at {self.commit}: {self._told(ended)}")
+            raise SourceError(f"{model} at {self.commit}: {self.told(ended)}")
         try:
             return Report.from_dict(json.loads(saved.read_text(encoding="utf-8")))
         except (ValueError, RecursionError, DocumentError) as error:
@@ -211,7 +211,7 @@ class Worktree(NamedTuple):
             "PYTHONIOENCODING": "utf-8",
         }
 
-    def _told(self, ended: subprocess.CompletedProcess[str]) -> str:
+    def told(self, ended: subprocess.CompletedProcess[str]) -> str:
         """What a process that failed had to say, without the folder that nobody knows."""
         text = ended.stderr.replace(f"{self.folder}{os.sep}", "").strip()
         text = text.replace(str(self.folder), "the commit")
@@ -236,32 +236,19 @@ def worktree(commit: Commit) -> Iterator[Worktree]:
     Raises:
         UsageError: git cannot make the worktree.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="costlab-")).resolve()
-    folder = scratch / scratch.name  # git names what it keeps of a worktree after its folder
-    try:
-        git(
-            commit.top, "worktree", "add", "--detach", str(folder), commit.sha,
-            why=f"{commit}: git cannot make a worktree",
-        )  # fmt: skip
-        yield Worktree(commit, folder, scratch)
-    finally:
-        with _undisturbed():
-            # Twice forced: also if git was interrupted while it made the worktree.
-            run(commit.top, "worktree", "remove", "--force", "--force", str(folder))
-            shutil.rmtree(scratch, ignore_errors=True)
-            if str(folder) in run(commit.top, "worktree", "list", "--porcelain").stdout:
-                run(commit.top, "worktree", "prune")
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Within it Ctrl-C waits, here and in the processes that are started."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # only the main thread is interrupted
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with in_order():
+        scratch = Path(tempfile.mkdtemp(prefix="costlab-")).resolve()
+        folder = scratch / scratch.name  # git names what it keeps of a worktree after its folder
+        try:
+            git(
+                commit.top, "worktree", "add", "--detach", str(folder), commit.sha,
+                why=f"{commit}: git cannot make a worktree",
+            )  # fmt: skip
+            yield Worktree(commit, folder, scratch)
+        finally:
+            with undisturbed():
+                # Twice forced: also if git was interrupted while it made the worktree.
+                run(commit.top, "worktree", "remove", "--force", "--force", str(folder))
+                shutil.rmtree(scratch, ignore_errors=True)
+                if str(folder) in run(commit.top, "worktree", "list", "--porcelain").stdout:
+                    run(commit.top, "worktree", "prune")

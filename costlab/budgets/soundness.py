@@ -11,7 +11,7 @@ from costlab.budgets.baseline import UPDATE, digest
 from costlab.budgets.checks import Problem
 from costlab.cost import CONVENTION
 from costlab.errors import UsageError
-from costlab.inputspec import format_spec, parse
+from costlab.inputspec import format_argument, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,27 +56,36 @@ def problems_of_report(model: ModelSpec, report: Report) -> Iterator[Problem]:
 def problems_of_baseline(
     model: ModelSpec, report: Report, base: Baseline, called: str
 ) -> Iterator[Problem]:
-    """Why a model's values in a baseline cannot be compared with a report, if they cannot."""
+    """Why a model's values in a baseline cannot be compared with a report, if they cannot.
+
+    A model that is new since the commit of a baseline is not compared.
+    """
     name = model.name
+    if name in base.absent:
+        return
 
     def problem(text: str) -> Problem:
         return Problem(f"{name}: {text}", model.place, name)
 
     measured = base.models.get(name)
+    anew = f"; {UPDATE} anew"
+    if base.at:
+        anew = "; write the inputs and the mode in the budget file, for both"
     if measured is None:
-        yield problem(f"it is not in the {called}; {UPDATE}")
+        remedy = f"; {UPDATE}" if not base.at else f", as {base.at} was not asked for it"
+        yield problem(f"it is not in the {called}{remedy}")
         return
     if base.convention != digest(report.convention):
         yield problem(
             f"the {called} is of another counting convention ({base.convention}, and this is "
-            f"{digest(report.convention)}); {UPDATE} anew"
+            f"{digest(report.convention)}){anew}"
         )
     if measured.mode != report.mode:
-        yield problem(f"the {called} is of {measured.mode} mode, and this of {report.mode}")
+        yield problem(f"the {called} is of {measured.mode} mode, and this of {report.mode}{anew}")
     if measured.inputs != report.inputs:
         yield problem(
             f"the {called} is of inputs {', '.join(measured.inputs)}, and this of "
-            f"{', '.join(report.inputs)}; {UPDATE} anew"
+            f"{', '.join(report.inputs)}{anew}"
         )
     if measured.lower_bound:
         yield problem(f"the {called} could not be counted in full, and is only a lower bound")
@@ -85,6 +94,6 @@ def problems_of_baseline(
 def _normal(inputs: tuple[str, ...]) -> list[str]:
     """Specs without what does not matter in them: their spelling, and the names of arguments."""
     try:
-        return sorted(format_spec(parse(text).spec) for text in inputs)
+        return sorted(format_argument(read(text)._replace(name=None)) for text in inputs)
     except UsageError:
         return sorted(inputs)

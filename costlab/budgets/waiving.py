@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from costlab.budgets.checks import Problem
 from costlab.budgets.subjects import chosen
 from costlab.errors import did_you_mean
+from costlab.globs import matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,13 +27,25 @@ class Waivers:
         self._config = config
         self._today = today
         self._needed: set[Waiver] = set()
+        self._unmet: dict[tuple[Waiver, str], set[str]] = {}
         self._faults = {waiver: text for waiver in config.waivers if (text := self._fault(waiver))}
 
-    def judge(self, budget: Budget, model: str, metric: Metric, value: int) -> tuple[Outcome, str]:
+    def meet(self, budget: Budget, model: str, subject: str) -> None:
+        """Notes that something is limited, of which a waiver may speak."""
+        for waiver in self._config.waivers:
+            if waiver.budget == budget.id and chosen(waiver.models, [model])[0]:
+                unmet = self._unmet.setdefault((waiver, model), set(waiver.modules))
+                unmet -= {glob for glob in unmet if matches(glob, subject)}
+
+    def judge(
+        self, budget: Budget, model: str, subject: str, metric: Metric, value: int
+    ) -> tuple[Outcome, str]:
         """What becomes of a broken limit, and what its waiver says, if it has one."""
         said = []
         for waiver in self._config.waivers:
             if not self._is_of(waiver, budget, model, metric):
+                continue
+            if waiver.modules and not chosen(waiver.modules, [subject])[0]:
                 continue
             self._needed.add(waiver)
             if waiver in self._faults:
@@ -50,6 +63,10 @@ class Waivers:
         """Waivers that can never apply."""
         for waiver, text in self._faults.items():
             yield Problem(f"waiver of {waiver.budget!r}: {text}", waiver.place)
+        for (waiver, model), unmet in self._unmet.items():
+            for glob in sorted(unmet if waiver not in self._faults else ()):
+                what = f"its budget limits no module of {model} that {glob!r} matches"
+                yield Problem(f"waiver of {waiver.budget!r}: {what}", waiver.place)
 
     def notes(self) -> Iterator[str]:
         """Waivers that nothing needed."""

@@ -135,5 +135,5 @@ def reports(specs: Path, out: Path) -> int:
 
     listed = specs_of(specs.read_text(encoding="utf-8"))
     found = collect(Config(listed, ()))
-    write_text(out, told(found.reports, found.problems))
+    write_text(out, told(found))
     return 0

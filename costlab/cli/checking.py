@@ -94,10 +94,12 @@ def _chosen(config: Config, names: tuple[str, ...]) -> Config:
     if not budgets:
         raise UsageError(f"{config.file} has no budget for {', '.join(names)}")
     kept = {budget.id: budget for budget in budgets}
+    # A waiver of models that its budget does not have is a fault, and here it would be ours.
     waivers = [
-        replace(one, models=of(one.models))
+        replace(one, models=waived)
         for one in config.waivers
-        if one.budget in kept and set(of(one.models)) & set(kept[one.budget].models)
+        if one.budget in kept
+        and (waived := tuple(n for n in of(one.models) if n in kept[one.budget].models))
     ]
     models = tuple(model for model in config.models if model.name in names)
     return replace(config, models=models, budgets=tuple(budgets), waivers=tuple(waivers))
@@ -120,7 +122,8 @@ def judged(config: Config, voice: Voice) -> Checks:
             problems += found.problems if found else ()
         except CostlabError as error:
             bases[called] = None
-            problems.append(problem_of(error, f"the {called} {text}: "))
+            # The message names the file or the ref, and not what it is of the two.
+            problems.append(problem_of(error, f"{called}: "))
             # What is relative to it is not held, and the problem says so once.
             config = _without(config, kind)
     # Nothing heavy before here: what is wrong in a file is said at once.
@@ -142,6 +145,8 @@ def judged(config: Config, voice: Voice) -> Checks:
         sources=found_models.source,
     )
     before = baseline or anchor
+    notes = (note for base in (baseline, anchor) if base for note in base.notes)
+    checks = replace(checks, notes=tuple(dict.fromkeys((*notes, *checks.notes))))
     return explained(checks, found_models.reports, before.reports if before else {})
 
 

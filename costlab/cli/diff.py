@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from costlab.budgets.difference import Difference
 from costlab.budgets.diffing import difference
+from costlab.budgets.elsewhere import everywhere
 from costlab.budgets.refs import Commit, is_ref, parse_ref, resolve, worktree
 from costlab.cli.options import (
     Accessible,
@@ -27,11 +27,10 @@ from costlab.cli.running import analyzed, load_torch, running
 from costlab.cli.views import showing
 from costlab.cli.voice import Voice
 from costlab.errors import CostlabError, TraceError, UsageError
-from costlab.inputspec import parse
+from costlab.inputspec import read
 from costlab.render.diff import diff_data, diff_markdown, diff_tables
 from costlab.report import Report
 from costlab.sources import find
-from costlab.sources.text import split
 from costlab.store import load
 from costlab.zoo import CATALOGUE
 
@@ -99,7 +98,7 @@ def diff(
     wanted, voice = targets(formats), Voice(quiet, verbose)
     levels = showing(depth, [], None, None, None).depth
     for spec in inputs:
-        parse(spec)
+        read(spec)
     before, after = _sides(base, head, voice)
     known = [side.saved for side in (before, after) if side.saved is not None]
     # A saved report says what the other side is to be given, if nobody else does.
@@ -108,7 +107,7 @@ def diff(
     with voice.working(f"comparing {before.given} and {after.given}"):
         reports = [_report(side, chosen, how, voice) for side in (before, after)]
         found = difference(*reports, names=(_name(before), _name(after)))
-        found = replace(found, warnings=(*_everywhere(before, after), *found.warnings))
+        found = replace(found, warnings=(*_same(before, after), *found.warnings))
     show(found, levels, wanted, Face(units, color, accessible), voice)
     return DIFFERENT if exit_code and not found.is_same else 0
 
@@ -189,11 +188,12 @@ def _with_model(side: Side, model: str) -> Side:
     return Side(side.given, commit=side.commit, model=model)
 
 
-def _everywhere(*sides: Side) -> Iterator[str]:
+def _same(*sides: Side) -> dict[str, None]:
     """What a ref says nothing of, so that no difference is no news."""
-    for side in sides:
-        if side.commit is not None and ":" not in split(side.model).place:
-            yield f"{side.model} is of costlab's zoo: it is as it is installed, at every git ref"
+    refs = [(side.model, side.commit.top) for side in sides if side.commit is not None]
+    return dict.fromkeys(
+        text for model, top in refs for text in everywhere([model], Path.cwd(), top)
+    )
 
 
 def _name(side: Side) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
@@ -11,33 +14,40 @@ from costlab.budgets import configfile
 from costlab.budgets.budget import Config, ModelSpec, Place
 from costlab.budgets.configfile import OWN
 from costlab.budgets.quantities import share
-from costlab.cli.initial import budget_file, name_of
+from costlab.cli.initial import budget_file, missing_budgets, name_of, unlimited
 from costlab.cli.options import Debug, Quiet, Verbose
 from costlab.cli.output import Mode, write_out
 from costlab.cli.running import load_torch
 from costlab.cli.voice import Voice
 from costlab.errors import SourceError, UsageError
-from costlab.inputspec import parse
+from costlab.inputspec import read
+from costlab.report import Report
 from costlab.sources import find
 from costlab.store import write_text
 
 EXAMPLES = (
     ("costlab init inception_v3", "writes costlab.toml with limits 5 % above what is measured"),
     ("costlab init net.py:Net --input 'f32[1,3,32,32]'", "for a model of your own"),
+    ("costlab init >> costlab.toml", "limits of the models that it names and does not limit"),
     ("costlab init resnet50 --pyproject >> pyproject.toml", "as a table of pyproject.toml"),
 )
+EXAMPLE = "costlab init net.py:Net --input 'f32[1,3,32,32]', or costlab init inception_v3"
 
 
 def init(
     models: Annotated[
-        list[str],
-        typer.Argument(metavar="MODEL…", help="Models, as `costlab report` takes them."),
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]…",
+            help="Models, as `costlab report` takes them; if none, those that the budget file "
+            "names and does not limit.",
+        ),
+    ] = None,
     inputs: Annotated[
         list[str],
         typer.Option("--input", "-i", metavar="SPEC", help="f32[1,3,299,299]; repeatable."),
     ] = [],  # noqa: B006 - typer copies it
-    mode: Annotated[Mode, typer.Option("--mode", help="The mode of the forward.")] = "eval",
+    mode: Annotated[Mode | None, typer.Option("--mode", help="The mode of the forward.")] = None,
     room: Annotated[
         str, typer.Option("--room", metavar="PERCENT", help="How far above what is measured.")
     ] = "5%",
@@ -51,35 +61,74 @@ def init(
     verbose: Verbose = False,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
-    """Writes costlab.toml: what each model may cost, from what it costs now."""
+    """Writes costlab.toml: what each model may cost, from what it costs now.
+
+    Without a MODEL it writes nothing, and prints the limits that the budget file lacks.
+    """
     voice, margin, file = Voice(quiet, verbose), share(room), Path(OWN)
+    if not models:
+        for option, given in (("--input", inputs), ("--mode", mode), ("--force", force)):
+            if given:
+                raise UsageError(f"{option} is for a MODEL; name one, such as {EXAMPLE}")
+        return _add(voice, margin)
     if not pyproject:
         _free(file, force=force)
     specs: list[ModelSpec] = []
     for spec in inputs:
-        parse(spec)
+        read(spec)
     for source in models:
         find(source)
         name = name_of(source, [known.name for known in specs])
-        specs.append(ModelSpec(name, source, Place("MODEL"), tuple(inputs), mode))
+        specs.append(ModelSpec(name, source, Place("MODEL"), tuple(inputs), mode or "eval"))
+    reports = _measured(Config(tuple(specs), ()), voice)
+    text = budget_file(specs, reports, shared=pyproject, room=margin)
+    if pyproject:
+        write_out(text)
+    else:
+        write_text(file, text)
+        write_out(f"wrote {file}; `costlab check` holds {', '.join(reports)} to it\n")
+    return 0
+
+
+def _add(voice: Voice, room: Fraction) -> int:
+    """Prints the limits that the models of the budget file lack.
+
+    Raises:
+        UsageError: there is no budget file, so that a MODEL has to be named.
+    """
+    file = configfile.find()
+    if file is None:
+        raise UsageError(f"there is no budget file, and so no model yet; name one: {EXAMPLE}")
+    config = configfile.load(file, begun=True)
+    lacking = unlimited(config)
+    if not lacking:
+        write_out(f"# {config.file} limits each of its models; `costlab check` holds them\n")
+        return 0
+    some = replace(config, models=tuple(one for one in config.models if one.name in lacking))
+    shared = file.name == configfile.SHARED
+    write_out(missing_budgets(config, _measured(some, voice), shared=shared, room=room))
+    return 0
+
+
+def _measured(config: Config, voice: Voice) -> Mapping[str, Report]:
+    """The reports of all models.
+
+    Raises:
+        SourceError: one of them fails.
+        UsageError: one of them cannot be counted in full.
+    """
     from costlab.budgets.collect import collect
 
     load_torch(voice)
     with voice.working("measuring"):
-        found = collect(Config(tuple(specs), ()), lambda name: voice.tell(f"measure: {name}"))
+        found = collect(config, lambda name: voice.tell(f"measure: {name}"))
     if found.problems:
         raise SourceError("\n".join(problem.text for problem in found.problems))
     for name, report in found.reports.items():
         if report.is_lower_bound:
             message = f"{name} cannot be counted in full; `costlab report` says what is unknown"
             raise UsageError(message)
-    text = budget_file(specs, found.reports, shared=pyproject, room=margin)
-    if pyproject:
-        write_out(text)
-    else:
-        write_text(file, text)
-        write_out(f"wrote {file}; `costlab check` holds {', '.join(found.reports)} to it\n")
-    return 0
+    return found.reports
 
 
 def _free(file: Path, *, force: bool) -> None:

@@ -12,7 +12,8 @@ from fractions import Fraction
 from math import ceil
 
 from costlab.budgets import configfile
-from costlab.budgets.budget import ModelSpec
+from costlab.budgets.budget import Config, ModelSpec
+from costlab.budgets.subjects import chosen
 from costlab.errors import UsageError
 from costlab.report import Report
 from costlab.units import exact
@@ -91,13 +92,7 @@ def budget_file(
             f"inputs = [{', '.join(map(_text, inputs))}]\n"
             f"mode = {_text(model.mode)}\n"
         )
-        limits = [
-            f"{metric} = {{ max = {_text(readable(count, unit, room))} }}  # {exact(count)}\n"
-            for metric, unit in LIMITED.items()
-            for count in [getattr(report.total, metric)]
-        ]
-        head = f"[[{prefix}budgets]]\nid = {_text(model.name)}\nmodels = [{_text(model.name)}]\n"
-        parts.append(head + "".join(limits))
+        parts.append(_budget(prefix, model.name, model.name, report, LIMITED, room))
     parts.append(TAIL.format(budgets=f"{prefix}budgets"))
     text = "\n".join(parts)
     try:
@@ -106,6 +101,59 @@ def budget_file(
     except (UnicodeEncodeError, UsageError) as error:
         raise UsageError(f"a name cannot be written as TOML: {error}") from error
     return text
+
+
+def missing_budgets(
+    config: Config, reports: Mapping[str, Report], *, shared: bool = False, room: Fraction = ROOM
+) -> str:
+    """The budgets that the models of a file lack, as a text to add to it; empty if none does.
+
+    Raises:
+        UsageError: a name cannot be written as TOML.
+    """
+    taken = [budget.id for budget in config.budgets]
+    parts = []
+    for name, metrics in unlimited(config).items():
+        taken.append(name_of(name, taken))
+        prefix = "tool.costlab." if shared else ""
+        parts.append(_budget(prefix, taken[-1], name, reports[name], metrics, room))
+    text = "\n".join(["", *parts]) if parts else ""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"a name cannot be written as TOML: {error}") from error
+    return text
+
+
+def unlimited(config: Config) -> dict[str, tuple[str, ...]]:
+    """The metrics of each model that have no absolute limit yet; no model that has them all."""
+    found = {}
+    for model in config.models:
+        limited = {
+            limit.metric
+            for budget in config.budgets
+            if not (budget.modules or budget.ops) and chosen(budget.models, [model.name])[0]
+            for limit in budget.limits
+            if limit.max is not None
+        }
+        metrics = tuple(metric for metric in LIMITED if metric not in limited)
+        if metrics:
+            found[model.name] = metrics
+    return found
+
+
+def _budget(
+    prefix: str, name: str, model: str, report: Report, metrics: Iterable[str], room: Fraction
+) -> str:
+    """The table of a budget of one model."""
+    limits = [
+        f"{metric} = {{ max = {_text(readable(count, LIMITED[metric], room))} }}"
+        f"  # {exact(count)}\n"
+        for metric in metrics
+        for count in [getattr(report.total, metric)]
+    ]
+    head = f"[[{prefix}budgets]]\nid = {_text(name)}\nmodels = [{_text(model)}]\n"
+    return head + "".join(limits)
 
 
 def name_of(source: str, taken: Iterable[str]) -> str:

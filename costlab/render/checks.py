@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from costlab.render.table import Emphasis
     from costlab.units import Units
 
-EMPHASIS: dict[Outcome, Emphasis] = {"fail": "normal", "warn": "normal"}
+EMPHASIS: dict[Outcome, Emphasis] = {"fail": "normal", "warn": "normal", "new": "normal"}
 COLUMNS = (
     Column("outcome", "outcome", "text"),
     Column("budget", "budget", "text"),

@@ -31,7 +31,7 @@ def render(checks: Checks, tree: Tree | None = None) -> str:
         ("error", "costlab could not say", told(problem), place(problem))
         for problem in problems_of(checks)
     ]
-    kinds = {"fail": "error", "warn": "warning"}
+    kinds = {"fail": "error", "warn": "warning", "new": "notice"}
     for check in worst_first(checks.checks):
         if check.outcome in kinds:
             text = "; ".join([sentence(check), *remarks(check)])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from costlab.budgets.budget import Place
     from costlab.budgets.checks import Checks, Outcome
 
-SEVERITIES: dict[Outcome, str] = {"fail": "major", "warn": "minor", "waived": "info"}
+SEVERITIES: dict[Outcome, str] = {"fail": "major", "warn": "minor", "waived": "info", "new": "info"}
 
 
 def render(checks: Checks, tree: Tree | None = None) -> str:

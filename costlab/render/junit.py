@@ -36,7 +36,7 @@ def render(checks: Checks) -> str:
             model,
             len(found),
             failures=sum(check.outcome == "fail" for check in found),
-            skipped=sum(check.outcome == "waived" for check in found),
+            skipped=sum(check.outcome in {"waived", "new"} for check in found),
         )
         for check in found:
             _case(suite, check)
@@ -61,7 +61,7 @@ def _suite(
 
 
 def _case(suite: ET.Element, check: Check) -> None:
-    """A check: a failure has its sentence as message, a waived one is skipped with its waiver."""
+    """A check: a failure has its sentence as message; one waived, or new, is skipped with why."""
     name = f"{check.budget}: {check.subject or 'total'} {check.metric} ({check.rule})"
     case = ET.SubElement(
         suite,
@@ -76,7 +76,7 @@ def _case(suite: ET.Element, check: Check) -> None:
     if check.outcome == "fail":
         failure = ET.SubElement(case, "failure", message=text, type=literal(check.metric))
         failure.text = "\n".join([text, *lines, f"limit at {literal(str(check.place))}"])
-    elif check.outcome == "waived":
+    elif check.outcome in {"waived", "new"}:
         ET.SubElement(case, "skipped", message="; ".join([text, *lines]))
     elif check.outcome == "warn":
         ET.SubElement(case, "system-out").text = "\n".join([f"warning: {text}", *lines])

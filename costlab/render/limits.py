@@ -13,7 +13,7 @@ from costlab.render.table import Column, Row, Table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from costlab.budgets.budget import Budget, Config
+    from costlab.budgets.budget import Budget, Config, Waiver
 
 COLUMNS = (
     Column("where", "where", "text"),
@@ -33,12 +33,18 @@ def limits_table(config: Config) -> Table:
         if text
     ]
     notes += [
-        f"waiver: {tame(waiver.budget)} until {waiver.expires}, up to {waiver.up_to:,}: "
+        f"waiver: {tame(waiver.budget)}{_only(waiver)} until {waiver.expires}, up to "
+        f"{waiver.up_to:,}: "
         f"{tame(waiver.reason)} ({tame(str(waiver.place))})"
         for waiver in config.waivers
     ]
     rows = tuple(row for budget in config.budgets for row in _rows(budget))
     return Table("limits, and where each stands", COLUMNS, rows, tuple(notes))
+
+
+def _only(waiver: Waiver) -> str:
+    """The modules that a waiver is of, if it is not of all."""
+    return f" of {tame(', '.join(waiver.modules))}" if waiver.modules else ""
 
 
 def _rows(budget: Budget) -> Iterator[Row]:

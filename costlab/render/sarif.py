@@ -25,14 +25,20 @@ if TYPE_CHECKING:
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _PLACEHOLDER = re.compile(r"\{([0-9]+)\}")
 COULD_NOT_SAY = "could-not-say"
-LEVELS: dict[Outcome, str] = {"fail": "error", "warn": "warning", "waived": "note"}
+LEVELS: dict[Outcome, str] = {"fail": "error", "warn": "warning", "waived": "note", "new": "note"}
 RULES = {
     "over-budget": "A model costs more than its budget allows",
     "near-budget": "A model costs more than it should, and less than its budget allows",
     "waived": "A model costs more than its budget allows, and that is waived",
     COULD_NOT_SAY: "A budget could not be checked",
+    "new": "What a budget limits the increase of is new, and has none",
 }
-RULE_OF: dict[Outcome, str] = {"fail": "over-budget", "warn": "near-budget", "waived": "waived"}
+RULE_OF: dict[Outcome, str] = {
+    "fail": "over-budget",
+    "warn": "near-budget",
+    "waived": "waived",
+    "new": "new",
+}
 
 
 def render(checks: Checks, tree: Tree | None = None) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from costlab.budgets.checks import Check, Checks, Outcome
 
-BADNESS: tuple[Outcome, ...] = ("fail", "warn", "waived", "pass")
+BADNESS: tuple[Outcome, ...] = ("fail", "warn", "waived", "new", "pass")
 """The outcomes, from worst to best."""
 NOTHING = Problem("nothing was checked, so that nothing can be said to hold")
 IN_BYTES = ("bytes", "peak_activation_bytes")
@@ -37,11 +37,14 @@ def _excess(check: Check) -> float:
 
 def problems_of(checks: Checks) -> tuple[Problem, ...]:
     """What could not be said; that nothing was checked is a problem too."""
-    return checks.problems or (() if checks.checks else (NOTHING,))
+    return checks.problems or (() if checks.held else (NOTHING,))
 
 
 class Said(NamedTuple):
-    """The numbers of a check as text; `change` is that from the baseline, if it has one."""
+    """The numbers of a check as text; `change` is that from the baseline, if it has one.
+
+    What is new has neither a limit nor room.
+    """
 
     value: str
     limit: str
@@ -59,6 +62,8 @@ def said(check: Check, units: Units = "si") -> Said:
     Said(value='5,801,000,001', limit='5,801,000,000', room='1 over', change=None)
     """
     in_bytes = check.metric in IN_BYTES
+    if check.outcome == "new":
+        return Said(counted(check.value, units, in_bytes=in_bytes), "", "", "new")
     value, limit = (counted(n, units, in_bytes=in_bytes) for n in (check.value, check.limit))
     if value == limit:
         value, limit = (counted(n, "exact", in_bytes=in_bytes) for n in (check.value, check.limit))
@@ -100,8 +105,11 @@ def headline(checks: Checks) -> str:
     problems = len(problems_of(checks))
     counts = {word: sum(check.outcome == word for check in checks.checks) for word in BADNESS}
     total = len(checks.checks)
-    kinds = {"fail": "over the limit", "warn": "to be warned of", "waived": "waived"}
-    told = [f"{counts[word]} {kinds[word]}" for word in ("fail", "warn", "waived") if counts[word]]
+    kinds = {
+        "fail": "over the limit", "warn": "to be warned of", "waived": "waived",
+        "new": "new, with nothing to compare",
+    }  # fmt: skip
+    told = [f"{counts[word]} {kinds[word]}" for word in BADNESS if word in kinds and counts[word]]
     rest = f"{_plural(total, 'check')}: {', '.join(told)}" if told else ""
     if problems:
         start = f"could not be checked: {_plural(problems, 'problem')}"
@@ -127,6 +135,11 @@ def subject_of(check: Check) -> str:
 def sentence(check: Check, units: Units = "si") -> str:
     """A check in one sentence: what, how much, and by how much it is over or within its limit."""
     told = said(check, units)
+    if check.outcome == "new":
+        return (
+            f"{subject_of(check)}: {told.value} {check.metric}, new, so that there is no increase "
+            f"to limit ({check.rule})"
+        )
     change = f", {told.change} against {_base(check, units)}" if told.change else ""
     return (
         f"{subject_of(check)}: {told.value} {check.metric}, {told.room} (limit {told.limit}, "

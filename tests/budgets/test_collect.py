@@ -122,7 +122,7 @@ def test_a_failure_hides_no_other() -> None:
     assert "::error::forged" in said["broken"]
     assert "exits" in said["exits"]
     assert "there is no module 'nowhere'" in said["missing"]
-    assert 'write inputs = ["f32[1,3,224,224]"]' in said["unfed"]
+    assert 'inputs = ["f32[1,3,224,224]"] in the budget file' in said["unfed"]
     assert "Did you mean inception_v3" in said["misspelt"]
     assert "has width already" in said["twice"]
     assert found.problems[0].place == Place("costlab.toml", 1)

@@ -15,6 +15,7 @@ from costlab.budgets.budget import Budget, Config, Limit, Place, Waiver
 from costlab.budgets.checks import Check, Checks
 from costlab.budgets.limits import Rule, rules
 from costlab.cost import Cost
+from costlab.errors import UsageError
 from costlab.report import Report
 from tests.budgets.made import TODAY, TREE, UNKNOWN, config, judged, leaf, report
 
@@ -311,6 +312,36 @@ def test_a_waiver(macs: int, today: date, outcome: str, said: str) -> None:
     found = judged(WAIVED, report(leaf("a", macs)), today=today)
     assert [(check.outcome, check.waiver) for check in found.checks] == [(outcome, said)]
     assert found.exit_code == (outcome == "fail")
+
+
+EACH = """\
+[[budgets]]
+id = "each"
+modules = ["body.*"]
+macs = { max = 500 }
+[[waivers]]
+budget = "each"
+modules = ["body.o*"]
+up_to = 5000
+reason = "the first is wider"
+expires = 2026-06-01
+"""
+
+
+def test_a_waiver_of_one_module() -> None:
+    """What is waived of one module is not of the next; a glob that matches none is an error."""
+    assert values(judged(EACH)) == [("body.one", 1_000, "waived"), ("body.two", 2_000, "fail")]
+    found = judged(EACH.replace("body.o*", "bdy.*"))
+    assert "waiver of 'each': its budget limits no module of net that 'bdy.*' matches" in told(
+        found
+    )
+    assert {check.outcome for check in found.checks} == {"fail"}
+    both = EACH + EACH[EACH.index("[[waivers") :].replace("body.o*", "body.t*")
+    assert {check.outcome for check in judged(both).checks} == {"waived"}
+    with pytest.raises(UsageError, match="a second waiver of 'each'"):
+        config(EACH + EACH[EACH.index("[[waivers") :])
+    with pytest.raises(UsageError, match="does not hold modules one by one"):
+        config(EACH.replace("macs =", 'per = "sum"\nmacs ='))
 
 
 def test_a_waiver_that_is_not_needed() -> None:

@@ -291,11 +291,30 @@ def test_the_worktree_is_removed(repository: Path, error: type[BaseException]) -
     assert left_behind(repository) == []
 
 
-def test_ctrl_c_while_the_model_runs(repository: Path, tmp_path: Path) -> None:
-    """An interrupt that hits both processes, as a terminal sends it, leaves nothing behind."""
+def is_running(process: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has waited for does not."""
+    told = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(process)],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return told.stdout.strip()[:1] not in {"", "Z"}
+
+
+@pytest.mark.parametrize(
+    ("number", "both"),
+    [(signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGTERM, True), (signal.SIGHUP, True)],
+    ids=["Ctrl-C", "a service cancels", "a group is ended", "a terminal closes"],
+)
+def test_a_signal_while_the_model_runs(
+    repository: Path, tmp_path: Path, number: signal.Signals, both: bool
+) -> None:
+    """What ends the process, or the one that it waits for too, leaves nothing behind."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    slow = f"from pathlib import Path\nimport time\nPath({str(tmp_path / 'on')!r}).touch()\n"
+    slow = "from pathlib import Path\nimport os, time\n"
+    slow += f"Path({str(tmp_path / 'on')!r}).write_text(str(os.getpid()))\n"
     (repository / "slow.py").write_text(f"{slow}time.sleep(60)\n", encoding="utf-8")
     git(repository, "add", ".")
     git(repository, "commit", "-qm", "slow")
@@ -315,13 +334,15 @@ def test_ctrl_c_while_the_model_runs(repository: Path, tmp_path: Path) -> None:
     )
     try:
         for _ in range(600):
-            if (tmp_path / "on").exists() or running.poll() is not None:
+            begun = (tmp_path / "on").exists() and (tmp_path / "on").read_text(encoding="utf-8")
+            if begun or running.poll() is not None:
                 break
             time.sleep(0.05)
-        os.killpg(running.pid, signal.SIGINT)
-        assert running.wait(timeout=30) != 0
+        (os.killpg if both else os.kill)(running.pid, number)
+        ended = running.wait(timeout=30)
+        assert ended == -number if number != signal.SIGINT else ended != 0
     finally:
         running.kill()
-    assert (tmp_path / "on").exists()
+    assert not is_running(int((tmp_path / "on").read_text(encoding="utf-8")))
     assert list(scratch.iterdir()) == []
     assert left_behind(repository) == []

@@ -57,10 +57,57 @@ def test_init_prints_a_table(costlab: Costlab, desk: Path) -> None:
     assert costlab("check").code == 0
 
 
+NAMED = f"""\
+[models.net]
+model = "net.py:Net"
+inputs = ["{IMAGE}"]
+[models.wide]
+model = "net.py:make(16)"
+inputs = ["{IMAGE}"]
+"""
+LIMITED = """
+[[budgets]]
+id = "wide"
+models = ["net"]
+macs = { max = "1G" }
+[[budgets]]
+id = "fc"
+modules = ["fc"]
+activations = { max = "1G" }
+"""
+
+
+@pytest.mark.parametrize("name", ["costlab.toml", "pyproject.toml"])
+@pytest.mark.parametrize("budgets", ["", LIMITED])
+def test_init_adds_what_a_file_lacks(costlab: Costlab, desk: Path, name: str, budgets: str) -> None:
+    """Without a MODEL: those that the file names, in what they have no limit of the whole yet."""
+    prefix = "tool.costlab." if name == "pyproject.toml" else ""
+    text = (NAMED + budgets).replace("[models", f"[{prefix}models")
+    text = text.replace("[[budgets", f"[[{prefix}budgets")
+    (desk / name).write_text(text, encoding="utf-8")
+    found = costlab("init")
+    assert found.code == 0
+    assert (desk / name).read_text(encoding="utf-8") == text
+    assert found.out.count("macs = ") == (1 if budgets else 2)
+    (desk / name).write_text(text + found.out, encoding="utf-8")
+    limits = {
+        (budget.models, limit.metric): limit.max
+        for budget in configfile.load(name).budgets
+        if not budget.modules
+        for limit in budget.limits
+    }
+    assert limits[("net",), "macs"] == (10**9 if budgets else amount("19.9k", "macs"))
+    assert len(limits) == 8
+    assert costlab("check").code == 0
+    assert "limits each of its models" in costlab("init").out
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((), "MODEL"),
+        ((), "name one: costlab init net.py:Net --input 'f32[1,3,32,32]'"),
+        (("-i", IMAGE), "--input is for a MODEL"),
+        (("--force",), "--force is for a MODEL"),
         (("net.py:gone", "-i", IMAGE), "gone"),
         (("net.py:Net",), "needs its inputs"),
         (("net.py:Sorted", "-i", "f32[4,4]"), "cannot be counted in full"),

@@ -131,8 +131,11 @@ def test_the_budget_file_of_the_page_is_read() -> None:
 def test_the_hook_is_as_the_page_says() -> None:
     """The hook runs before a push, in the user's environment, without file names."""
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
-    asked = yaml.safe_load(FILES[".pre-commit-config.yaml"])["repos"][0]["hooks"]
-    assert [one["id"] for one in asked] == [hook["id"]]
+    (repository,) = yaml.safe_load(FILES[".pre-commit-config.yaml"])["repos"]
+    assert repository["repo"] == "local", "which needs no account of anybody's"
+    (asked,) = repository["hooks"]
+    assert asked == {key: hook[key] for key in asked}
+    assert {"id", "entry", "language", "pass_filenames", "stages"} <= set(asked)
     assert (hook["language"], hook["pass_filenames"]) == ("system", False)
     assert hook["stages"] == ["pre-push"]
     assert hook["entry"] == "costlab check"
