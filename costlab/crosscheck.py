@@ -56,7 +56,7 @@ def cross_checked(report: Report, model: torch.nn.Module, inputs: Any) -> Report
     return replace(report, counters=tuple(counters))
 
 
-def _copy(model: torch.nn.Module, device: str) -> torch.nn.Module:
+def copied(model: torch.nn.Module, device: str) -> torch.nn.Module:
     """A copy of the model on a device; weights that had no memory are zeros, shared ones shared."""
     memo: dict[int, Any] = {}
     for tensor in (*model.parameters(), *model.buffers()):
@@ -74,7 +74,7 @@ def _flop_counter(report: Report, model: torch.nn.Module, inputs: Any) -> Counte
     from torch.utils.flop_counter import FlopCounterMode
 
     args, kwargs = as_call(inputs)
-    skeleton = _copy(model, "meta").train(report.mode == "train")
+    skeleton = copied(model, "meta").train(report.mode == "train")
     with FlopCounterMode(display=False) as counter:
         skeleton(*args, **kwargs)
     by_kernel = {str(op): n // 2 for op, n in counter.get_flop_counts().get("Global", {}).items()}
@@ -94,7 +94,7 @@ def _fvcore(report: Report, model: torch.nn.Module, inputs: Any) -> Counter:
     if kwargs:
         return Counter("fvcore", "", None, error="takes positional inputs only")
     # fvcore traces with torch.jit, which on meta tensors fails: this copy computes.
-    real = _copy(model, "cpu").train(report.mode == "train")
+    real = copied(model, "cpu").train(report.mode == "train")
     zeros = map_tensors(lambda tensor: torch.zeros_like(tensor, device="cpu"), args)
     analysis = FlopCountAnalysis(real, zeros)
     analysis.unsupported_ops_warnings(enabled=False)

@@ -1,0 +1,129 @@
+"""Where a counter looks: one operation, or one call of a module, with its shapes.
+
+Does not know what any counter makes of it.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import torch
+
+    from costlab.graph import Graph
+
+TORCH = "torch.nn.modules."
+"""The home of the modules that counters by hook have in their tables."""
+WEIGHT_AND_BIAS = 2
+STATISTICS = 2
+
+Shape = tuple[int, ...]
+
+
+class Place(NamedTuple):
+    """One operation, or one call of a module with the operations that it carries out itself.
+
+    `op` is the operation, of a call the one with the multiply-adds or else the first; `kind` the
+    name of torch's own class of the module, empty for any other, which a table by type does not
+    have; `inputs` the shapes that the first operation
+    reads, weights among them; `weight` the shape of the second operand of `op`; `output` the shape
+    of what is returned; `training` the mode; `nodes` the numbers of the operations.
+    """
+
+    op: str
+    kind: str
+    path: str
+    module: Any  # torch's modules hold anything under any name
+    inputs: tuple[Shape, ...]
+    weight: Shape
+    output: Shape
+    macs: int
+    attributes: Mapping[str, Any]
+    training: bool
+    nodes: tuple[int, ...]
+
+    @property
+    def read(self) -> int:
+        """The elements of the first operand."""
+        return prod(self.inputs[0]) if self.inputs else 0
+
+    @property
+    def written(self) -> int:
+        """The elements of the result."""
+        return prod(self.output)
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether a bias is added: the module has one, or the operation takes a third operand."""
+        if self.kind:
+            return getattr(self.module, "bias", None) is not None
+        return len(self.inputs) > WEIGHT_AND_BIAS
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether a normalization scales by weights of its own."""
+        if self.kind:
+            return getattr(self.module, "weight", None) is not None
+        return len(self.inputs) > (1 + STATISTICS if self.op == "batch_norm" else 1)
+
+
+def operations(
+    graph: Graph, modules: Mapping[str, torch.nn.Module], *, training: bool
+) -> Iterator[Place]:
+    """Each operation that is no view, as counters see it that watch functions or kernels."""
+    for number, node in enumerate(graph.nodes):
+        if node.family != "view" and node.outputs:
+            yield _place(graph, modules, node.scope, (number,), training)
+
+
+def calls(
+    graph: Graph, modules: Mapping[str, torch.nn.Module], *, training: bool
+) -> Iterator[Place]:
+    """Each call of a module that carries out operations itself, as counters by hook see it.
+
+    A module that is called several times does the same each time; where its operations cannot be
+    shared out evenly, they are taken for one call.
+    """
+    own: dict[str, list[int]] = {}
+    for number, node in enumerate(graph.nodes):
+        if node.outputs:
+            own.setdefault(node.scope, []).append(number)
+    times = {module.path: module.calls for module in graph.modules}
+    for path, numbers in own.items():
+        count = times.get(path, 1) or 1
+        each, left = divmod(len(numbers), count)
+        if left or not each:
+            each = len(numbers)
+        for start in range(0, len(numbers), each):
+            yield _place(graph, modules, path, tuple(numbers[start : start + each]), training)
+
+
+def _place(
+    graph: Graph,
+    modules: Mapping[str, torch.nn.Module],
+    path: str,
+    numbers: tuple[int, ...],
+    training: bool,
+) -> Place:
+    nodes = [graph.nodes[number] for number in numbers]
+    work = [node for node in nodes if node.family != "view"] or nodes
+    main = max(work, key=lambda node: node.macs)
+    module = modules[path]
+    shapes = [graph.tensors[number].spec.shape for number in nodes[0].inputs]
+    operands = [graph.tensors[number].spec.shape for number in main.inputs]
+    return Place(
+        op=main.op,
+        kind=type(module).__name__ if type(module).__module__.startswith(TORCH) else "",
+        path=path,
+        module=module,
+        inputs=tuple(shapes),
+        weight=operands[1] if len(operands) > 1 else (),
+        output=graph.tensors[nodes[-1].outputs[0]].spec.shape,
+        macs=sum(node.macs for node in nodes),
+        attributes=main.attributes,
+        training=training,
+        nodes=numbers,
+    )

@@ -1,0 +1,130 @@
+"""The convention of ptflops: hooks at modules by type, and patched functions beside them.
+
+What a module does by a patched function counts twice: an activation or a pooling that is a module
+is counted by its hook and by the function that it calls. Its number is an image's: the total of the
+modules is divided by the first input's first size; what functions add is not.
+
+Source: ptflops 0.7.5, `ptflops/pytorch_engine.py` and `ptflops/pytorch_ops.py`.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from costlab.conventions.recurrent import ptflops_gates
+from costlab.conventions.rules import (
+    ADDED_PRODUCTS,
+    MATRIX_PRODUCTS,
+    Rule,
+    Tool,
+    affine,
+    bias,
+    first_by_last,
+    macs,
+    read,
+    written,
+)
+
+if TYPE_CHECKING:
+    from costlab.conventions.places import Place
+
+CONVOLUTIONS = frozenset({"Conv1d", "Conv2d", "Conv3d"})
+TRANSPOSED = frozenset({"ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"})
+ACTIVATIONS = frozenset({"ReLU", "PReLU", "ELU", "LeakyReLU", "ReLU6", "GELU"})
+POOLINGS = frozenset({
+    f"{kind}Pool{rank}d" for kind in ("Max", "Avg", "AdaptiveMax", "AdaptiveAvg")
+    for rank in (1, 2, 3)
+})  # fmt: skip
+NORMALIZATIONS = frozenset({
+    *("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm"),
+    *("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"),
+})  # fmt: skip
+PATCHED_ACTIVATIONS = frozenset({"relu", "prelu", "elu", "relu6", "gelu", "silu", "softmax"})
+PATCHED_POOLINGS = frozenset({
+    f"{kind}_pool{rank}d" for kind in ("max", "avg", "adaptive_avg", "adaptive_max")
+    for rank in (1, 2, 3)
+})  # fmt: skip
+
+
+def _grouped(place: Place) -> int:
+    """A convolution whose groups divide its outputs only: exact where they divide both."""
+    module = place.module
+    kernel = prod(module.kernel_size)
+    a_position: int = kernel * module.in_channels * (module.out_channels // module.groups)
+    return a_position * place.output[0] * prod(place.output[2:])
+
+
+def _transposed(place: Place) -> int:
+    module, image = place.module, place.inputs[0]
+    kernel = prod(module.kernel_size)
+    a_position: int = kernel * module.in_channels * (module.out_channels // module.groups)
+    return a_position * image[0] * prod(image[2:])
+
+
+def _response_norm(place: Place) -> int:
+    """Two products and an addition an element, and the pooling's elements with their padding."""
+    batch, channels, *positions = place.inputs[0]
+    padded: int = batch * (channels + place.attributes["size"] - 1) * prod(positions)
+    return 3 * place.read + padded
+
+
+def _attention_extra(place: Place) -> int:
+    """What its formula for attention adds to the products: scaling, softmax and biases."""
+    module = place.module
+    batch, queries, keys = _attended(place)
+    width: int = module.embed_dim
+    biases = (queries + 2 * keys) * width if module.in_proj_bias is not None else 0
+    scaling = queries * width
+    softmax: int = module.num_heads * queries * keys
+    return batch * (scaling + softmax + biases + queries * width)
+
+
+def _attended(place: Place) -> tuple[int, int, int]:
+    """The batch, queries and keys of a call of attention, from the shape of what it was given."""
+    shape = place.inputs[0]
+    first, second = shape[0], shape[1]
+    batch, queries = (first, second) if place.module.batch_first else (second, first)
+    return batch, queries, queries
+
+
+TOOL = Tool(
+    name="ptflops",
+    package="ptflops",
+    version="0.7.5",
+    how="hooks at modules by type, and patched functions",
+    unit="MACs",
+    unseen="functions that are not patched and modules not in its table are not seen",
+    always_eval=True,
+    per_image=True,
+    by_module=(
+        Rule(CONVOLUTIONS, _grouped, "grouped convolution", replaces=True),
+        Rule(TRANSPOSED, _transposed, "transposed convolution", replaces=True),
+        Rule(frozenset({"Linear"}), macs, "", replaces=True),
+        Rule(frozenset({"MultiheadAttention"}), macs, "", replaces=True),
+        Rule(ptflops_gates.KINDS, ptflops_gates.amount, "gates with their element-wise work",
+             replaces=True),
+        Rule(frozenset({"MultiheadAttention"}), _attention_extra,
+             "attention: scaling, softmax and biases"),
+        Rule(CONVOLUTIONS | TRANSPOSED | {"Linear"}, bias, "biases"),
+        Rule(NORMALIZATIONS, affine(2, 1), "normalization: 2 an element, 1 without weights"),
+        Rule(frozenset({"LayerNorm"}), read(1), "layer norm: 1 an element"),
+        Rule(ACTIVATIONS, written(1), "activations as modules: 1 an element"),
+        Rule(POOLINGS, read(1), "poolings as modules: 1 an input element"),
+        Rule(frozenset({"Upsample"}), lambda place: prod(place.output[1:]),
+             "upsampling as a module: 1 an element of the first image"),
+    ),
+    by_operation=(
+        Rule(PATCHED_ACTIVATIONS, read(1), "activations as functions, those of modules again "
+             "(not as methods): 1 an element"),
+        Rule(PATCHED_POOLINGS, read(1), "poolings as functions, those of modules again: "
+             "1 an input element"),
+        Rule(frozenset({"interpolate"}), written(1), "interpolation: 1 an element"),
+        Rule(frozenset({"local_response_norm"}), _response_norm,
+             "local response norm: the products and poolings that it is made of"),
+        Rule(MATRIX_PRODUCTS, first_by_last, "matrix products as functions (not as @)",
+             replaces=True),
+        Rule(ADDED_PRODUCTS, lambda place: place.macs + place.written,
+             "matrix products with what they add to", replaces=True),
+    ),
+)  # fmt: skip

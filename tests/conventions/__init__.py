@@ -1,0 +1,1 @@
+"""Tests of what other counters are said to print."""

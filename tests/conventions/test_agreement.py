@@ -1,0 +1,96 @@
+"""The rules of each counter against the counter itself, run on the same forward."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from costlab import sources
+from costlab.conventions.asking import ASK, asked
+from costlab.conventions.deriving import explain
+from costlab.conventions.tools import TOOLS
+from tests.conventions.battery import BATTERY
+from tests.torchvision_shim import torchvision
+
+if TYPE_CHECKING:
+    from costlab.conventions.explanation import Explanation
+
+BEYOND = {
+    # A function and the method or operator of its name are one operation in the graph.
+    ("ReLU as a method", "ptflops"): -288,
+    ("matrix product as an operator", "ptflops"): -400,
+    ("matrix times vector", "ptflops"): -640,
+    # A jit trace multiplies sizes, too, where it is asked for one: a product of scalars each.
+    ("attention as a module", "torchprofile"): 4,
+}
+"""What a counter prints more than its rules say, by case: a graph does not tell the two apart."""
+FAILS = {("matrix times vector", "fvcore"): "IndexError: list index out of range"}
+"""Where a counter raises."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _torchvision() -> None:
+    """Of the counters ptflops imports torchvision, which may need its operators declared first."""
+    torchvision()
+
+
+def of(name: str, mode: str) -> Explanation:
+    """What counters print of a case, by rules and when run."""
+    model, spec = BATTERY[name]
+    found = explain(model, (spec,), TOOLS.values(), mode=mode, name=name)
+    return asked(found, model, (spec,))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("mode", ["eval", "train"])
+@pytest.mark.parametrize("case", BATTERY)
+def test_a_counter_prints_what_its_rules_say(case: str, mode: str) -> None:
+    """To the integer, in both modes, but for what a graph cannot tell apart."""
+    for counter in of(case, mode).counters:
+        assert counter.run is not None
+        assert counter.run.error == FAILS.get((case, counter.name), "")
+        if counter.run.printed is not None:
+            beyond = BEYOND.get((case, counter.name), 0)
+            assert (counter.name, counter.run.printed) == (counter.name, counter.printed + beyond)
+
+
+def test_each_exception_is_one() -> None:
+    """No case is excused that agrees."""
+    for case, name in [*BEYOND, *FAILS]:
+        counter = next(counter for counter in of(case, "eval").counters if counter.name == name)
+        assert counter.agrees is not True
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("network", ["inception_v3", "resnet18", "alexnet"])
+def test_whole_networks_agree(network: str) -> None:
+    """Of networks that are published, each counter prints what its rules say."""
+    source = sources.find(network)
+    model = source.build()
+    found = explain(model, source.inputs, TOOLS.values(), mode="eval", name=network)
+    ran = asked(found, model, source.inputs)
+    assert {counter.name: counter.agrees for counter in ran.counters} == dict.fromkeys(TOOLS, True)
+
+
+def test_every_counter_can_be_asked() -> None:
+    """Whatever has rules can be run, and the other way round."""
+    assert list(ASK) == list(TOOLS)
+
+
+def test_the_rules_were_read_from_what_is_installed() -> None:
+    """The versions that the rules name are those that the tests ran."""
+    ran = of("linear", "eval")
+    told = {counter.name: (counter.run or counter).version for counter in ran.counters}
+    assert told == {name: tool.version for name, tool in TOOLS.items()}
+
+
+def test_inception_v3_as_fvcore_prints_it() -> None:
+    """The published difference, in its two terms: 17,934,976 + 131,072."""
+    source = sources.find("inception_v3")
+    found = explain(
+        source.build(), source.inputs, [TOOLS["fvcore"]], mode="eval", name="inception_v3"
+    )
+    (fvcore,) = found.counters
+    assert fvcore.printed == 5_731_282_144
+    assert [amount for _, amount in fvcore.terms] == [17_934_976, 131_072]

@@ -1,0 +1,102 @@
+"""The explanation as a document: its sums, its failures, what it leaves alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from torch import nn
+
+from costlab.conventions.asking import asked
+from costlab.conventions.deriving import explain
+from costlab.conventions.explanation import Explained, Explanation
+from costlab.conventions.tools import TOOLS
+from costlab.errors import DocumentError
+from costlab.store import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def explained(model: nn.Module, spec: str) -> Explanation:
+    """What all counters print of a model."""
+    return explain(model, (spec,), TOOLS.values(), mode="eval", name="it")
+
+
+def test_terms_that_do_not_add_up_are_refused() -> None:
+    """An explanation is exact or is none."""
+    sound = explained(nn.Linear(8, 3), "f32[2,8]")
+    wrong = replace(sound.counters[0], macs=sound.macs + 1)
+    with pytest.raises(ValueError, match="do not add up"):
+        replace(sound, counters=(wrong,))
+
+
+def test_a_counter_that_sees_nothing_misses_all() -> None:
+    """A hook sees no function: the whole contraction is a term, with the reason."""
+    thop = {counter.name: counter for counter in explained(Bare(), "f32[2,8]").counters}["thop"]
+    assert thop.printed == 0
+    assert thop.terms == ((TOOLS["thop"].unseen, -2 * 8 * 8),)
+
+
+class Bare(nn.Module):
+    """A product with a weight, without a module of its own."""
+
+    def __init__(self) -> None:
+        """A weight of eight by eight."""
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(8, 8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Their product."""
+        return x @ self.weight
+
+
+def test_a_failure_of_another_tool_is_a_result() -> None:
+    """A counter that raises says why, and the others are asked all the same."""
+
+    class Picky(nn.Module):
+        def forward(self, x: torch.Tensor, *, flag: torch.Tensor) -> torch.Tensor:
+            return x @ flag
+
+    model, inputs = Picky(), ("f32[2,8]", "flag=f32[8,8]")
+    found = explain(
+        model, inputs, [TOOLS["fvcore"], TOOLS["FlopCounterMode"]], mode="eval", name=""
+    )
+    fvcore, flop_counter = asked(found, model, inputs).counters
+    assert fvcore.run is not None
+    assert fvcore.run.error == "TypeError: takes positional inputs only"
+    assert flop_counter.agrees
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    """A document holds all of an explanation, what was run included."""
+    model = nn.Linear(8, 3)
+    found = asked(explained(model, "f32[2,8]"), model, ("f32[2,8]",))
+    (tmp_path / "a.json").write_text(found.to_json(), encoding="utf-8")
+    assert load(tmp_path / "a.json") == found
+
+
+def test_a_damaged_document_says_so() -> None:
+    """A counter whose terms were edited is found."""
+    document = explained(nn.Linear(8, 3), "f32[2,8]").to_dict()
+    document["counters"][0]["macs"] += 1
+    with pytest.raises(DocumentError, match="do not add up"):
+        Explanation.from_dict(document)
+
+
+def test_the_caller_s_model_is_as_it_was() -> None:
+    """Counters run on copies: no buffer, hook or mode of theirs is left."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout()).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    asked(explained(model, "f32[2,3,8,8]"), model, ("f32[2,3,8,8]",))
+    assert list(model.state_dict()) == list(before)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert model.training
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_an_explained_knows_its_unit() -> None:
+    """FLOPs are two to a multiply-add."""
+    assert Explained("a", "1", "", "FLOPs", 2, macs=5).printed == 10
