@@ -154,7 +154,7 @@ def _params(graph: Graph) -> tuple[dict[str, int], dict[str, int]]:
     registered: dict[str, int] = {}
     executed: dict[str, int] = {}
     for parameter in graph.parameters:
-        owner, elements = parameter.owner, parameter.spec.elements
+        owner, elements = parameter.owner, parameter.elements
         registered[owner] = registered.get(owner, 0) + elements
         if parameter.tensor is not None:
             executed[owner] = executed.get(owner, 0) + elements

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from costlab.blocks import Block, OpTally
-from costlab.cost import CONVENTION, Cost
+from costlab.cost import CONVENTION
 from costlab.errors import DocumentError, UsageError, did_you_mean
-from costlab.inputspec import format_spec, parse
+from costlab.parameters import Parameters
+from costlab.reportdocument import block_from_dict, block_to_dict, known, own_to_dict, plain
+from costlab.training.document import Training
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from costlab.graph import TensorSpec
+    from costlab.blocks import Block
 
 SCHEMA = "costlab.report/1"
-
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +80,8 @@ class Report:
     """What a model costs in one mode, on one set of inputs.
 
     `complete` is False where the forward stopped before its end (`warnings` say where).
+    `parameters` is None in a report of a costlab that did not list them; `training` is what a step
+    of training costs, of a report that was made for it.
     """
 
     model: str
@@ -94,6 +95,8 @@ class Report:
     warnings: tuple[str, ...] = ()
     complete: bool = True
     counters: tuple[Counter, ...] = field(default=())
+    parameters: Parameters | None = None
+    training: Training | None = None
 
     @property
     def is_lower_bound(self) -> bool:
@@ -111,15 +114,15 @@ class Report:
         Raises:
             UsageError: there is no such block; the message names the nearest.
         """
-        known = {block.path: block for block in self.root.walk()}
-        if path not in known:
-            message = f"{self.model} has no block {path!r}.{did_you_mean(path, known)}"
+        blocks = {block.path: block for block in self.root.walk()}
+        if path not in blocks:
+            message = f"{self.model} has no block {path!r}.{did_you_mean(path, blocks)}"
             raise UsageError(message)
-        return known[path]
+        return blocks[path]
 
     def metrics(self, prefix: str = "") -> dict[str, int]:
         """The totals by name, flat, as experiment trackers take them: `{"cost/macs": …}`."""
-        return {f"{prefix}{name}": value for name, value in _plain(self.total).items()}
+        return {f"{prefix}{name}": value for name, value in plain(self.total).items()}
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, the way it is saved: exact integers, no rounding."""
@@ -130,21 +133,25 @@ class Report:
             "inputs": list(self.inputs),
             "convention": self.convention,
             "complete": self.complete,
-            "total": _plain(self.total),
+            "total": plain(self.total),
             "coverage": {
                 "priced": self.coverage.priced,
                 "free": self.coverage.free,
-                "unknown": [_plain(unknown) for unknown in self.coverage.unknown],
+                "unknown": [plain(unknown) for unknown in self.coverage.unknown],
             },
             "warnings": list(self.warnings),
             "kind": self.root.kind,
-            "own": _own(self.root),
-            "blocks": [_block_to_dict(block) for block in self.root.children],
+            "own": own_to_dict(self.root),
+            "blocks": [block_to_dict(block) for block in self.root.children],
             "versions": dict(self.versions),
         }
+        if self.parameters is not None:
+            document["parameters"] = self.parameters.to_dict()
+        if self.training is not None:
+            document["training"] = self.training.to_dict()
         if self.counters:
             document["counters"] = [
-                {**_plain(counter), "terms": [list(term) for term in counter.terms]}
+                {**plain(counter), "terms": [list(term) for term in counter.terms]}
                 for counter in self.counters
             ]
         return document
@@ -164,7 +171,7 @@ class Report:
             DocumentError: a key is missing or has a value of the wrong type.
         """
         try:
-            root = _block_from_dict(
+            root = block_from_dict(
                 {
                     **document["own"],
                     "path": "",
@@ -177,11 +184,11 @@ class Report:
                 model=document["model"],
                 mode=document["mode"],
                 inputs=tuple(document["inputs"]),
-                total=_known(Total, document["total"]),
+                total=known(Total, document["total"]),
                 coverage=Covered(
                     coverage["priced"],
                     coverage["free"],
-                    tuple(_known(Unknown, unknown) for unknown in coverage["unknown"]),
+                    tuple(known(Unknown, unknown) for unknown in coverage["unknown"]),
                 ),
                 root=root,
                 versions=dict(document["versions"]),
@@ -189,11 +196,19 @@ class Report:
                 warnings=tuple(document["warnings"]),
                 complete=document["complete"],
                 counters=tuple(
-                    _known(
+                    known(
                         Counter,
                         {**counter, "terms": tuple((why, n) for why, n in counter["terms"])},
                     )
                     for counter in document.get("counters", ())
+                ),
+                parameters=(
+                    Parameters.from_dict(document["parameters"])
+                    if "parameters" in document
+                    else None
+                ),
+                training=(
+                    Training.from_dict(document["training"]) if "training" in document else None
                 ),
             )
         except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
@@ -207,102 +222,3 @@ class Report:
 
         html: str = import_module("costlab.render.views").report_html(self)
         return html
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in _names(value)}
-
-
-def _known(kind: type[Made], document: Mapping[str, Any]) -> Made:
-    """The value that a document holds, of those of its keys that the type has."""
-    return kind(**{name: document[name] for name in _names(kind) if name in document})
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    """The fields of a value, or of a type, that is a named tuple or a dataclass with slots."""
-    names: tuple[str, ...] = getattr(value, "_fields", None) or value.__slots__
-    return names
-
-
-def _own(block: Block) -> dict[str, Any]:
-    return {
-        "own_macs": block.own.macs,
-        "own_flops": block.own.flops,
-        "own_params": block.own.params,
-        "own_params_executed": block.own.params_executed,
-        "own_activations": block.own.activations,
-        "own_bytes": block.own.bytes,
-        "calls": block.calls,
-        "outputs": [format_spec(spec) for spec in block.outputs],
-        "ops": [_op_to_dict(op) for op in block.ops],
-    }
-
-
-def _op_to_dict(op: OpTally) -> dict[str, Any]:
-    plain = _plain(op)
-    attributes = plain.pop("attributes")
-    if attributes:
-        plain["attributes"] = {name: _listed(value) for name, value in attributes.items()}
-    return plain
-
-
-def _op_from_dict(document: Mapping[str, Any]) -> OpTally:
-    told = document.get("attributes", {})
-    return _known(
-        OpTally, {**document, "attributes": {name: _tupled(told[name]) for name in dict(told)}}
-    )
-
-
-def _listed(value: Any) -> Any:
-    """The value of an attribute as JSON holds it; whatever it does not know, in words."""
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    if isinstance(value, tuple | list):
-        return [_listed(item) for item in value]
-    return int(value) if isinstance(value, SupportsIndex) else str(value)
-
-
-def _tupled(value: Any) -> Any:
-    """The value of an attribute as a report holds it.
-
-    Raises:
-        TypeError: JSON holds something that no attribute is.
-    """
-    if isinstance(value, list):
-        return tuple(_tupled(item) for item in value)
-    if isinstance(value, dict):
-        raise TypeError(f"{value!r} is no attribute of an operation")
-    return value
-
-
-def _block_to_dict(block: Block) -> dict[str, Any]:
-    return {
-        "path": block.path,
-        "kind": block.kind,
-        **_plain(block.cost),
-        **_own(block),
-        "children": [_block_to_dict(child) for child in block.children],
-    }
-
-
-def _block_from_dict(document: Mapping[str, Any]) -> Block:
-    return Block(
-        path=document["path"],
-        kind=document["kind"],
-        own=Cost(
-            document["own_macs"],
-            document["own_flops"],
-            document["own_params"],
-            document["own_params_executed"],
-            document["own_activations"],
-            document["own_bytes"],
-        ),
-        children=tuple(_block_from_dict(child) for child in document["children"]),
-        calls=document["calls"],
-        outputs=tuple(_spec(text) for text in document["outputs"]),
-        ops=tuple(_op_from_dict(op) for op in document["ops"]),
-    )
-
-
-def _spec(text: str) -> TensorSpec:
-    return parse(text).spec

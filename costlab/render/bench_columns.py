@@ -49,8 +49,8 @@ class Entry:
 
     @property
     def time_s(self) -> float | None:
-        """The median of its samples."""
-        return median(self.side.samples_s) if self.side.samples_s else None
+        """The median of its samples that count."""
+        return median(self.side.counted_s) if self.side.counted_s else None
 
     @property
     def compares(self) -> bool:

@@ -5,8 +5,12 @@ Knows documents, not text layout.
 
 from __future__ import annotations
 
+import re
+from math import log
 from typing import TYPE_CHECKING
 
+from costlab.bench.judging import FLOOR, noise_floor
+from costlab.bench.plan import POWER_CAP
 from costlab.render.bench_columns import Entry, entries
 from costlab.units import percent, scale_bytes, scale_count, seconds
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 TOLERANCE = 0.1
 NAMED = 3
 """Failed cases that are named; the others are counted."""
+SETS = re.compile(r", \d+ sets")
 NAMES = ("device", "gpu", "cpu")
 HEADING = (*NAMES, "threads", "driver", "python", "torch", "triton", "cuda", "cudnn")
 """What of the environment stands under a table, in this order; the document holds all of it."""
@@ -38,6 +43,7 @@ def told(found: Measurements) -> Iterator[str]:
             "were timed in turn; realised: the saving in time over that in MACs; of roof: the "
             "roofline's time, from the ceilings above, over the median."
         )
+    yield from _said(found)
     yield from found.notes
     yield from _stopped(found)
     yield from _failed(found)
@@ -58,6 +64,14 @@ def warned(found: Measurements) -> tuple[str, ...]:
         warnings.append(
             "identical arms differ by more than their interval: something else was measured too"
         )
+    drowned = [case for case in found.cases if case.comparison and _drowned(case.comparison, found)]
+    if drowned:
+        compared = sum(case.comparison is not None for case in found.cases)
+        warnings.append(
+            f"noise floor ±{100 * noise_floor(found.null):.1f} %: identical arms differ by as much "
+            f"here, so that {len(drowned)} of {compared} verdicts are AMBIGUOUS which a quiet "
+            "machine would tell; measure again when nothing else runs, or for longer (--minutes)"
+        )
     above = sum(beyond(row) for row in entries(found))
     if above:
         warnings.append(
@@ -71,6 +85,40 @@ def warned(found: Measurements) -> tuple[str, ...]:
 def beyond(row: Entry) -> bool:
     """Whether a side ran faster than the ceilings allow, by more than they are uncertain."""
     return bool(row.model and row.time_s and row.model.roof_s > (1 + TOLERANCE) * row.time_s)
+
+
+def _drowned(found: Comparison, of: Measurements) -> bool:
+    """Whether a comparison is AMBIGUOUS for no more than the noise of identical arms."""
+    low, high = log(found.low), log(found.high)
+    clear = low > FLOOR or high < -FLOOR
+    return found.verdict == "AMBIGUOUS" and clear and not max(low, -high) > noise_floor(of.null)
+
+
+def _said(found: Measurements) -> Iterator[str]:
+    """What is not the same for all sides: what rotates, the precision of training, other arms."""
+    titles = {
+        "rotates": "Cold: what rotates so that no cache holds it",
+        "precision": "Training",
+        "elsewhere": "Left to other kernels",
+    }
+    for name, title in titles.items():
+        told: dict[str, list[str]] = {}
+        for row in entries(found):
+            text = row.side.how.get(name)
+            if text:
+                told.setdefault(_kind(text), []).append(f"{row.side.subject} {row.side.arm}")
+        for text, sides in told.items():
+            where = "" if len(told) == 1 else f" ({_some(list(dict.fromkeys(sides)))})"
+            yield f"{title}: {text}{where}."
+
+
+def _kind(text: str) -> str:
+    """A text without its number of sets, in which sides differ that are rotated alike.
+
+    >>> _kind("inputs and weights, 546 sets"), _kind("conv3: 5 groups")
+    ('inputs and weights', 'conv3: 5 groups')
+    """
+    return SETS.sub("", text)
 
 
 def _where(environment: Mapping[str, object]) -> str:
@@ -145,7 +193,17 @@ def _throttled(found: Measurements) -> Iterator[str]:
         for reason in case.throttled:
             reasons.setdefault(reason, []).append(case.key)
     for reason, keys in reasons.items():
-        yield f"The clock was held down ({reason}) in {_some(keys)}."
+        beside = "; ratios hold, as both sides met it in turn, absolute times do not" * (
+            reason == POWER_CAP
+        )
+        yield f"The clock was held down ({reason}) in {_some(keys)}{beside}."
+    sides = [side for case in found.cases for side in (case.baseline, case.variant) if side.dropped]
+    if sides:
+        yield (
+            f"Of {len(sides)} sides, {sum(len(side.dropped) for side in sides)} of "
+            f"{sum(len(side.samples_s) for side in sides)} samples do not count, neither in a "
+            "median nor in a ratio: the clock was held down, or too low, while they were taken."
+        )
 
 
 def _some(keys: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ class Glyphs:
     """The characters of one look.
 
     `absent` stands for no number, `nameless` for no name or shape, and `partials` are the ends
-    of a bar, from none to a whole cell.
+    of a bar, from none to a whole cell. `repeated` is how often there is what a row sums.
     """
 
     times: str
@@ -35,12 +35,21 @@ class Glyphs:
     partials: tuple[str, ...]
     indent: str = "  "
     nameless: str = ""
+    repeated: str = " ×{}"
 
 
 UNICODE = Glyphs(times="×", absent="\N{EN DASH}", rule="─", partials=EIGHTHS)
-ASCII = Glyphs(times="x", absent="-", rule="-", partials=("", "#"))
+ASCII = Glyphs(times="x", absent="-", rule="-", partials=("", "#"), repeated=" x{}")
 # For a screen reader: no picture, and a word where there is no value.
-SPOKEN = Glyphs(times=" by ", absent="none", rule="", partials=(), indent="", nameless="none")
+SPOKEN = Glyphs(
+    times=" by ",
+    absent="none",
+    rule="",
+    partials=(),
+    indent="",
+    nameless="none",
+    repeated=", {} times",
+)
 
 # What our own titles, units and notes hold, in ASCII.
 _PLAIN = str.maketrans(
@@ -127,6 +136,15 @@ def _number(column: Column, value: float, units: Units) -> Quantity:
 def _exact(value: float, unit: str) -> Quantity:
     """A count with every digit."""
     return Quantity(exact(int(value)), f" {unit}" if unit else "")
+
+
+def repeated(times: int, glyphs: Glyphs = UNICODE) -> str:
+    """What stands behind the name of a row that is the sum of so many; nothing for one.
+
+    >>> repeated(96), repeated(96, ASCII), repeated(1)
+    (' ×96', ' x96', '')
+    """
+    return glyphs.repeated.format(times) if times > 1 else ""
 
 
 def bar(fraction: float, width: int, glyphs: Glyphs = UNICODE) -> str:

@@ -6,7 +6,7 @@ It does not know the page around it: its colours follow the text colour, light o
 from collections.abc import Iterator
 from html import escape
 
-from costlab.render.cells import literal, quantity
+from costlab.render.cells import literal, quantity, repeated
 from costlab.render.table import Column, Table, Value, prominence, tails
 from costlab.units import Units, exact
 
@@ -15,6 +15,7 @@ _STYLE = """\
 .costlab caption {text-align: left; font-weight: bold; padding: 0.4em 0}
 .costlab th, .costlab td {padding: 0.15em 0.8em; text-align: left; white-space: nowrap}
 .costlab .number {text-align: right}
+.costlab .prose {white-space: normal; min-width: 20em}
 .costlab .path {white-space: normal; overflow-wrap: anywhere; min-width: 10em}
 .costlab thead th, .costlab .total td {border-top: 0; border-bottom: 1px solid currentColor}
 .costlab .total td {border-top: 1px solid currentColor; border-bottom: 0; font-weight: bold}
@@ -65,7 +66,8 @@ def _rows(table: Table, units: Units) -> Iterator[str]:
         for index, (column, value) in enumerate(zip(table.columns, row.cells, strict=True)):
             text, style = str(quantity(column, value, units=units)), ""
             if index == table.outline and tail is not None:
-                text, style = tail, f"padding-left: {0.8 + 1.2 * row.depth:.1f}em"
+                text = tail + repeated(row.times)
+                style = f"padding-left: {0.8 + 1.2 * row.depth:.1f}em"
             elif column.kind == "share":
                 style = _bar(bars[index][number])
             attributes = _title(column, value) + (f' style="{style}"' if style else "")
@@ -90,7 +92,7 @@ def _title(column: Column, value: Value) -> str:
 
 def _class(column: Column) -> str:
     """The class of a column's cells."""
-    return "number" if column.numeric else column.kind
+    return "number" if column.numeric else "prose" if column.prose else column.kind
 
 
 def _text(text: str) -> str:

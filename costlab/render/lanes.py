@@ -6,7 +6,17 @@ It does not know how wide the page is, nor how wide a character is drawn.
 from dataclasses import dataclass
 from typing import Literal
 
-from costlab.render.cells import ASCII, SPOKEN, UNICODE, Glyphs, bar, literal, plain, quantity
+from costlab.render.cells import (
+    ASCII,
+    SPOKEN,
+    UNICODE,
+    Glyphs,
+    bar,
+    literal,
+    plain,
+    quantity,
+    repeated,
+)
 from costlab.render.surface import Surface
 from costlab.render.table import LEVEL_KEY, Table, prominence, tails
 from costlab.units import Units
@@ -65,14 +75,22 @@ def own(text: str, surface: Surface) -> str:
     return literal(plain(text) if surface.ascii else text, surface.encoding)
 
 
+def _name(text: str, surface: Surface) -> str:
+    """A name, which is the user's, as the surface can show it."""
+    return literal(text, surface.encoding)
+
+
 def _paths(table: Table, index: int, surface: Surface, glyphs: Glyphs) -> Lane:
     """Paths; those of the outline are indented, and shortened to what the parent lacks."""
     values = [row.cells[index] for row in table.rows]
     outline = index == table.outline and glyphs is not SPOKEN
     texts = tuple(tails(table)) if outline else values
+    # The range that names a row of several is typography of ours, which a stream may not know.
     cells = tuple(
-        literal(text, surface.encoding) if isinstance(text, str) else glyphs.nameless
-        for text in texts
+        (own if row.times > 1 else _name)(text, surface) + repeated(row.times, glyphs)
+        if isinstance(text, str)
+        else glyphs.nameless
+        for text, row in zip(texts, table.rows, strict=True)
     )
     indents = tuple(glyphs.indent * row.depth if outline else "" for row in table.rows)
     column = table.columns[index]

@@ -5,14 +5,14 @@ It does not know widths: GitHub aligns the columns.
 
 import re
 
-from costlab.render.cells import literal, quantity
+from costlab.render.cells import literal, quantity, repeated
 from costlab.render.table import Emphasis, Table, tails
 from costlab.units import Units
 
 _EMPHASIS: dict[Emphasis, str] = {"total": "**", "dim": "_", "remainder": "_"}
 
 # What a code span shows as it is, in a table cell too.
-_TAME = re.compile(r"[\w.:/<>@#\[\](){}=,+*-]+")
+_TAME = re.compile(r"[\w.…:/<>@#\[\](){}=,+*-]+")
 
 # All that could begin a construct of CommonMark, or of GitHub's: tables, mentions, mathematics.
 # An entity shows the character and is never structure (CommonMark 0.31.2, §2.5).
@@ -55,8 +55,9 @@ def _rows(table: Table, units: Units) -> list[list[str]]:
             if column.kind == "path" and isinstance(value, str):
                 name = tail if index == table.outline and tail is not None else value
                 text = _marked(_prose(name), mark) if mark else _code(name)
-                indent = "&nbsp;" * 4 * row.depth if index == table.outline else ""
-                cells.append(indent + text)
+                if index == table.outline:
+                    text = "&nbsp;" * 4 * row.depth + text + repeated(row.times)
+                cells.append(text)
             else:
                 cells.append(_marked(_prose(str(quantity(column, value, units=units))), mark))
         rows.append(cells)

@@ -12,6 +12,7 @@ from costlab.blocks import Block
 from costlab.cost import Cost
 from costlab.errors import UsageError, did_you_mean
 from costlab.globs import matches
+from costlab.render.folding import Run, runs
 
 AUTO_ROWS = 8
 """An automatic depth is the first that shows at least so many blocks."""
@@ -21,12 +22,16 @@ Measure = Callable[[Block], int]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One row: a block at a depth, a block's own operations, or those that are not shown."""
+    """One row: a block at a depth, a block's own operations, or those that are not shown.
+
+    `times` is how many equal blocks it is the sum of.
+    """
 
     block: Block
     depth: int
     label: str | None = None
     hidden: int = 0
+    times: int = 1
 
 
 def matching(root: Block, globs: tuple[str, ...]) -> tuple[Block, ...]:
@@ -57,12 +62,16 @@ def matching(root: Block, globs: tuple[str, ...]) -> tuple[Block, ...]:
     return found
 
 
-def automatic_depth(root: Block) -> int:
-    """The first depth that shows at least `AUTO_ROWS` blocks, or the greatest there is."""
-    level, depth = list(root.children), 1
+def automatic_depth(root: Block, *, fold: bool = False) -> int:
+    """The first depth that shows at least `AUTO_ROWS` rows, or the greatest there is."""
+
+    def shown_of(block: Block) -> list[Block]:
+        return [run.block for run in _runs(block.children, fold=fold)]
+
+    level, depth = shown_of(root), 1
     shown = len(level)
     while shown < AUTO_ROWS:
-        below = [child for block in level for child in block.children]
+        below = [child for block in level for child in shown_of(block)]
         if not below:
             break
         level, depth, shown = below, depth + 1, shown + len(below)
@@ -77,25 +86,29 @@ def select(
     order: Measure | None = None,
     ascending: bool = False,
     top: int | None = None,
+    fold: int | None = None,
 ) -> list[Item]:
     """The rows for some blocks: to a depth, sorted by `order`, the `top` largest by `measure`.
 
     What a block does itself and what `top` leaves out get rows of their own, so that at every
-    level the rows below a block add up to it.
+    level the rows below a block add up to it. From the level `fold` on, if there is one, equal
+    neighbours share a row.
     """
     items: list[Item] = []
 
     def show(siblings: tuple[Block, ...], level: int) -> None:
-        kept, hidden = _largest(siblings, top, measure)
+        found = _runs(siblings, fold=fold is not None and level >= fold)
+        kept, hidden = _largest(found, top, measure)
         if order is not None:
-            kept = tuple(sorted(kept, key=order, reverse=not ascending))
-        for block in kept:
-            items.append(Item(block, level))
+            kept = tuple(sorted(kept, key=lambda run: order(run.block), reverse=not ascending))
+        for block, times in kept:
+            items.append(Item(block, level, times=times))
             if block.children and level + 1 < depth:
                 show(block.children, level + 1)
                 items.extend(own_row(block, level + 1))
         if hidden:
-            items.append(Item(_sum(hidden), level, f"and {len(hidden)} more", len(hidden)))
+            count = sum(run.times for run in hidden)
+            items.append(Item(_sum(hidden), level, f"and {count} more", count))
 
     show(blocks, 0)
     return items
@@ -109,20 +122,25 @@ def own_row(block: Block, depth: int) -> list[Item]:
     return [Item(own, depth, "(itself)")]
 
 
+def _runs(siblings: tuple[Block, ...], *, fold: bool) -> tuple[Run, ...]:
+    """The siblings, equal neighbours as one if they are to be folded."""
+    return tuple(runs(siblings) if fold else map(Run, siblings))
+
+
 def _largest(
-    siblings: tuple[Block, ...], top: int | None, measure: Measure
-) -> tuple[tuple[Block, ...], tuple[Block, ...]]:
+    siblings: tuple[Run, ...], top: int | None, measure: Measure
+) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
     """The `top` siblings of the largest measure, in their own order, and the others."""
     if top is None or len(siblings) <= top:
         return siblings, ()
-    ranked = sorted(siblings, key=measure, reverse=True)[:top]
-    kept = {id(block) for block in ranked}
+    ranked = sorted(siblings, key=lambda run: measure(run.block), reverse=True)[:top]
+    kept = {id(run) for run in ranked}
     return (
-        tuple(block for block in siblings if id(block) in kept),
-        tuple(block for block in siblings if id(block) not in kept),
+        tuple(run for run in siblings if id(run) in kept),
+        tuple(run for run in siblings if id(run) not in kept),
     )
 
 
-def _sum(hidden: tuple[Block, ...]) -> Block:
+def _sum(hidden: tuple[Run, ...]) -> Block:
     """Several blocks as one that has no place and no name."""
-    return Block("", "", Cost(), children=hidden)
+    return Block("", "", Cost(), children=tuple(run.block for run in hidden))

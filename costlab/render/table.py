@@ -62,11 +62,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: raw values, None where there is none, and its depth in the tree of blocks."""
+    """One row: raw values, None where there is none, and its depth in the tree of blocks.
+
+    `times` is how many equal things it is the sum of; more than one stands behind its name.
+    """
 
     cells: tuple[Value, ...]
     depth: int = 0
     emphasis: Emphasis = "normal"
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from costlab.blocks import Block
+from costlab.cost import Cost
 from costlab.errors import UsageError
 from costlab.render.columns import DEFAULT, READINGS, Reading, reading, readings
+from costlab.render.groups import HEADING, By, by_column, features, group_rows, grouped
+from costlab.render.parameters import parameter_notes
 from costlab.render.selection import Item, automatic_depth, matching, own_row, select
 from costlab.render.table import Column, Row, Table, Value
 from costlab.units import binary_bytes, exact, si
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
     from costlab.report import Report
 
 SHOWN_UNKNOWN = 8
-"""Cells of a line of what is left out rather than folded to less."""
+"""Unknown operations that have a warning each; the first is of the most elements."""
+SHOWN_FOLDS = 4
+"""Rows of several equal blocks of which a note says what one costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Show:
     """What of a report is shown; None for `depth` lets the report decide.
 
     None for `columns` is the usual ones; a page too narrow for all that are named shows the first.
+    `fold` shows equal neighbours in one row; `by` says what a row is.
     """
 
     depth: int | None = None
@@ -37,6 +43,8 @@ class Show:
     ascending: bool = False
     top: int | None = None
     columns: tuple[str, ...] | None = None
+    fold: bool = True
+    by: By = "module"
 
 
 def report_table(report: Report, show: Show | None = None) -> Table:
@@ -46,6 +54,8 @@ def report_table(report: Report, show: Show | None = None) -> Table:
         UsageError: a column or a module of `show` that the report does not have.
     """
     show = show or Show()
+    if show.by != "module":
+        return _group_table(report, show)
     shown = readings(show.columns or DEFAULT, report)
     if show.modules:
         blocks = matching(report.root, show.modules)
@@ -55,11 +65,14 @@ def report_table(report: Report, show: Show | None = None) -> Table:
         label = f"{len(blocks)} matched"
     else:
         blocks, total, label = report.blocks, report.root, "total"
-        depth = automatic_depth(report.root) if show.depth is None else show.depth
+        automatic = automatic_depth(report.root, fold=show.fold)
+        depth = automatic if show.depth is None else show.depth
         items = own_row(report.root, 0)
     if depth > 0:
         order = _order(show.sort, report) if show.sort else None
         largest = order or (lambda block: block.cost.macs)
+        # Who names modules sees each of them, and equal ones below as one.
+        first = 1 if show.modules else 0
         items = [
             *select(
                 blocks,
@@ -68,6 +81,7 @@ def report_table(report: Report, show: Show | None = None) -> Table:
                 order=order,
                 ascending=show.ascending,
                 top=show.top,
+                fold=first if show.fold else None,
             ),
             *items,
         ]
@@ -81,13 +95,43 @@ def report_table(report: Report, show: Show | None = None) -> Table:
     ]
     rows.append(Row((label, *_cells(total, shown, report)), 0, "total"))
     return Table(
-        title=f"{report.model} · {report.mode} · {', '.join(report.inputs)}",
+        title=_title(report),
         columns=(Column("block", "block", "path"), *_columns(shown, show)),
         rows=tuple(rows),
+        notes=(*_folds(items), *_notes(report)),
+        warnings=tuple(_warnings(report)),
+        choice="--columns",
+    )
+
+
+def _group_table(report: Report, show: Show) -> Table:
+    """A row an operation, or a kind of module; the notes are those of every report."""
+    blocks, label = list(report.root.walk()), "total"
+    if show.modules:
+        matched = matching(report.root, show.modules)
+        blocks, label = [below for block in matched for below in block.walk()], "total matched"
+    shown = features(show.columns, show.by, report)
+    rows = group_rows(
+        grouped(blocks, show.by),
+        shown,
+        report,
+        label,
+        sort=by_column(show.sort, show.by, report) if show.sort else None,
+        ascending=show.ascending,
+        top=show.top,
+    )
+    return Table(
+        title=_title(report),
+        columns=(HEADING[show.by], *(feature.column for feature in shown)),
+        rows=rows,
         notes=tuple(_notes(report)),
         warnings=tuple(_warnings(report)),
         choice="--columns",
     )
+
+
+def _title(report: Report) -> str:
+    return f"{report.model} · {report.mode} · {', '.join(report.inputs)}"
 
 
 def _columns(shown: list[Reading], show: Show) -> Iterator[Column]:
@@ -116,11 +160,31 @@ def _row(item: Item, shown: list[Reading], report: Report) -> Row:
     emphasis = "remainder" if item.label else "normal"
     if not item.label and not any(block.calls for block in item.block.walk()):
         emphasis = "dim"
-    return Row((path, *_cells(item.block, shown, report)), item.depth, emphasis)  # type: ignore[arg-type]  # one of three literals
+    return Row((path, *_cells(item.block, shown, report)), item.depth, emphasis, item.times)  # type: ignore[arg-type]  # one of three literals
 
 
 def _cells(block: Block, shown: list[Reading], report: Report) -> tuple[Value, ...]:
     return tuple(column.value(block, report) for column in shown)
+
+
+def _folds(items: list[Item]) -> Iterator[str]:
+    """What one of the blocks costs that share a row; of those in one another the outermost."""
+    told: list[str] = []
+    inside: int | None = None
+    for item in items:
+        if inside is not None and item.depth > inside:
+            continue
+        inside = None
+        if item.times > 1:
+            inside = item.depth
+            cost = Cost(*(count // item.times for count in item.block.cost))
+            told.append(
+                f"{item.block.path} is the sum of {item.times} equal blocks of "
+                f"{si(cost.macs)} MACs and {si(cost.params)} params each"
+            )
+    if told:
+        more = f"; and {len(told) - SHOWN_FOLDS} more such" if len(told) > SHOWN_FOLDS else ""
+        yield f"{'; '.join(told[:SHOWN_FOLDS])}{more} (--no-fold shows each)."
 
 
 def _notes(report: Report) -> Iterable[str]:
@@ -131,23 +195,12 @@ def _notes(report: Report) -> Iterable[str]:
         f"{exact(total.params)} params, {exact(total.params_executed)} of them executed · "
         f"depth {total.depth} · peak activations {binary_bytes(total.peak_activation_bytes)}"
     )
-    idle = _idle(report.root)
-    if idle and report.complete:
-        named = ", ".join(block.path for block in idle[:SHOWN_UNKNOWN])
-        more = f" and {len(idle) - SHOWN_UNKNOWN} more" if len(idle) > SHOWN_UNKNOWN else ""
-        yield f"Never executed in {report.mode} mode: {named}{more}."
+    yield from parameter_notes(report)
     yield (
         f"Operations: {coverage.priced} priced by a rule, {coverage.free} free, "
         f"{sum(unknown.calls for unknown in coverage.unknown)} unknown."
     )
     yield report.convention
-
-
-def _idle(block: Block) -> list[Block]:
-    """The outermost blocks that hold parameters of which none was used."""
-    if block.cost.params and not block.cost.params_executed:
-        return [block]
-    return [idle for child in block.children for idle in _idle(child)]
 
 
 def _warnings(report: Report) -> Iterable[str]:

@@ -74,13 +74,16 @@ def any_check(draw: st.DrawFn) -> Check:
     over = value > limit
     broken: list[Outcome] = ["fail", "warn", "waived"]
     outcome = draw(st.sampled_from(broken)) if over else "pass"
+    base = draw(st.none() | counts)
+    if draw(st.integers(0, 4)) == 0:
+        limit, outcome, base = value, "new", None
     return Check(
         *(draw(texts), draw(texts), draw(texts)),
         draw(st.sampled_from(METRICS)),
         *(value, limit, draw(texts)),
         outcome,
         draw(places),
-        draw(st.none() | counts),
+        base,
         draw(st.none() | places),
         *(draw(texts), draw(texts), draw(texts)),
     )
