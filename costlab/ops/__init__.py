@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Any
 
 from costlab.errors import UnknownOperationError, did_you_mean
@@ -16,6 +18,7 @@ from costlab.ops import (
     distance,
     einsum,
     elementwise,
+    embedding,
     indexing,
     joining,
     kernels,
@@ -26,13 +29,16 @@ from costlab.ops import (
     ordering,
     pooling,
     pooling_to_size,
+    quantized,
     rearrange,
+    recurrent,
     reduction,
     resampling,
     unpooling,
     views,
 )
 from costlab.ops.names import ALIASES, METADATA
+from costlab.ops.packages import GROUP, Packages, of_packages
 from costlab.ops.rule import (
     FLOAT,
     SAME,
@@ -54,8 +60,10 @@ __all__ = [
     "Declined",
     "Effect",
     "Op",
+    "Packages",
     "Shape",
     "Shaped",
+    "installed",
     "price",
 ]
 
@@ -64,13 +72,16 @@ OPS: dict[str, Op] = {
     **family("linear", linear.RULES),
     **family("matmul", matmul.RULES),
     **family("matmul", einsum.RULES),
+    **family("matmul", quantized.PRODUCTS),
     **family("attention", attention.RULES),
+    **family("recurrent", recurrent.RULES),
     **family("normalization", normalization.RULES),
     **family("activation", activation.RULES),
     **family("pooling", pooling.RULES),
     **family("pooling", pooling_to_size.RULES),
     **family("pooling", unpooling.RULES),
     **family("elementwise", elementwise.RULES),
+    **family("elementwise", quantized.ROUNDINGS),
     **family("reduction", reduction.RULES),
     **family("reduction", ordering.RULES),
     **family("loss", loss.RULES),
@@ -79,6 +90,7 @@ OPS: dict[str, Op] = {
     **family("rearrangement", joining.RULES),
     **family("rearrangement", rearrange.RULES),
     **family("indexing", indexing.RULES),
+    **family("indexing", embedding.RULES),
     **family("conversion", conversion.RULES),
     **family("convolution", kernels.CONVOLUTIONS),
     **family("normalization", kernels.NORMALIZATIONS),
@@ -91,6 +103,15 @@ OPS: dict[str, Op] = {
     **free("view", views.FREE),
 }
 """Every operation that is priced or free, by the name that its rule is listed under."""
+
+
+@cache
+def installed() -> Packages:
+    """The operations of other packages, which the default table has besides `OPS`.
+
+    Looked for when it is first asked, and then kept.
+    """
+    return of_packages(tuple(entry_points(group=GROUP)), {*OPS, *ALIASES, *METADATA})
 
 
 def price(name: str, *args: Any, **kwargs: Any) -> Effect:

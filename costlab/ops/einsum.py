@@ -68,12 +68,13 @@ def einsum(equation: str, *operands: Shaped | Sequence[Shaped]) -> Effect:
             flops += prod(operand.values())
         remaining.append(present - alone)
     shape = tuple([sizes[label] for label in output])
+    told = {"equation": equation}
     if len(tensors) == 1:
-        return Effect(shape, flops=flops)
+        return Effect(shape, flops=flops, attributes=told)
     pair = prod(sizes[label] for label in remaining[0] | remaining[1])
     if (remaining[0] & remaining[1]) - set(output):
-        return Effect(shape, macs=pair, flops=flops)
-    return Effect(shape, flops=flops + pair)
+        return Effect(shape, macs=pair, flops=flops, attributes=told)
+    return Effect(shape, flops=flops + pair, attributes=told)
 
 
 @lru_cache(maxsize=256)

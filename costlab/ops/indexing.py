@@ -6,11 +6,14 @@ Does not know the positions themselves, so not whether they are within bounds ei
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costlab.ops.dtypes import Number, is_kind, name_of
 from costlab.ops.operands import takes
 from costlab.ops.rule import Effect, Rule, Shape, Shaped, axis_of, broadcast, require
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BASIC = (int, slice, type(...))
 """What an index of a view is made of, besides None."""
@@ -18,7 +21,8 @@ POSITIONS = ("int64",)
 SHORT_POSITIONS = ("int32", "int64")
 
 
-def _are_positions(index: Shaped, types: tuple[str, ...] = POSITIONS) -> None:
+def are_positions(index: Shaped, types: tuple[str, ...] = POSITIONS) -> None:
+    """Declines unless the elements of an index can be positions."""
     require(name_of(index.dtype) in types)
 
 
@@ -34,7 +38,7 @@ def gather(input: Shaped, dim: int, index: Shaped, *, sparse_grad: bool = False)
     """y[i,j] = x[index[i,j], j] for an axis 0: as many elements as the index has."""
     del sparse_grad
     shape, positions = tuple(input.shape), tuple(index.shape)
-    _are_positions(index)
+    are_positions(index)
     require(len(shape) > 0 and prod(positions) > 0)
     require(prod(shape) > 0 and _within(positions, shape, axis_of(dim, len(shape))))
     return Effect(positions, dtype=name_of(input.dtype))
@@ -42,7 +46,7 @@ def gather(input: Shaped, dim: int, index: Shaped, *, sparse_grad: bool = False)
 
 def take_along_dim(input: Shaped, indices: Shaped, dim: int | None = None) -> Effect:
     """`gather` with the other axes broadcast; from the flattened tensor for no axis."""
-    _are_positions(indices)
+    are_positions(indices)
     if dim is None:
         require(prod(input.shape) > 0)
         return Effect((prod(indices.shape),), dtype=name_of(input.dtype))
@@ -63,7 +67,7 @@ def take_along_dim(input: Shaped, indices: Shaped, dim: int | None = None) -> Ef
 def index_select(input: Shaped, dim: int, index: Shaped) -> Effect:
     """The elements of an axis at these positions."""
     shape = tuple(input.shape)
-    _are_positions(index, SHORT_POSITIONS)
+    are_positions(index, SHORT_POSITIONS)
     require(len(index.shape) < 2 and len(shape) > 0)
     axis = axis_of(dim, len(shape))
     require(shape[axis] > 0)
@@ -100,7 +104,7 @@ def scatter_reduce(
 
 def _scattered(input: Shaped, dim: int, index: Shaped, src: Shaped | complex, flops: int) -> Effect:
     shape, positions = tuple(input.shape), tuple(index.shape)
-    _are_positions(index)
+    are_positions(index)
     require(len(shape) > 0 and prod(positions) > 0 and prod(shape) > 0)
     require(_within(positions, shape, axis_of(dim, len(shape))))
     if isinstance(src, Number):
@@ -125,7 +129,7 @@ def index_copy(input: Shaped, dim: int, index: Shaped, source: Shaped) -> Effect
 
 def _indexed(input: Shaped, dim: int, index: Shaped, source: Shaped, flops: int) -> Effect:
     shape = tuple(input.shape)
-    _are_positions(index)
+    are_positions(index)
     require(len(index.shape) == 1 and source.dtype == input.dtype and prod(shape) > 0)
     require(len(shape) > 0)
     axis = axis_of(dim, len(shape))
@@ -135,45 +139,11 @@ def _indexed(input: Shaped, dim: int, index: Shaped, source: Shaped, flops: int)
 
 def index_fill(input: Shaped, dim: int, index: Shaped, value: complex) -> Effect:
     """x with a number in the slices at these positions."""
-    _are_positions(index)
+    are_positions(index)
     require(len(index.shape) < 2 and takes(input, value))
     require(prod(input.shape) > 0)
     axis_of(dim, len(input.shape))
     return Effect(tuple(input.shape), dtype=name_of(input.dtype))
-
-
-def embedding(
-    input: Shaped,
-    weight: Shaped,
-    padding_idx: int | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False,
-    sparse: bool = False,
-) -> Effect:
-    """y[…,d] = w[x[…],d]: the rows of a table at these positions.
-
-    Shapes: input (…), weight (n, d), output (…, d).
-    """
-    del norm_type, scale_grad_by_freq, sparse
-    # `torch.embedding` and the dispatcher take the table first, and then two options of others.
-    if is_kind(input, "fc"):
-        index, table = weight, input
-    else:
-        index, table = input, weight
-        require(max_norm is None)
-        rows = table.shape[0]
-        require(padding_idx is None or -rows <= padding_idx < rows)
-    _are_positions(index, SHORT_POSITIONS)
-    require(len(table.shape) == 2 and table.shape[0] > 0)
-    return Effect((*index.shape, table.shape[1]), dtype=name_of(table.dtype))
-
-
-def one_hot(tensor: Shaped, num_classes: int) -> Effect:
-    """y[…,c] = 1 where x[…] = c, else 0."""
-    _are_positions(tensor)
-    require(type(num_classes) is int and num_classes > 0)
-    return Effect((*tensor.shape, num_classes))
 
 
 def indexed(shape: Shape, index: object) -> Shape:
@@ -220,6 +190,34 @@ def setitem(input: Shaped, index: object, value: object) -> Effect:
     return Effect(shape, dtype=name_of(input.dtype))
 
 
+def index_put(
+    input: Shaped,
+    indices: Sequence[Shaped | None],
+    values: Shaped,
+    accumulate: bool = False,
+    unsafe: bool = False,
+) -> Effect:
+    """`input[indices] = values` for tensors of positions; `+=`, an add a position, to accumulate.
+
+    Shapes: the indices are broadcast with one another; values to them and the axes without one.
+    """
+    del unsafe
+    shape = tuple(input.shape)
+    require(0 < len(indices) <= len(shape) and values.dtype == input.dtype)
+    given = {axis: index for axis, index in enumerate(indices) if index is not None}
+    require(bool(given))
+    for index in given.values():
+        are_positions(index, SHORT_POSITIONS)
+    places = broadcast([tuple(index.shape) for index in given.values()])
+    first, last = min(given), max(given)
+    if last - first + 1 == len(given):
+        written = (*shape[:first], *places, *shape[last + 1 :])
+    else:  # axes that stand apart are moved to the front
+        written = (*places, *(size for axis, size in enumerate(shape) if axis not in given))
+    require(broadcast([tuple(values.shape), written]) == written)
+    return Effect(shape, flops=prod(written) if accumulate else 0, dtype=name_of(input.dtype))
+
+
 RULES: dict[str, Rule] = {
     "gather": gather,
     "take_along_dim": take_along_dim,
@@ -230,7 +228,6 @@ RULES: dict[str, Rule] = {
     "index_add": index_add,
     "index_copy": index_copy,
     "index_fill": index_fill,
-    "embedding": embedding,
-    "one_hot": one_hot,
+    "index_put": index_put,
     "__setitem__": setitem,
 }

@@ -39,8 +39,9 @@ def cat(tensors: Sequence[Shaped], dim: int = 0) -> Effect:
     require(isinstance(tensors, list | tuple) and len(tensors) > 0)
     shapes = [tuple(tensor.shape) for tensor in tensors]
     # A vector of no elements joins anything, of whatever rank: torch's old notion of "nothing".
-    require(all(len(shape) > 0 and shape != (0,) for shape in shapes))
-    return joined(tensors, shapes, axis_of(dim, len(shapes[0])))
+    filled = [shape for shape in shapes if shape != (0,)] if (0,) in shapes else shapes
+    require(len(filled) > 0 and all(filled))
+    return joined(tensors, filled, axis_of(dim, len(filled[0])))
 
 
 def stack(tensors: Sequence[Shaped], dim: int = 0) -> Effect:

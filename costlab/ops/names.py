@@ -69,6 +69,7 @@ ALIASES: dict[str, str] = {
     "true_divide": "div",
     # The names that torch gives its compiled functions.
     "_threshold": "threshold",
+    "_safe_softmax": "softmax",
     "log_sigmoid": "logsigmoid",
     "im2col": "unfold",
     "col2im": "fold",

@@ -131,7 +131,7 @@ def group_norm(
     require(prod(shape) > shape[0] * num_groups)
     for affine in (weight, bias):
         require(affine is None or (tuple(affine.shape) == shape[1:2] and real(input, affine)))
-    return Effect(shape, flops=prod(shape) * FROM_DATA)
+    return Effect(shape, flops=prod(shape) * FROM_DATA, attributes={"groups": num_groups})
 
 
 def local_response_norm(
@@ -145,7 +145,7 @@ def local_response_norm(
     del alpha, beta, k
     shape = tuple(input.shape)
     require(len(shape) > 2 and size > 0 and is_kind(input, REAL))
-    return Effect(shape, flops=prod(shape) * (size + 4))
+    return Effect(shape, flops=prod(shape) * (size + 4), attributes={"size": size})
 
 
 def normalize(

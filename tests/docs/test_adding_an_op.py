@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+
+import costlab
+from tests.ops.installing import package
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-an-op.md"
 
@@ -26,8 +30,25 @@ def test_the_page_runs_as_it_stands() -> None:
 def test_a_false_statement_on_the_page_would_be_found() -> None:
     """The guard can fail: with another cost in the rule, the page's own assertion fails."""
     source = "\n".join(blocks()).replace("macs=elements * inputs", "macs=elements")
-    source = source.replace("dyadic::", "dyadic_false::").replace(
-        "ops.dyadic.", "ops.dyadic_false."
-    )
+    source = source.replace("dyadic::", "dyadic_false::")
     with pytest.raises(AssertionError):
         exec(source, {})  # noqa: S102 - as above
+
+
+def test_the_entry_point_of_the_page_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package with the page's entry point and its rule prices the page's model by itself."""
+    (declared,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    points: dict[str, str] = tomllib.loads(declared)["project"]["entry-points"]["costlab.ops"]
+    (module,) = {value.partition(":")[0] for value in points.values()}
+    begin, _, rule, end = [block.replace("dyadic::", "dyadic_told::") for block in blocks()]
+    names: dict[str, object] = {}
+    exec(begin, names)  # noqa: S102 - as above
+    model = names["Model"]
+    assert isinstance(model, type)
+    source = "import torch\n" + rule.partition("report = ")[0] + end
+    with package(tmp_path, monkeypatch, module, source, points):
+        report = costlab.analyze(model(), "f32[2,10,16]", strict=True)
+    assert report.total.macs == 2 * 10 * 16 * 16
+    assert report.versions[module] == "1.2"

@@ -96,3 +96,15 @@ def windows_covered(size: int, count: int) -> int:
 def elements(sizes: Sizes) -> int:
     """The number of elements."""
     return prod(sizes)
+
+
+def recurrent_step(gates: int, inputs: int, hidden: int, handed: int, projected: bool) -> int:
+    """Products of one step of one layer: both matrices of each gate, then the projection."""
+    count = 0
+    for _ in range(gates):
+        for _unit in range(hidden):
+            count += sum(1 for _ in range(inputs)) + sum(1 for _ in range(handed))
+    if projected:
+        for _unit in range(handed):
+            count += sum(1 for _ in range(hidden))
+    return count

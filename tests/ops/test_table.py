@@ -19,7 +19,7 @@ from tests.ops.agreement import agrees
 from tests.ops.typical import CALLS
 
 DESCENDED = frozenset({
-    "affine_grid", "conv_tbc", "cosine_embedding_loss", "ctc_loss", "embedding_bag",
+    "affine_grid", "conv_tbc", "cosine_embedding_loss", "ctc_loss",
     "gaussian_nll_loss", "gumbel_softmax", "hinge_embedding_loss", "kl_div",
     "linear_cross_entropy", "margin_ranking_loss", "multi_head_attention_forward",
     "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "pdist",
@@ -47,7 +47,7 @@ UNPRICED_METHODS = frozenset({
     "mvlgamma", "nextafter", "polygamma", "sgn", "trace",
     # Rare moves.
     "as_strided_scatter", "diag", "diag_embed", "diagflat", "diagonal_scatter", "fill_diagonal",
-    "index_put", "index_reduce", "msort", "narrow_copy", "put", "select_scatter", "slice_scatter",
+    "index_reduce", "msort", "narrow_copy", "put", "select_scatter", "slice_scatter",
     "sum_to_size", "take", "chalf",
 })  # fmt: skip
 """Methods of a tensor without a rule, reviewed; sparse, quantized and storage ones are apart."""

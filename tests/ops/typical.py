@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
+from torch import _C
 
 from costlab.ops import activation, elementwise
 from tests.ops.draws import tensor
@@ -28,6 +29,7 @@ SQUARE, WHOLE = tensor(4, 4), tensor(3, 4, dtype=torch.int64)
 PLACES = torch.zeros(3, 4, dtype=torch.int64)
 ROWS = torch.zeros(3, dtype=torch.int64)
 CHANNELS = tensor(4)
+EIGHTHS = tensor(16, 16).to(torch.float8_e4m3fn)
 
 
 def windows(rank: int) -> dict[str, Call]:
@@ -200,6 +202,41 @@ def kernels() -> dict[str, Call]:
     return calls
 
 
+def recurrences() -> dict[str, Call]:
+    """One layer over a sequence of 5 steps, and one step."""
+    x, step, state = tensor(5, 2, 4), tensor(2, 4), tensor(2, 4)
+    calls = {}
+    for kind, gates in {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}.items():
+        weights = [tensor(4 * gates, 4), tensor(4 * gates, 4)]
+        first = tensor(1, 2, 4)
+        held = (first, first) if kind == "lstm" else first
+        calls[kind] = call(
+            getattr(_C._VariableFunctions, kind), x, held, weights, False, 1, 0.0, False, False,
+            False,
+        )  # fmt: skip
+        now = (state, state) if kind == "lstm" else state
+        calls[f"{kind}_cell"] = call(
+            getattr(_C._VariableFunctions, f"{kind}_cell"), step, now, *weights
+        )
+    return calls
+
+
+def _identity(score: torch.Tensor, *_places: torch.Tensor) -> torch.Tensor:
+    return score
+
+
+def _flex(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, score_mod: Any, block_mask: Any
+) -> Any:
+    """What `flex_attention` hands its operands to, without compiling it."""
+    from torch._higher_order_ops.flex_attention import flex_attention
+    from torch.nn.attention.flex_attention import _create_empty_block_mask
+
+    del block_mask
+    nothing = _create_empty_block_mask(q, k).as_tuple()
+    return flex_attention(q, k, v, score_mod, nothing, 1.0, {})
+
+
 def _write(target: torch.Tensor, index: int, value: float) -> torch.Tensor:
     target[index] = value
     return target
@@ -214,6 +251,7 @@ CALLS: dict[str, Call] = {
     **reductions(),
     **conversions(),
     **kernels(),
+    **recurrences(),
     "linear": call(F.linear, BATCH, MATRIX, tensor(3)),
     "bilinear": call(F.bilinear, MATRIX, MATRIX, tensor(5, 4, 4), tensor(5)),
     "matmul": call(torch.matmul, BATCH, SQUARE),
@@ -236,6 +274,22 @@ CALLS: dict[str, Call] = {
     "tensordot": call(torch.tensordot, BATCH, SQUARE, dims=1),
     "einsum": call(torch.einsum, "bij,jk->bik", BATCH, SQUARE),
     "scaled_dot_product_attention": call(F.scaled_dot_product_attention, BATCH, BATCH, BATCH),
+    "flex_attention": call(_flex, *[tensor(1, 2, 16, 8)] * 3, _identity, ()),
+    "_int_mm": call(torch._int_mm, *[tensor(32, 32, dtype=torch.int8)] * 2),
+    "_scaled_mm": call(
+        torch._scaled_mm,
+        EIGHTHS,
+        EIGHTHS.t(),
+        scale_a=torch.ones(()),
+        scale_b=torch.ones(()),
+        out_dtype=torch.bfloat16,
+    ),
+    "fake_quantize_per_tensor_affine": call(
+        torch.fake_quantize_per_tensor_affine, MATRIX, 0.1, 0, 0, 255
+    ),
+    "fake_quantize_per_channel_affine": call(
+        torch.fake_quantize_per_channel_affine, MATRIX, VECTOR, ROWS.new_zeros(4).int(), 1, 0, 255
+    ),
     "batch_norm": call(F.batch_norm, IMAGES[2], CHANNELS, CHANNELS, CHANNELS, CHANNELS),
     "instance_norm": call(F.instance_norm, IMAGES[2]),
     "layer_norm": call(F.layer_norm, MATRIX, (4,), VECTOR, VECTOR),
@@ -292,7 +346,9 @@ CALLS: dict[str, Call] = {
     "index_add": call(torch.index_add, MATRIX, 0, ROWS, MATRIX),
     "index_copy": call(torch.index_copy, MATRIX, 0, ROWS, MATRIX),
     "index_fill": call(torch.index_fill, MATRIX, 0, ROWS, 1.0),
+    "index_put": call(torch.index_put, MATRIX, [ROWS], tensor(3, 4)),
     "embedding": call(F.embedding, PLACES, MATRIX),
+    "embedding_bag": call(F.embedding_bag, PLACES, MATRIX),
     "one_hot": call(F.one_hot, PLACES, 5),
     "__setitem__": call(_write, MATRIX.clone(), 0, 1.0),
 }
