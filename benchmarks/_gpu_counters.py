@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import sys
 import time
@@ -20,12 +21,14 @@ from costlab.bench.studies import FACTORIZATIONS
 from costlab.bench.study import Case, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
 TOOL = "ncu"
+UNKNOWN = re.compile(r"Failed to find metric (?:regex:)?\^?([\w.]+)")
+"""What ncu says of a metric that a GPU does not have; it then counts nothing at all."""
 BATCH = 256
-ARMS = ("eager", "cudnn-fused")
+ARMS = ("cudnn-fused", "eager")
 METRICS = {
     "time_s": ("gpu__time_duration.sum", 1e-9),
     "read_bytes": ("dram__bytes_read.sum", 1),
@@ -70,9 +73,9 @@ def missing(counted: Mapping[str, Any]) -> list[str]:
     return [name for name, _ in sides() if name not in counted.get("sides", {})]
 
 
-def command() -> list[str]:
-    """Nsight Compute around one side."""
-    wanted = ",".join(metric for metric, _ in METRICS.values())
+def command(unknown: Collection[str] = ()) -> list[str]:
+    """Nsight Compute around one side, asked for the metrics that are not unknown to it."""
+    wanted = ",".join(metric for metric, _ in METRICS.values() if metric not in unknown)
     watched = [sys.executable, "-m", "benchmarks._gpu_side"]
     return [
         *(TOOL, "--clock-control", "none", "--profile-from-start", "off"),
@@ -89,6 +92,7 @@ def count(
     `keep` is given everything after each side.
     """
     found: dict[str, Any] = {"sides": dict(counted.get("sides", {})), "batch": BATCH}
+    unknown: set[str] = set()
     if shutil.which(TOOL) is None:
         return f"{TOOL} is not on the path"
     for name, asked in sides():
@@ -97,7 +101,13 @@ def count(
         left_s = end_s - time.monotonic()
         if left_s < COUNTED_S:
             return f"no time was left for {len(missing(found))} sides"
-        code, output, _ = within(command(), root, left_s, asked)
+        code, output, _ = within(command(unknown), root, left_s, asked)
+        if code is not None and not parsed(output):
+            again = set(UNKNOWN.findall(output)) - unknown
+            if again:  # this GPU has no such counter: the others are asked for without it
+                unknown |= again
+                left_s = end_s - time.monotonic()
+                code, output, _ = within(command(unknown), root, left_s, asked)
         if code is None:
             return f"no time was left for {len(missing(found))} sides"
         kernels = parsed(output)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from costlab.bench.study import Case
 
 REFERENCE = "identical-arms"
-RECORD, COUNTED = "session.json", "counters.json"
+RECORD, COUNTED, AGREED = "session.json", "counters.json", "agreement.json"
 MOST_BYTES = 9_000_000
 """What all files may take: git keeps every version, and 10 MB are the limit that was set."""
 DIGITS = 6
@@ -90,11 +90,26 @@ class Folder:
         """Keeps the hardware counters."""
         self._write(COUNTED, counted)
 
+    def agreed(self) -> dict[str, Any]:
+        """The kernels that fresh processes chose."""
+        return self._read(AGREED)
+
+    def agree(self, agreed: Mapping[str, Any]) -> None:
+        """Keeps the kernels that fresh processes chose."""
+        self._write(AGREED, agreed)
+
+    def say(self, study: str, note: str, begin: str) -> None:
+        """Puts a note into a document, in the place of one that begins alike."""
+        found = self.document(study)
+        if found is not None:
+            kept = (one for one in found.notes if not one.startswith(begin))
+            self.save(replace(found, notes=(*kept, note)))
+
     def sizes(self) -> dict[str, tuple[int, int]]:
         """The bytes and the cases of each document."""
         found = {}
         for file in sorted(self.path.glob("*.json")):
-            if file.name not in {RECORD, COUNTED}:
+            if file.name not in {RECORD, COUNTED, AGREED}:
                 document = self.document(file.stem)
                 found[file.stem] = file.stat().st_size, len(document.cases) if document else 0
         return found
@@ -153,10 +168,11 @@ def _thinned(timing: Timing, blocks: int, kernels: int) -> Timing:
     here = len(timing.samples_s) // A_BLOCK
     kept = sorted({at * here // blocks for at in range(blocks)}) if here > blocks else range(here)
     places = [A_BLOCK * block + place for block in kept for place in range(A_BLOCK)]
-    clocks = timing.clock_mhz
+    clocks, out = timing.clock_mhz, frozenset(timing.dropped)
     return replace(
         timing,
         samples_s=tuple(timing.samples_s[at] for at in places),
+        dropped=tuple(now for now, at in enumerate(places) if at in out),
         clock_mhz=None if clocks is None else tuple(clocks[at] for at in places),
         kernels=None if timing.kernels is None else timing.kernels[:kernels],
     )

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from costlab.bench.plan import Plan
+from costlab.bench.plan import POWER_CAP, Plan
 from costlab.bench.studies import BLOCKS, FACTORIZATIONS, GRID_REDUCTION, NETWORKS
 from costlab.bench.study import Axes, Pair, Study, Subject
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from costlab.bench.study import Arm, Case
 
-POWER_CAP = "software power cap"
 PLAN = Plan(
     limit_s=6.0,
     settle_s=0.2,
@@ -52,7 +51,6 @@ TINY = Plan(
 
 KERNELS = "costlab.bench.kernels"
 OURS: tuple[Arm, ...] = ("ours",) if find_spec(KERNELS) else ()
-ARMS: tuple[Arm, ...] = ("eager", "graph", "compile", "cudnn-fused", *OURS)
 QUICK_ARMS: tuple[Arm, ...] = ("eager", "graph", "cudnn-fused", *OURS)
 """Those for which nothing is compiled: seconds, where `compile` may take a minute."""
 AUTOTUNED: tuple[Arm, ...] = ("compile-autotune",)
@@ -74,18 +72,18 @@ MEASURED_NETWORKS = (
 )
 TRAINED = tuple(f"{name}, training step" for name in MEASURED_NETWORKS)
 
-CHECKS_S, NULL_S, COUNTED_S = 60.0, 90.0, 25.0
+CHECKS_S, NULL_S, COUNTED_S = 120.0, 60.0, 12.0
 """What the tests, the ceilings with the identical arms, and a side under ncu are taken to last."""
 ARM_S: dict[str, float] = {
     "eager": 3.0,
-    "graph": 4.0,
-    "compile": 15.0,
+    "graph": 3.5,
+    "compile": 12.0,
     "compile-autotune": 90.0,
-    "cudnn-fused": 3.5,
-    "ours": 8.0,
+    "cudnn-fused": 3.0,
+    "ours": 6.0,
 }
 """What a case of an arm is taken to last until some were measured."""
-LONGER = {"blocks": 1.5, "networks": 4.0}
+LONGER = {"blocks": 1.2, "networks": 2.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A step of the whole, with what it measures; parts 1 and 5 run in processes of their own."""
+    """A step of the whole, with what it measures; 1, 5 and 6 run in processes of their own."""
 
     number: int
     title: str
@@ -119,7 +117,7 @@ class Part:
         return tuple({piece.study.name: piece.study for piece in self.slices}.values())
 
 
-CHECKS, CEILINGS, COUNTERS = 1, 2, 5
+CHECKS, CEILINGS, COUNTERS, AGREEMENT = 1, 2, 5, 6
 
 
 def _reference(subject: Subject) -> Study:
@@ -130,52 +128,72 @@ def _reference(subject: Subject) -> Study:
     )
 
 
+def _axes(study: Study, batches: tuple[int, ...], arms: tuple[Arm, ...], **besides: Any) -> Axes:
+    """bf16 in NHWC with batch normalization and ReLU, cold, if nothing else is said."""
+    axes = replace(study.axes, batches=batches, arms=arms, precisions=("bf16",))
+    axes = replace(axes, layouts=("nhwc",), finishes=("bn_relu",), regimes=("cold",))
+    return replace(axes, **besides)
+
+
+def _showcase(batches: tuple[int, ...], arms: tuple[Arm, ...], **besides: Any) -> Slice:
+    return Slice(FACTORIZATIONS, _axes(FACTORIZATIONS, batches, arms, pairs=SHOWCASE, **besides))
+
+
+def _both(batches: tuple[int, ...], arms: tuple[Arm, ...], **besides: Any) -> Iterator[Slice]:
+    for study in (FACTORIZATIONS, GRID_REDUCTION):
+        yield Slice(study, _axes(study, batches, arms, **besides))
+
+
 def _factorized() -> Iterator[Slice]:
-    """Factorizations and grid reductions; what is asked first comes first."""
-    bf16 = replace(FACTORIZATIONS.axes, batches=(32, 256), precisions=("bf16",), arms=ARMS)
-    bf16 = replace(bf16, layouts=("nhwc",), finishes=("bn_relu",), regimes=("cold",))
-    both = FACTORIZATIONS, GRID_REDUCTION
-    showcase = replace(bf16, pairs=SHOWCASE)
-    yield Slice(FACTORIZATIONS, replace(showcase, batches=(256,), arms=("graph",)), WITH_ENERGY)
-    yield Slice(FACTORIZATIONS, showcase)
-    for axes in (
-        bf16,
-        replace(bf16, batches=(1,)),
-        replace(bf16, precisions=("tf32",)),
-        replace(bf16, precisions=("tf32",), batches=(1,)),
-        replace(bf16, batches=(1, 32), regimes=("warm",), arms=QUICK_ARMS),
-    ):
-        for study in both:
-            yield Slice(study, axes)
-    yield Slice(
-        FACTORIZATIONS,
-        replace(showcase, batches=(32,), layouts=("nchw",), arms=("eager", "graph", "compile")),
-    )
-    yield Slice(FACTORIZATIONS, replace(showcase, batches=(1,), regimes=("wall",), arms=("eager",)))
+    """Factorizations and grid reductions: what is asked first, each contrast on a few pairs."""
+    first = _showcase((256,), ("graph",))
+    yield replace(first, plan=WITH_ENERGY)
+    yield _showcase((256, 32), ("graph", "cudnn-fused", *OURS))
+    yield from _both((256, 32), ("graph",))
+    yield from _both((1,), ("graph",))
+    yield _showcase((256, 32), ("compile",))
+    yield _showcase((256, 32), ("graph",), precisions=("tf32",))
+    yield _showcase((32, 1), ("graph",), regimes=("warm",))
+    yield _showcase((32,), ("graph",), layouts=("nchw",))
+    yield _showcase((256, 1), ("eager",))
+    yield _showcase((1,), ("eager",), regimes=("wall",))
 
 
 def _whole() -> Iterator[Slice]:
-    """Networks and blocks: replayed as graphs first, compiled where time is left."""
-    axes = replace(NETWORKS.axes, batches=(32,), precisions=("bf16",), layouts=("nhwc",))
-    graph = replace(axes, arms=("eager", "graph"))
-    compiled = replace(axes, arms=("eager", "compile"))
-    yield Slice(NETWORKS, replace(graph, pairs=MEASURED_NETWORKS))
-    yield Slice(BLOCKS, graph)
-    yield Slice(NETWORKS, replace(graph, pairs=MEASURED_NETWORKS, batches=(1, 256)))
-    yield Slice(NETWORKS, replace(graph, pairs=TRAINED))
-    yield Slice(NETWORKS, replace(compiled, pairs=MEASURED_NETWORKS))
-    yield Slice(BLOCKS, replace(graph, batches=(1, 256)))
-    yield Slice(BLOCKS, compiled)
-    yield Slice(NETWORKS, replace(compiled, pairs=MEASURED_NETWORKS, batches=(1, 256)))
-    yield Slice(NETWORKS, replace(compiled, pairs=TRAINED))
+    """Networks and blocks, replayed as graphs; the first network compiled."""
+    yield _networks((32,), ("eager", "graph"))
+    yield Slice(BLOCKS, _axes(BLOCKS, (32,), ("eager", "graph")))
+    yield _networks((256, 1), ("eager", "graph"))
+    yield _networks((32,), ("eager", "graph"), pairs=TRAINED)
+    yield _networks((32,), ("eager", "compile"), pairs=MEASURED_NETWORKS[:1])
+
+
+def _networks(
+    batches: tuple[int, ...], arms: tuple[Arm, ...], pairs: tuple[str, ...] = MEASURED_NETWORKS
+) -> Slice:
+    return Slice(NETWORKS, _axes(NETWORKS, batches, arms, pairs=pairs))
+
+
+def _rest() -> Iterator[Slice]:
+    """Everything else: all arms on all pairs, tf32 and warm on all, networks compiled."""
+    yield from _both((256, 32), ("cudnn-fused", *OURS))
+    yield from _both((1,), ("cudnn-fused", *OURS))
+    yield from _both((256, 32, 1), ("eager",))
+    yield _networks((32,), ("eager", "compile"))
+    yield from _both((256, 32, 1), ("graph", "cudnn-fused"), precisions=("tf32",))
+    yield from _both((32, 1), QUICK_ARMS, regimes=("warm",))
+    yield Slice(BLOCKS, _axes(BLOCKS, (1, 256), ("eager", "graph")))
+    yield from _both((256, 32, 1), ("compile",))
+    yield _showcase((32,), ("eager", "graph", "compile"), layouts=("nchw",))
+    yield Slice(BLOCKS, _axes(BLOCKS, (32,), ("eager", "compile")))
+    yield _networks((1, 256), ("eager", "compile"))
+    yield _networks((32,), ("eager", "compile"), pairs=TRAINED)
+    yield from _both((256, 32, 1), ("eager", "compile"), precisions=("tf32",))
 
 
 def _autotuned() -> Iterator[Slice]:
-    axes = replace(FACTORIZATIONS.axes, batches=(256, 32, 1), precisions=("bf16",))
-    axes = replace(axes, layouts=("nhwc",), finishes=("bn_relu",), arms=AUTOTUNED)
-    yield Slice(FACTORIZATIONS, replace(axes, pairs=SHOWCASE))
-    yield Slice(FACTORIZATIONS, axes)
-    yield Slice(GRID_REDUCTION, axes)
+    yield _showcase((256, 32, 1), AUTOTUNED)
+    yield from _both((256, 32, 1), AUTOTUNED)
 
 
 def parts(*, tiny: bool = False) -> tuple[Part, ...]:
@@ -190,7 +208,9 @@ def parts(*, tiny: bool = False) -> tuple[Part, ...]:
         Part(3, "factorizations and grid reductions", tuple(_factorized())),
         Part(4, "blocks and networks", tuple(_whole())),
         Part(COUNTERS, "hardware counters of the showcase pairs"),
-        Part(6, "max-autotune, which takes minutes a case", tuple(_autotuned())),
+        Part(AGREEMENT, "whether fresh processes choose the same kernels"),
+        Part(7, "all arms on all pairs, compiled networks", tuple(_rest())),
+        Part(8, "max-autotune, which takes minutes a case", tuple(_autotuned())),
     )
 
 
@@ -220,6 +240,7 @@ def _tiny() -> tuple[Part, ...]:
         Part(3, "factorizations and grid reductions", tuple(slices[:2])),
         Part(4, "blocks and networks", tuple(slices[2:])),
         Part(COUNTERS, "hardware counters of the showcase pairs"),
+        Part(AGREEMENT, "whether fresh processes choose the same kernels"),
     )
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks import _gpu_counters
+from benchmarks import _gpu_agreement, _gpu_counters
 from benchmarks._gpu_parts import (
+    AGREEMENT,
     CEILINGS,
     CHECKS,
     CHECKS_S,
@@ -56,7 +57,9 @@ def shown(parts: Sequence[Part], folder: Folder, minutes: float, fingerprint: in
             f"{line.cases - line.measured:>6}{line.left_s / MINUTE_S:>9.1f}"
         )
     calls = max(1, -(-sum_s // (minutes * MINUTE_S)))
+    first_s = sum(line.left_s for line in lines if line.is_part and line.title[0] <= str(AGREEMENT))
     last = (
+        f"parts 1 to {AGREEMENT}, what is asked first: about {first_s / MINUTE_S:.0f} min; "
         f"all that is left: about {sum_s / MINUTE_S:.0f} min, {calls:.0f} calls of {minutes:g}; "
         f"results in {folder.path}. What is measured there is skipped. Minutes are guesses until "
         "cases of the kind were measured."
@@ -69,6 +72,7 @@ def plan(parts: Sequence[Part], folder: Folder, fingerprint: int) -> Iterator[Li
     record = folder.record()
     pace = {name: tuple(took) for name, took in record.get("pace", {}).items()}
     arms = record.get("arms")
+    planned: set[tuple[str, str]] = set()
     for part in parts:
         title = f"{part.number} {part.title}"
         if part.number == CHECKS:
@@ -79,8 +83,12 @@ def plan(parts: Sequence[Part], folder: Folder, fingerprint: int) -> Iterator[Li
             sides = len(list(_gpu_counters.sides()))
             left = len(_gpu_counters.missing(folder.counted()))
             yield Line(title, sides, sides - left, left * COUNTED_S, is_part=True)
+        elif part.number == AGREEMENT:
+            left, all_of = _gpu_agreement.missing(folder.agreed()), _gpu_agreement.PROCESSES
+            left_s = left * _gpu_agreement.PROCESS_S
+            yield Line(title, all_of, all_of - left, left_s, is_part=True)
         else:
-            yield from _measured(part, title, folder, arms, pace)
+            yield from _measured(part, title, folder, arms, pace, planned)
 
 
 def _measured(
@@ -89,8 +97,10 @@ def _measured(
     folder: Folder,
     arms: Sequence[str] | None,
     pace: dict[str, tuple[int, float]],
+    planned: set[tuple[str, str]],
 ) -> Iterator[Line]:
-    below, planned = [], set()
+    """The lines of a part; `planned` are the cases of the parts before, and then its own too."""
+    below = []
     for piece in part.slices:
         study = piece.study.name
         cases = [case for case in piece.cases(arms) if (study, case.key) not in planned]

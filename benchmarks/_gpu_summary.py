@@ -8,9 +8,9 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks import _gpu_counters
+from benchmarks import _gpu_agreement, _gpu_counters
 from benchmarks._gpu_files import REFERENCE, floor_of
-from benchmarks._gpu_parts import CHECKS, COUNTERS
+from benchmarks._gpu_parts import AGREEMENT, CHECKS, COUNTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -67,7 +67,11 @@ def _progress(
             yield f"part 1: {_checked(found)}"
         elif part.number == COUNTERS:
             missing, sides = len(_gpu_counters.missing(folder.counted())), _gpu_counters.sides()
-            yield f"part 5: {len(list(sides)) - missing} sides counted, {missing} left"
+            yield f"part {COUNTERS}: {len(list(sides)) - missing} sides counted, {missing} left"
+        elif part.number == AGREEMENT:
+            missing = _gpu_agreement.missing(folder.agreed())
+            told = _gpu_agreement.told(folder.agreed())
+            yield f"part {AGREEMENT}: {told or f'{missing} fresh processes left'}"
         else:
             wanted = {(s.study.name, case.key) for s in part.slices for case in s.cases(arms)}
             known = {(name, case.key) for name, one in documents.items() for case in one.cases}
@@ -157,9 +161,9 @@ def _whole(documents: Mapping[str, Measurements]) -> Iterator[str]:
     times: dict[str, dict[str, float]] = {}
     for case in found.cases:
         for side in (case.baseline, case.variant):
-            if side.samples_s:
+            if side.samples_s and not case.error:
                 name = f"{side.arm} b{case.batch}"
-                times.setdefault(case.pair, {})[name] = 1e3 * median(side.samples_s)
+                times.setdefault(case.pair, {})[name] = 1e3 * median(side.counted_s)
     if times:
         yield ""
         yield "ms a batch"

@@ -21,11 +21,12 @@ from pathlib import Path
 # For benchmarks and, where it is not installed, costlab.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import _gpu_checks, _gpu_counters, _gpu_plan
+from benchmarks import _gpu_agreement, _gpu_checks, _gpu_counters, _gpu_plan
 from benchmarks._gpu_ending import BROKEN, DONE, REFUSED, TERMINATED, TIME_UP, Ended, ended_by
 from benchmarks._gpu_files import Folder, failed
-from benchmarks._gpu_parts import CHECKS, COUNTERS, Part, parts
+from benchmarks._gpu_parts import AGREEMENT, CHECKS, COUNTERS, Part, parts
 from benchmarks._gpu_summary import summary
+from costlab.bench.studies import FACTORIZATIONS
 from costlab.errors import CostlabError, UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +37,8 @@ TESTS_S, TESTS_SHARE = 150.0, 0.4
 LEAST_S = 20.0
 """With less time than this, a process that died is not replaced."""
 RESTARTS = 6
+UNFINISHED = {"finished": False, "sound": False, "passed": 0, "failed": 0, "skipped": 0}
+"""What is known of the tests while they run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class Study:
                 self._check()
             elif part.number == COUNTERS:
                 self._count()
+            elif part.number == AGREEMENT:
+                self._agree()
         return REFUSED if self._measure(waiting) == REFUSED else DONE
 
     def _left_s(self) -> float:
@@ -83,24 +88,49 @@ class Study:
         known = folder.record().get("correctness", {})
         if known.get("sound") and known.get("of") == of:
             return
+        files = known.get("files", {}) if known.get("of") == of else {}
+        if known.get("of") == of and known.get("finished"):
+            files = {}  # they failed: another call is to see whether they still do
         limit_s = min(TESTS_S, TESTS_SHARE * self._left_s())
         print(f"part {CHECKS}: the tests that need a GPU", flush=True)
-        found = _gpu_checks.run_tests(ROOT, limit_s, has_gpu=self.asked.device != "cpu")
-        if not found["finished"]:
-            self.said.append(f"part 1 was not done in {limit_s:.0f} s and is left for another call")
-            return
-        if self.asked.device != "cpu":
-            found["sanitizer"] = _gpu_checks.run_sanitizer(ROOT, limit_s)
+        has_gpu = self.asked.device != "cpu"
+        found = _gpu_checks.run_tests(
+            ROOT,
+            limit_s,
+            has_gpu=has_gpu,
+            known=files,
+            keep=lambda done: folder.note(correctness={**UNFINISHED, "files": done, "of": of}),
+        )
+        if has_gpu and found["finished"]:
+            found["sanitizer"] = _gpu_checks.run_sanitizer(ROOT, min(TESTS_S, limit_s) / 2)
         folder.note(correctness={**found, "of": of})
+        if not found["finished"]:
+            self.said.append(f"part 1 was not done in {limit_s:.0f} s; another call goes on")
+
+    def _agree(self) -> None:
+        """Asks fresh processes for their kernels, and notes in the document whether they agree."""
+        folder, device = self.asked.folder, self.asked.device
+        wanted = _gpu_agreement.tiny_sides() if self.asked.tiny else dict(_gpu_agreement.sides())
+        known = folder.agreed()
+        if _gpu_agreement.missing(known):
+            print(f"part {AGREEMENT}: the kernels of fresh processes", flush=True)
+            why = _gpu_agreement.agree(known, self.end_s, folder.agree, device, wanted)
+            if why:
+                self.said.append(f"part {AGREEMENT}: {why}")
+        told = _gpu_agreement.told(folder.agreed())
+        if told:
+            folder.say(FACTORIZATIONS.name, told, _gpu_agreement.SAID)
 
     def _count(self) -> None:
         if self.asked.device == "cpu":
-            self.said.append("part 5 was left out: there are no hardware counters of a CPU here")
+            self.said.append(
+                f"part {COUNTERS} was left out: there are no hardware counters of a CPU here"
+            )
             return
         folder = self.asked.folder
         why = _gpu_counters.count(ROOT, folder.counted(), self.end_s, folder.count)
         if why:
-            self.said.append(f"part 5: {why}")
+            self.said.append(f"part {COUNTERS}: {why}")
 
     def _measure(self, wanted: list[Part]) -> int:
         """Measures parts in a process, and in another if it dies; why the last one ended."""

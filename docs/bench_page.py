@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from costlab.bench.correctness import FP32_TOLERANCE, UNIT_ROUNDOFF, tolerance_of
 from costlab.bench.document import Measurements
 from costlab.bench.inputs import CACHES
+from costlab.bench.judging import FLOOR, WIDEST_SAME
+from costlab.bench.mixed import SCALES
 from costlab.bench.plan import Plan
-from costlab.bench.statistics import FLOOR, WIDEST_SAME
+from costlab.bench.turns import MOST_COPIES, SHARE
 from costlab.render import markdown
 from costlab.render.bench import bench_tables
 from costlab.units import ratio
@@ -35,9 +37,9 @@ ARMS = (
     ("eager", "the model as it is written, a kernel an operation", "CPU, GPU"),
     ("graph", "the same kernels, recorded as a CUDA graph and replayed", "GPU"),
     ("compile", "`torch.compile`, whose kernels take several element-wise operations", "CPU, GPU"),
-    ("compile-autotune", "the same in the mode `max-autotune`, which tries kernels out", "GPU"),
+    ("compile-autotune", "the same with `max-autotune-no-cudagraphs`: it tries kernels out", "GPU"),
     ("cudnn-fused", "convolution, folded normalization, bias and ReLU in one kernel", "GPU"),
-    ("ours", "kernels of costlab's own, where there are some", "GPU"),
+    ("ours", "kernels of costlab's own; what they decline, cuDNN runs, and it is said", "GPU"),
 )
 PARTS = (
     ("multiply-adds", "mac", "the saving if time went by multiply-adds alone"),
@@ -99,9 +101,16 @@ def _compared() -> str:
         "a 5×5 convolution and two 3×3, say, at the grids and widths of Inception-v3. Both sides "
         "of a case run in the same *arm*, batch, precision and layout, with the same batch "
         "normalization and ReLU. `costlab bench --list` lists the studies. Three *regimes* are "
-        "never mixed: *cold*, where inputs rotate through buffers of "
-        f"{CACHES} times the last-level cache, so that none is still there; *warm*, where the same "
-        "input comes again; *wall*, the host's time, launches included."
+        "never mixed: *cold*, where inputs and weights take turns, through buffers of "
+        f"{CACHES} times the last-level cache together, so that none is still there; *warm*, where "
+        "the same input comes again; *wall*, the host's time, launches included. The copies of the "
+        f"weights may take 1/{SHARE} of the memory that is free, and are {MOST_COPIES} at most: "
+        "else inputs alone take turns. Each side of a document says what did (`how`), and the "
+        "notes under a table too. Outputs are written to where they were written before.\n\n"
+        "A training step is a forward, a backward and a step of SGD with momentum. In bf16 and "
+        "fp16 it runs under autocast: weights, gradients and momentum stay in float32; in fp16 the "
+        f"loss is scaled by {SCALES['fp16']:g}, by a factor that stays. An inference in half "
+        "precision has weights of that type."
     )
 
 
@@ -133,12 +142,15 @@ def _protocol(plan: Plan) -> list[str]:
         (
             "**Clocks.** They are read with every sample where the device tells, and never set. A "
             "block is dropped if the device held its clock down for a reason that the plan does "
-            f"not tolerate, or under {100 * plan.clock_share:g} % of base. The plan stands in the "
-            "document."
+            f"not tolerate, or under {100 * plan.clock_share:g} % of base; its samples stay in the "
+            "document (`dropped` are their places), and count neither in a median nor in a ratio. "
+            f"What is tolerated is the {' and the '.join(plan.tolerated)}: under load a large GPU "
+            "always runs at it, and both sides meet it in turn. The plan stands in the document."
         ),
         (
             "**Noise.** An arm is compared with itself in the same run: what that shows is noise, "
-            "and less than it is never called a difference."
+            "and less than it is never called a difference. If the machine is so busy that "
+            "differences drown in it, a warning says so."
         ),
         (
             "**Ceilings.** The rates that a roofline needs (matrix products by precision, a copy, "
@@ -147,7 +159,8 @@ def _protocol(plan: Plan) -> list[str]:
         ),
         (
             "**Kernels.** Their names, calls and times come from a pass of the profiler; what is "
-            "profiled is not timed."
+            "profiled is not timed. On a GPU, `make gpu` also asks three fresh processes which "
+            "kernels they choose, and the document says where they differ."
         ),
     )
     return ["\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1))]

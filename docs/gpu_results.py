@@ -112,5 +112,5 @@ def realised(cases: list[Measured]) -> float | None:
 
 
 def time_s(timing: Timing) -> float | None:
-    """The median of its samples."""
-    return median(timing.samples_s) if timing.samples_s else None
+    """The median of its samples that count."""
+    return median(timing.counted_s) if timing.counted_s else None

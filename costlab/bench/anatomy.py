@@ -16,7 +16,6 @@ from costlab.inputspec import parse
 from costlab.tracing import trace
 
 if TYPE_CHECKING:
-    import torch
 
     from costlab.blocks import Block
 
@@ -37,8 +36,8 @@ def study_of_model(text: str, inputs: tuple[str, ...] = ()) -> Study:
     """
     source = sources.find(text)
     model = source.build()
-    specs = inputs or source.inputs or ()
-    shape = _sample(source.name, model, specs)
+    specs = inputs or source.inputs_for(model)
+    shape = _sample(source.name, specs)
     root = block_tree(trace(model, specs[0], mode="eval"))
     paths = [block.path for block in _rows(root)]
     pairs = (
@@ -48,10 +47,8 @@ def study_of_model(text: str, inputs: tuple[str, ...] = ()) -> Study:
     return Study(source.name, f"{source.name}, block by block", pairs, WHOLE, QUICK)
 
 
-def _sample(name: str, model: torch.nn.Module, specs: tuple[str, ...]) -> tuple[int, ...]:
+def _sample(name: str, specs: tuple[str, ...]) -> tuple[int, ...]:
     """The shape of one sample of a model's one input."""
-    if not specs:
-        raise UsageError(sources.describe_inputs(model, name))
     given = [parse(spec) for spec in specs]
     (first, *others) = given
     if others or first.name is not None or first.spec.dtype != "float32":

@@ -5,9 +5,11 @@ It knows neither inputs, nor how anything is timed.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import shutil
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,22 +39,21 @@ NO_ROOM = ("can't allocate memory", "not enough memory", "out of memory")
 TOLD = 300
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How an arm makes something to call of a module, and why it cannot on a device, "" if it can.
+
+    `copied` is whether what it makes has weights of its own, and is copied with them.
+    """
+
+    make: Callable[[nn.Module, Example], Callable[..., Any]]
+    lacks: Callable[[torch.device], str]
+    copied: bool = False
+
+
 def unavailable(arm: Arm, device: torch.device) -> str:
     """Why an arm cannot run on a device; empty if it can."""
-    cuda = device.type == "cuda"
-    if arm in {"graph", "cudnn-fused"}:
-        return "" if cuda else f"{arm} runs on a CUDA device only"
-    if arm == "compile-autotune" and not cuda:
-        return "on a CPU, compile has no kernels to choose among"
-    if arm == "ours":
-        return "" if cuda and find_spec(KERNELS) else "there are no kernels of our own here"
-    if arm.startswith("compile"):
-        if cuda:
-            return "" if find_spec("triton") else "compile needs triton, which is not installed"
-        compilers = (os.environ.get("CXX") or "", *COMPILERS)
-        if not any(name and shutil.which(name) for name in compilers):
-            return "compile needs a C++ compiler (g++), and none is on the path"
-    return ""
+    return WAYS[arm].lacks(device)
 
 
 def function_of(arm: Arm, module: nn.Module, example: Example) -> Callable[..., Any]:
@@ -63,29 +64,100 @@ def function_of(arm: Arm, module: nn.Module, example: Example) -> Callable[..., 
     Raises:
         ArmError: the arm cannot express the module.
     """
-    if arm in {"eager", "graph"}:
-        return module
-    if arm == "cudnn-fused":
-        return fuse(module)
-    if arm == "ours":
-        # A function of a module and its arguments, which gives one to call in the module's place.
-        build: Callable[..., Callable[..., Any]] = import_module(KERNELS).build
-        args, kwargs = example
-        return build(module, *args, **kwargs)
-    import torch._dynamo.config as dynamo  # takes a second
-
-    # A limit of the process, and every module here is compiled on purpose.
-    dynamo.recompile_limit = dynamo.accumulated_recompile_limit = RECOMPILED
-    mode = "max-autotune" if arm == "compile-autotune" else None
-    compiled: Callable[..., Any] = torch.compile(module, dynamic=False, mode=mode)
-    return compiled
+    return WAYS[arm].make(module, example)
 
 
-def begin_of(arm: Arm) -> Callable[[], None] | None:
-    """What must run before each call of an arm; None for nothing."""
-    if arm == "compile-autotune":  # its CUDA graphs write over the result of the call before
-        return torch.compiler.cudagraph_mark_step_begin
-    return None
+def elsewhere(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The layers that an arm left to others, each with why; what it made tells by `declined`.
+
+    >>> def whole(x): ...
+    >>> whole.declined = ("conv3: 5 groups", "fc: no kernel for it")
+    >>> elsewhere(whole), elsewhere(print)
+    (('conv3: 5 groups', 'fc: no kernel for it'), ())
+    """
+    return tuple(map(str, getattr(function, "declined", ())))
+
+
+def _as_it_is(module: nn.Module, example: Example) -> Callable[..., Any]:
+    del example
+    return module
+
+
+def _fused(module: nn.Module, example: Example) -> Callable[..., Any]:
+    del example
+    return fuse(module)
+
+
+def _compiled(mode: str | None) -> Callable[[nn.Module, Example], Callable[..., Any]]:
+    def make(module: nn.Module, example: Example) -> Callable[..., Any]:
+        del example
+        import torch._dynamo.config as dynamo  # takes a second
+
+        # A limit of the process, and every module here is compiled on purpose.
+        dynamo.recompile_limit = dynamo.accumulated_recompile_limit = RECOMPILED
+        compiled: Callable[..., Any] = torch.compile(module, dynamic=False, mode=mode)
+        return compiled
+
+    return make
+
+
+def _of_ours(module: nn.Module, example: Example) -> Callable[..., Any]:
+    # A function of a module and its arguments, which gives one to call in the module's place.
+    build: Callable[..., Callable[..., Any]] = import_module(KERNELS).build
+    args, kwargs = example
+    return build(module, *args, **kwargs)
+
+
+def _nothing(device: torch.device) -> str:
+    del device
+    return ""
+
+
+def _cuda(arm: Arm) -> Callable[[torch.device], str]:
+    return lambda device: "" if device.type == "cuda" else f"{arm} runs on a CUDA device only"
+
+
+def _compiler(device: torch.device) -> str:
+    if device.type == "cuda":
+        return "" if find_spec("triton") else "compile needs triton, which is not installed"
+    compilers = (os.environ.get("CXX") or "", *COMPILERS)
+    if not any(name and shutil.which(name) for name in compilers):
+        return "compile needs a C++ compiler (g++), and none is on the path"
+    return ""
+
+
+def _choices(device: torch.device) -> str:
+    if device.type != "cuda":
+        return "on a CPU, compile has no kernels to choose among"
+    return _compiler(device)
+
+
+def _kernels(device: torch.device) -> str:
+    why: str = import_module(KERNELS).unavailable(device)
+    return why
+
+
+WAYS: dict[Arm, Way] = {
+    "eager": Way(_as_it_is, _nothing),
+    "graph": Way(_as_it_is, _cuda("graph")),
+    "compile": Way(_compiled(None), _compiler),
+    # Not `max-autotune`: its own graphs first copy every input to one place, which then is warm.
+    "compile-autotune": Way(_compiled("max-autotune-no-cudagraphs"), _choices),
+    "cudnn-fused": Way(_fused, _cuda("cudnn-fused"), copied=True),
+    "ours": Way(_of_ours, _kernels),
+}
+"""Every arm. What one makes may tell in `declined` which layers it leaves to others."""
+COMPILING = frozenset(arm for arm in WAYS if arm.startswith("compile"))
+COPIED = frozenset(arm for arm, way in WAYS.items() if way.copied)
+"""Arms whose function is a module that holds all of its weights, so that copies of it do as well
+as what is made of copies of the model, and in less time."""
+
+
+def graphs_compiled() -> int:
+    """How many graphs torch's compiler has made of Python code in this process."""
+    from torch._dynamo.utils import counters  # its own tests count by it
+
+    return int(counters["stats"]["unique_graphs"])
 
 
 def attempted(what: str, make: Callable[[], Made]) -> Made:
@@ -124,4 +196,5 @@ def free() -> None:
     """Gives back memory that nothing holds any more."""
     gc.collect()
     if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        torch.cuda.empty_cache()
+        with contextlib.suppress(RuntimeError):  # of a device that an error has made unusable
+            torch.cuda.empty_cache()

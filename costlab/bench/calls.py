@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from costlab.bench.inputs import Rotation
+    from costlab.bench.mixed import Mixed
 
 # A rate at which the weights stay what they are through many steps: an update takes the same time.
 LEARNING_RATE = 1e-9
@@ -59,8 +60,8 @@ class Forward:
 class Step:
     """A forward, a backward of the outputs' mean square, and a step of SGD with momentum."""
 
-    def __init__(self, function: Callable[..., Any], module: nn.Module) -> None:
-        self.function, self.module = function, module
+    def __init__(self, function: Callable[..., Any], module: nn.Module, mixed: Mixed) -> None:
+        self.function, self.module, self.mixed = function, module, mixed
         self.optimizer = torch.optim.SGD(module.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Sequence[Tensor]:
@@ -74,8 +75,11 @@ class Step:
 
     def _step(self, *args: Any, **kwargs: Any) -> Sequence[Tensor]:
         self.optimizer.zero_grad(set_to_none=True)
-        outputs = tensors_of(self.function(*args, **kwargs))
-        loss_of(outputs).backward()  # type: ignore[no-untyped-call]
+        with self.mixed.forward():
+            outputs = tensors_of(self.function(*args, **kwargs))
+            loss = self.mixed.scaled(loss_of(outputs))
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.mixed.unscale(gradients(self.module))
         self.optimizer.step()
         return outputs
 
@@ -84,21 +88,19 @@ Work = Forward | Step
 
 
 class Rotating:
-    """Calls that are made one by one, from Python; `begin` runs before each, if given."""
+    """Calls that are made one by one, from Python; `works` are one, or one a set of inputs."""
 
-    def __init__(
-        self, work: Work, inputs: Rotation, begin: Callable[[], None] | None = None
-    ) -> None:
-        self.work, self.inputs, self.begin = work, inputs, begin
+    def __init__(self, works: Sequence[Work], inputs: Rotation) -> None:
+        self.works, self.inputs = works, inputs
         # Put together once, so that a call is hardly more than the model's own.
-        self._arguments = [inputs.at(number) for number in range(len(inputs))]
+        self._calls = [
+            (works[number % len(works)].run, *inputs.at(number)) for number in range(len(inputs))
+        ]
 
     def __call__(self) -> None:
         """Runs once, on the next set."""
-        args, kwargs = self._arguments[self.inputs.advance()]
-        if self.begin is not None:
-            self.begin()
-        self.work.run(*args, **kwargs)
+        run, args, kwargs = self._calls[self.inputs.advance()]
+        run(*args, **kwargs)
 
     def repeat(self, calls: int) -> None:
         """Runs so many times."""
@@ -107,7 +109,5 @@ class Rotating:
 
     def first(self) -> Sequence[Tensor]:
         """Runs on the first set."""
-        args, kwargs = self._arguments[0]
-        if self.begin is not None:
-            self.begin()
-        return self.work(*args, **kwargs)
+        args, kwargs = self.inputs.at(0)
+        return self.works[0](*args, **kwargs)

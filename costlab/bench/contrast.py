@@ -123,14 +123,14 @@ def _sides(first: Measured, second: Measured) -> Iterator[Contrasted]:
     if (first.baseline.subject, first.baseline.arm) != (first.variant.subject, first.variant.arm):
         pairs.insert(0, (first.baseline, second.baseline))
     for one, other in pairs:
-        if one.samples_s and other.samples_s:
+        if one.counted_s and other.counted_s:
             low, high = _interval(one, other)
             yield Contrasted(
                 first.key,
                 one.subject,
                 one.arm,
-                median(one.samples_s),
-                median(other.samples_s),
+                median(one.counted_s),
+                median(other.counted_s),
                 low,
                 high,
             )
@@ -140,7 +140,7 @@ def _interval(first: Timing, second: Timing) -> tuple[float | None, float | None
     """The percentile interval of the ratio of medians, each resampled from its own samples."""
     import numpy as np
 
-    if min(len(first.samples_s), len(second.samples_s)) < _LEAST:
+    if min(len(first.counted_s), len(second.counted_s)) < _LEAST:
         return None, None
     random = np.random.default_rng(0)
 
@@ -148,7 +148,7 @@ def _interval(first: Timing, second: Timing) -> tuple[float | None, float | None
         drawn = random.integers(0, len(samples), (RESAMPLES, len(samples)))
         return np.log(np.median(np.asarray(samples)[drawn], axis=1))
 
-    low, high = np.quantile(medians(second.samples_s) - medians(first.samples_s), TAILS)
+    low, high = np.quantile(medians(second.counted_s) - medians(first.counted_s), TAILS)
     return exp(low), exp(high)
 
 

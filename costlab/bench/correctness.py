@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import copy
 import gc
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch.utils import _pytree as pytree
 
 from costlab.bench.inputs import tensors_of
+from costlab.bench.precision import applied, flags_of
 from costlab.bench.seams import ArmError
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from costlab.bench.mixed import Mixed
     from costlab.bench.study import Precision
     from costlab.bench.subjects import Example
 
@@ -77,13 +80,15 @@ def oracle(module: nn.Module, example: Example, *, training: bool) -> list[Tenso
     Where there is no room for it on the device, the CPU computes it.
     """
     exact = torch.float64
-    try:
-        return result_of(module, example, training=training, dtype=exact)
-    except torch.OutOfMemoryError:
-        gc.collect()
-        torch.cuda.empty_cache()
-    cpu = torch.device("cpu")
-    return result_of(module, example, training=training, dtype=exact, device=cpu)
+    # Without trying kernels out: in float64 that takes far longer than what it saves.
+    with applied(flags_of("fp32", benchmark=False)):
+        try:
+            return result_of(module, example, training=training, dtype=exact)
+        except torch.OutOfMemoryError:
+            gc.collect()
+            torch.cuda.empty_cache()
+        cpu = torch.device("cpu")
+        return result_of(module, example, training=training, dtype=exact, device=cpu)
 
 
 def result_of(
@@ -93,8 +98,12 @@ def result_of(
     training: bool,
     dtype: torch.dtype | None = None,
     device: torch.device | None = None,
+    mixed: Mixed | None = None,
 ) -> list[Tensor]:
-    """What a copy of the module gives, in another type or on another device if need be."""
+    """What a copy of the module gives, in another type or on another device if need be.
+
+    `mixed` is how it is trained, if in mixed precision.
+    """
 
     def moved(leaf: Any) -> Any:
         if not isinstance(leaf, torch.Tensor):
@@ -117,16 +126,24 @@ def result_of(
     if not training:
         with torch.no_grad():
             return [tensor.clone() for tensor in tensors_of(twin(*args, **kwargs))]
-    outputs = tensors_of(twin(*args, **kwargs))
-    loss_of(outputs).backward()  # type: ignore[no-untyped-call]
+    with mixed.forward() if mixed else nullcontext():
+        outputs = tensors_of(twin(*args, **kwargs))
+        loss = mixed.scaled(loss_of(outputs)) if mixed else loss_of(outputs)
+    loss.backward()  # type: ignore[no-untyped-call]
+    if mixed:
+        mixed.unscale(gradients(twin))
     kept = [tensor.detach() for tensor in outputs]
     return [*kept, *gradients(twin)]
 
 
 def loss_of(outputs: Sequence[Tensor]) -> Tensor:
-    """A loss of all outputs: the mean of their squares, added up."""
-    means = [tensor.square().mean() for tensor in outputs if tensor.is_floating_point()]
-    return torch.stack(means).sum()
+    """A loss of all outputs: the mean of their squares, added up, in no less than float32."""
+    wide = [
+        tensor.float() if tensor.dtype.itemsize < torch.float32.itemsize else tensor
+        for tensor in outputs
+        if tensor.is_floating_point()
+    ]
+    return torch.stack([tensor.square().mean() for tensor in wide]).sum()
 
 
 def gradients(module: nn.Module) -> list[Tensor]:

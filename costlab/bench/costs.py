@@ -48,8 +48,11 @@ def price(subject: Subject, case: Case) -> Costs:
     if not subject.training:
         products, passes = tuple(forward.products), tuple(forward.passes)
         return Costs(cost.macs, cost.params, cost.activations, cost.bytes, products, passes)
-    weights = TensorSpec((cost.params,), DTYPES[case.precision]).bytes
-    products, passes = step(forward, wanting(graph, nodes), weights)
+    # In half precision, weights are trained in float32, and copied for the products of each step.
+    half = TensorSpec((cost.params,), DTYPES[case.precision]).bytes
+    weights = TensorSpec((cost.params,), "float32").bytes
+    converted = half if half < weights else 0
+    products, passes = step(forward, wanting(graph, nodes), weights, converted)
     return Costs(
         sum(product.macs for product in products),
         cost.params,

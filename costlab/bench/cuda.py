@@ -59,15 +59,8 @@ class Cuda:
         return tuple(arm for arm in ARMS if not unavailable(arm, self._where.device))
 
     def environment(self) -> Mapping[str, Any]:
-        """The GPU, its driver, its limits, and torch.
-
-        `uncovered` counts the times so far that may include gaps of launching.
-        """
-        return {
-            **environment.common(),
-            **environment.of_cuda(self._where.device, self._gauge),
-            "uncovered": self._timer.uncovered,
-        }
+        """The GPU, its driver, its limits, and torch."""
+        return {**environment.common(), **environment.of_cuda(self._where.device, self._gauge)}
 
     def refuse_if_busy(self, *, force: bool) -> tuple[str, ...]:
         """Notes on other processes on the GPU.

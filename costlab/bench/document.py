@@ -44,7 +44,10 @@ class Timing:
     """One side of a case: what it costs, its raw samples, and what ran.
 
     `samples_s` are in the order in which they were taken; `clock_mhz` is the clock during each,
-    None where it cannot be read. `error` says why there are none.
+    None where it cannot be read. `dropped` are the places in it of those that do not count, because
+    the clock was held down meanwhile. `how` says what is not the same everywhere: what `rotates`,
+    the `precision` of a training step, which layers ran `elsewhere`. `error` says why there is no
+    speed; samples from before it are kept.
     """
 
     subject: str
@@ -61,6 +64,19 @@ class Timing:
     peak_bytes: int | None = None
     energy_j: float | None = None
     error: str = ""
+    dropped: tuple[int, ...] = ()
+    how: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def counted_s(self) -> tuple[float, ...]:
+        """The samples that count; all of them if none does.
+
+        >>> Timing("conv", "eager", 0, 0, 0, 0, (1.0, 9.0, 1.2), dropped=(1,)).counted_s
+        (1.0, 1.2)
+        """
+        out = frozenset(self.dropped)
+        kept = tuple(time_s for at, time_s in enumerate(self.samples_s) if at not in out)
+        return kept or self.samples_s
 
 
 @dataclass(frozen=True, slots=True)

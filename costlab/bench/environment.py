@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PACKAGES = ("costlab", "numpy", "triton")
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 CPUINFO = Path("/proc/cpuinfo")
+MEMINFO = Path("/proc/meminfo")
+# What is free where the system does not tell.
+USUAL_MEMORY = 1 << 30
 # What a last-level cache holds where the system does not tell.
 USUAL_CACHE = 32 << 20
 CLOCKS = "fixed-power"
@@ -73,6 +76,17 @@ def of_cuda(device: torch.device, gauge: NvmlGauge) -> dict[str, Any]:
 def of_cpu() -> dict[str, Any]:
     """What there is of a CPU besides."""
     return {"device": "cpu", "cache_bytes": cache_bytes(), "clocks": CLOCKS}
+
+
+def free_bytes(device: torch.device, file: Path = MEMINFO) -> int:
+    """The memory of a device that is not in use."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    with contextlib.suppress(OSError, ValueError):
+        for line in file.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) << 10
+    return USUAL_MEMORY
 
 
 def cpu_name(file: Path = CPUINFO) -> str:

@@ -1,19 +1,20 @@
 """The kernels of an arm as a fresh process chooses them, and whether several processes agree.
 
 cuDNN and torch's compiler try kernels out when they first run, and time each but once or a few
-times: another process may choose others. Run as `python -m costlab.bench.fresh`, it reads a case
-and a side as JSON, and writes the names of the kernels.
+times: another process may choose others. Run as `python -m costlab.bench.fresh`, it reads cases and
+sides as JSON, and writes a line with the names of the kernels for each.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from costlab.bench.seams import ArmError
 from costlab.bench.study import Case, Side, Subject
@@ -27,11 +28,15 @@ LIMIT_S = 300.0
 TOLD = 300
 
 
+Kernels: TypeAlias = tuple[tuple[str, int], ...]
+"""What one process ran: pairs of a kernel and its calls, in order of name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The kernels that each process ran, as pairs of a name and its calls, in order of name."""
+    """The kernels that each process ran."""
 
-    runs: tuple[tuple[tuple[str, int], ...], ...]
+    runs: tuple[Kernels, ...]
 
     @property
     def agree(self) -> bool:
@@ -53,33 +58,64 @@ def agreement(
     Raises:
         ArmError: one of them failed or took longer than the limit; the message is its own.
     """
-    asked = json.dumps(
-        {"case": asdict(case), "side": asdict(side or case.variant), "device": device, "seed": seed}
+    wanted = {"side": (case, side or case.variant)}
+    runs = []
+    for _ in range(processes):
+        found = choices(wanted, device=device, seed=seed, limit_s=limit_s)["side"]
+        if isinstance(found, str):
+            raise ArmError(found)
+        runs.append(found)
+    return Agreement(tuple(runs))
+
+
+def choices(
+    sides: Mapping[str, tuple[Case, Side]],
+    *,
+    device: str = "cuda",
+    seed: int = 0,
+    limit_s: float = LIMIT_S,
+) -> dict[str, Kernels | str]:
+    """The kernels of sides, by name, as one fresh process chooses them; of a failed one, why.
+
+    Of those that it did not come to before the limit, that is why.
+    """
+    asked = [
+        {"case": asdict(case), "side": asdict(side), "device": device, "seed": seed}
+        for case, side in sides.values()
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "costlab.bench.fresh"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env={**os.environ, **NO_CACHES},
+        start_new_session=True,
     )
-    return Agreement(tuple(_asked(asked, limit_s) for _ in range(processes)))
-
-
-def _asked(asked: str, limit_s: float) -> tuple[tuple[str, int], ...]:
-    command = [sys.executable, "-m", "costlab.bench.fresh"]
+    why = f"a fresh process took longer than {limit_s:.0f} s"
     try:
-        done = subprocess.run(  # noqa: S603 - this very module, with this very Python
-            command,
-            input=asked,
-            capture_output=True,
-            text=True,
-            timeout=limit_s,
-            env={**os.environ, **NO_CACHES},
-            check=False,
-        )
+        output, errors = process.communicate(json.dumps(asked), timeout=max(limit_s, 0.01))
+        lines = errors.strip().splitlines() or [f"exit code {process.returncode}"]
+        why = f"a fresh process failed: {lines[-1][:TOLD]}"
     except subprocess.TimeoutExpired:
-        message = f"a fresh process took longer than {limit_s:.0f} s"
-        raise ArmError(message) from None
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        message = f"a fresh process failed: {lines[-1][:TOLD]}"
-        raise ArmError(message)
-    found = json.loads(done.stdout.splitlines()[-1])
-    return tuple((str(name), int(calls)) for name, calls in found)
+        _end(process)
+        output, _ = process.communicate()
+    except BaseException:
+        _end(process)
+        raise
+    told = [json.loads(line) for line in output.splitlines() if line.endswith("]}")]
+    found: dict[str, Kernels | str] = dict.fromkeys(sides, why)
+    for name, one in zip(sides, told, strict=False):
+        kernels = tuple((str(kernel), int(calls)) for kernel, calls in one["kernels"])
+        found[name] = f"a fresh process failed: {one['error']}" if one["error"] else kernels
+    return found
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ends a process that leads a session, and the compilers that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def read_side(data: Mapping[str, Any]) -> Side:
@@ -95,13 +131,12 @@ def read_case(data: Mapping[str, Any]) -> Case:
     return Case(**{**data, **sides})
 
 
-def chosen(asked: str) -> Sequence[tuple[str, int]]:
+def chosen(asked: Mapping[str, Any]) -> Sequence[tuple[str, int]]:
     """The kernels of what is asked for, by name."""
     from costlab.bench.backends import choose
 
-    data = json.loads(asked)
-    backend = choose(data["device"])
-    prepared = backend.prepare(read_side(data["side"]), read_case(data["case"]), data["seed"])
+    backend = choose(asked["device"])
+    prepared = backend.prepare(read_side(asked["side"]), read_case(asked["case"]), asked["seed"])
     try:
         kernels, _ = backend.kernels(prepared)
     finally:
@@ -109,7 +144,19 @@ def chosen(asked: str) -> Sequence[tuple[str, int]]:
     return sorted((kernel.name, kernel.calls) for kernel in kernels)
 
 
+def answer(asked: Mapping[str, Any]) -> str:
+    """The kernels of what is asked for as a line, or the error."""
+    try:
+        found: dict[str, Any] = {"error": "", "kernels": chosen(asked)}
+    except Exception as error:  # noqa: BLE001 - an arm that fails leaves the others to be asked
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        found = {"error": lines[0][:TOLD], "kernels": []}
+    return json.dumps(found)
+
+
 if __name__ == "__main__":
-    with redirect_stdout(sys.stderr):  # a user's model may print
-        names = chosen(sys.stdin.read())
-    sys.stdout.write(json.dumps(names) + "\n")
+    for one in json.loads(sys.stdin.read()):
+        with redirect_stdout(sys.stderr):  # a user's model may print
+            line = answer(one)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()

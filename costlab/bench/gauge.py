@@ -14,6 +14,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from costlab.bench.plan import POWER_CAP
 from costlab.bench.seams import State
 
 LIBRARY = "libnvidia-ml.so.1"
@@ -25,7 +26,7 @@ PROCESSES = 64
 # Bits of nvmlClocksEventReasons. Not among them: idleness (0x1), and clocks that somebody set (0x2,
 # 0x100), which hold for the whole run and are part of the policy.
 THROTTLE = {
-    0x4: "software power cap",
+    0x4: POWER_CAP,
     0x8: "hardware slowdown",
     0x10: "sync boost",
     0x20: "software thermal slowdown",

@@ -5,6 +5,7 @@ It knows neither what the calls do, nor how anything is timed.
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,20 +29,22 @@ WARM_UP = 3
 class Captured:
     """Calls as CUDA graphs: one for each set of inputs, and one for each 16 in a row.
 
-    The graphs read the sets where they are; filled anew in place, these give new results. All
-    share a pool of memory, which is safe since they run one after the other, and none reads what
-    another wrote; what the first writes is kept, to be checked.
+    `works` are one, or one a set of inputs. The graphs read the sets where they are; filled anew in
+    place, these give new results. All share a pool of memory, which is safe since they run one
+    after the other, and none reads what another wrote; what the first writes is kept, to be
+    checked.
 
     Raises:
         RuntimeError: something in a call cannot be captured.
     """
 
-    def __init__(self, work: Work, inputs: Rotation) -> None:
-        self.work, self.inputs = work, inputs
+    def __init__(self, works: Sequence[Work], inputs: Rotation) -> None:
+        self.works, self.inputs = works, inputs
         # One stream for all: what a library sets up for a stream, it has then set up.
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._written: Sequence[Tensor] = ()
         self._warm_up()
+        gc.collect()  # what is collected during a capture might free memory, which ends it
         self._pool = torch.cuda.graph_pool_handle()
         # In a pool of its own: no other graph writes over its result.
         self._first = self._captured(self._keep_first, torch.cuda.graph_pool_handle())
@@ -79,19 +82,19 @@ class Captured:
         with torch.cuda.stream(self._stream):
             for _ in range(WARM_UP):
                 args, kwargs = self.inputs.at(0)
-                self.work.run(*args, **kwargs)
+                self.works[0].run(*args, **kwargs)
         torch.cuda.current_stream().wait_stream(self._stream)
         torch.cuda.synchronize()
 
     def _keep_first(self) -> None:
         args, kwargs = self.inputs.at(0)
-        self._written = self.work(*args, **kwargs)
+        self._written = self.works[0](*args, **kwargs)
 
     def _capture(self, sets: Sequence[int]) -> torch.cuda.CUDAGraph:
         def run() -> None:
             for number in sets:
                 args, kwargs = self.inputs.at(number)
-                self.work.run(*args, **kwargs)
+                self.works[number % len(self.works)].run(*args, **kwargs)
 
         return self._captured(run, self._pool)
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
+from costlab.bench.drifting import drift
 from costlab.bench.paired import SIDES
-from costlab.bench.statistics import drift
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,9 @@ from math import fsum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from costlab.bench.document import Comparison, Timing
-from costlab.bench.statistics import FLOOR, Interval, drift, interval, judge, log_ratios
+from costlab.bench.drifting import drift
+from costlab.bench.judging import FLOOR, judge
+from costlab.bench.statistics import Interval, interval, log_ratios
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,6 +69,11 @@ class Paired:
     def kept(self) -> tuple[int, ...]:
         """The complete blocks that were not dropped."""
         return tuple(block for block in self.blocks if block not in self.dropped)
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether as many pairs count as a verdict needs."""
+        return PAIRS_A_BLOCK * len(self.kept) >= self.plan.fewest_pairs
 
     def kept_s(self, side: SideName) -> tuple[float, ...]:
         """The times of a side in blocks that count, in order."""
@@ -142,6 +149,9 @@ class Paired:
             timing,
             samples_s=tuple(sample.time_s for sample in samples),
             clock_mhz=clocks if samples and len(clocks) == len(samples) else None,
+            dropped=tuple(
+                place for place, sample in enumerate(samples) if sample.block in self.dropped
+            ),
             error=self.error if self.failed in {None, side} else timing.error,
         )
 

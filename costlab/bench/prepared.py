@@ -8,29 +8,42 @@ from __future__ import annotations
 import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from costlab.bench.arms import attempted, begin_of, free, function_of, unavailable
+from costlab.bench.arms import (
+    COMPILING,
+    COPIED,
+    attempted,
+    elsewhere,
+    free,
+    function_of,
+    graphs_compiled,
+    unavailable,
+)
 from costlab.bench.calls import Forward, Rotating, Step
 from costlab.bench.correctness import judge, oracle, poison, result_of, tolerance_of
 from costlab.bench.document import Correctness
+from costlab.bench.environment import free_bytes
 from costlab.bench.graphs import Captured
-from costlab.bench.inputs import Rotation, memory_format, sets_for
+from costlab.bench.inputs import Rotation, memory_format
+from costlab.bench.mixed import mixed_of
 from costlab.bench.precision import applied, flags_of
+from costlab.bench.roofline import GRAPHED
 from costlab.bench.seams import ArmError
-from costlab.bench.study import DTYPES
 from costlab.bench.subjects import build
+from costlab.bench.turns import Turns, copies_of, turns_of, weights_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from torch import nn
 
-    from costlab.bench.calls import Calls
+    from costlab.bench.calls import Calls, Work
     from costlab.bench.study import Arm, Case, Precision, Side
 
+AGAIN = "each copy of the weights would be compiled anew"
 # Calls before the first check: what is compiled, tried out or set up, is so after these.
 FIRST_CALLS = 2
 UNSUPPORTED = {
@@ -94,39 +107,81 @@ class Ready:
 
     def _make(self, side: Side, case: Case, seed: int) -> None:
         built = build(side.subject, case.finish, case.batch, seed)
-        dtype: torch.dtype = getattr(torch, DTYPES[case.precision])
         device = self.where.device
-        self.module: nn.Module = built.module.to(device=device, dtype=dtype)
+        self.mixed = mixed_of(case.precision, device.type, training=self.training)
+        self.module: nn.Module = built.module.to(device=device, dtype=self.mixed.stored)
         with torch.no_grad():
             for tensor in (*self.module.parameters(), *self.module.buffers()):
                 kept = memory_format(case.layout, tensor.dim())
                 tensor.data = tensor.data.contiguous(memory_format=kept)
         generator = torch.Generator().manual_seed(seed)
-        one = Rotation(
-            built.example, 1, dtype=dtype, device=device, layout=case.layout, generator=generator
-        )
-        sets = sets_for(one.bytes, self.where.cache_bytes, case.regime)
-        self.inputs = (
-            one
-            if sets == 1
-            else Rotation(
+
+        def rotation(sets: int) -> Rotation:
+            return Rotation(
                 built.example,
                 sets,
-                dtype=dtype,
+                dtype=self.mixed.stored,
                 device=device,
                 layout=case.layout,
                 generator=generator,
             )
-        )
-        function = function_of(self.arm, self.module, self.inputs.at(0))
-        work = (Step if self.training else Forward)(function, self.module)
-        rotating = Rotating(work, self.inputs, begin_of(self.arm))
+
+        one = rotation(1)
+        turns, works = self._turns(one, case)
+        self.inputs = one if turns.sets == 1 else rotation(turns.sets)
+        rotating = Rotating(works, self.inputs)
         for _ in range(FIRST_CALLS):
             rotating.first()
         self._peak_bytes = self._peak_of(rotating)
         self._calls: Calls | None = rotating
-        if self.arm == "graph":
-            self._calls = Captured(work, self.inputs)
+        if self.arm in GRAPHED:
+            self._calls = Captured(works, self.inputs)
+        said = {
+            "rotates": turns.told,
+            "precision": self.mixed.told,
+            "elsewhere": "; ".join(elsewhere(works[0].function)),
+        }
+        self.how: Mapping[str, str] = {name: text for name, text in said.items() if text}
+
+    def _turns(self, one: Rotation, case: Case) -> tuple[Turns, list[Work]]:
+        """What takes turns, and the work of each copy of the module, on inputs to begin with."""
+
+        def turns(fixed: str) -> Turns:
+            return turns_of(
+                one.bytes,
+                weights_of(self.module),
+                cache_bytes=self.where.cache_bytes,
+                room_bytes=free_bytes(self.where.device),
+                regime=case.regime,
+                training=self.training,
+                fixed=fixed,
+            )
+
+        found = turns("")
+        if found.modules > 1 and self.arm in COMPILING:
+            # What is compiled serves every copy, unless something in it is bound to the first.
+            works = self._works(2, one)
+            works[0](*one.at(0)[0], **one.at(0)[1])
+            before = graphs_compiled()
+            works[1](*one.at(0)[0], **one.at(0)[1])
+            if graphs_compiled() > before:
+                found = turns(AGAIN)
+        return found, self._works(found.modules, one)
+
+    def _works(self, number: int, one: Rotation) -> list[Work]:
+        if self.arm in COPIED:
+            made = function_of(self.arm, self.module, one.at(0))
+            if isinstance(made, torch.nn.Module):
+                return [self._work(function, function) for function in copies_of(made, number)]
+        return [
+            self._work(function_of(self.arm, module, one.at(0)), module)
+            for module in copies_of(self.module, number)
+        ]
+
+    def _work(self, function: Callable[..., Any], module: nn.Module) -> Work:
+        if self.training:
+            return Step(function, module, self.mixed)
+        return Forward(function, module)
 
     @property
     def call(self) -> Calls:
@@ -150,7 +205,7 @@ class Ready:
         reference = oracle(self.module, (args, kwargs), training=self.training)
         plain = None
         if self.training:
-            plain = result_of(self.module, (args, kwargs), training=True)
+            plain = result_of(self.module, (args, kwargs), training=True, mixed=self.mixed)
         judged = judge(self.call.first(), reference, tolerance_of(self.precision), plain)
         return Correctness(judged.error, None, judged.tolerance, poisoned)
 
@@ -178,7 +233,7 @@ class Ready:
         for name in ("module", "inputs"):
             self.__dict__.pop(name, None)
         self.where.held.give_back()
-        if not self.where.held.users and self.arm.startswith("compile"):
+        if not self.where.held.users and self.arm in COMPILING:
             torch.compiler.reset()  # else each later call would look through all that was compiled
         free()
 

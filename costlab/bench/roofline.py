@@ -16,9 +16,10 @@ Knows neither torch nor a clock. It is a lower bound, and as rough as its assump
   written in place by the passes and poolings before it. cudnn-fused and kernels of our own have
   bias, folded normalization and activation done by the product's kernel, before it writes.
 - cuDNN leaves the bias of a convolution to a pass; oneDNN does not.
-- A graph adds one node's time a kernel. Else kernels follow one another as closely, but the host
-  must have launched them: the side takes at least its launches. On a device that has no graphs, a
-  CPU, a call's overhead is added, as the one who calls is the one who computes.
+- A graph, as which kernels of our own run too, adds one node's time a kernel. Else kernels follow
+  one another as closely, but the host must have launched them: the side takes at least its
+  launches. On a device that has no graphs, a CPU, a call's overhead is added, as the one who calls
+  is the one who computes.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ come fast enough."""
 
 COMPILED: frozenset[Arm] = frozenset({"compile", "compile-autotune"})
 EPILOGUE: frozenset[Arm] = frozenset({"cudnn-fused", "ours"})
+GRAPHED: frozenset[Arm] = frozenset({"graph", "ours"})
+"""Arms whose calls are recorded as CUDA graphs: Python launches a kernel of Triton in more time
+than most of them run."""
 
 
 class Rates(NamedTuple):
@@ -157,4 +161,4 @@ def _floor_s(kernels: int, arm: Arm, busy_s: float, ceilings: Ceilings) -> float
     if ceilings.graph_node_s is None:
         return kernels * ceilings.launch_s
     gaps = kernels * ceilings.graph_node_s
-    return gaps if arm == "graph" else max(gaps, kernels * ceilings.launch_s - busy_s)
+    return gaps if arm in GRAPHED else max(gaps, kernels * ceilings.launch_s - busy_s)

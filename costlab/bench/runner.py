@@ -7,20 +7,20 @@ given to it.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from math import fsum
 from typing import TYPE_CHECKING, NamedTuple
 
+from costlab.bench.allotment import Allotment
 from costlab.bench.document import Measurements
+from costlab.bench.judging import noise_floor
 from costlab.bench.plan import Plan
 from costlab.bench.progress import Moment, nobody
 from costlab.bench.resume import refuse_another
 from costlab.bench.saved import plain
 from costlab.bench.single import Bench, failure
-from costlab.bench.statistics import noise_floor
 from costlab.errors import CostlabError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from costlab.bench.document import Ceilings, Comparison, Measured
     from costlab.bench.progress import Watch
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 CEILINGS_SHARE = 0.1
 """Of the time that is left; ceilings are asked for within at most `CEILINGS_S`."""
 CEILINGS_S = 30.0
-LEAST_SHARE = 0.25
-"""A comparison gets at least this share of its limit, so that some are good rather than all bad."""
 NULL_TRIES = 3
 INTERRUPTED, TIME_OVER = "Interrupted", "The time limit"
 ENDED = INTERRUPTED, TIME_OVER
@@ -96,8 +94,12 @@ class _Run:
     cases: tuple[Case, ...] = ()
     done: dict[str, Measured] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    end_s: float = 0.0
-    overhead_s: dict[str, float] = field(default_factory=dict)
+    time: Allotment = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begins to count the time."""
+        timer, request = self.backend.timer, self.request
+        self.time = Allotment(timer, request.plan, timer.wait_s() + request.limit_s)
 
     def go(self) -> Outcome:
         """All of it, or as much as there was time for."""
@@ -124,7 +126,6 @@ class _Run:
             )
             self.done = {case.key: case for case in known.cases}
             self.notes = [note for note in known.notes if not note.startswith(ENDED)]
-        self.end_s = self.backend.timer.wait_s() + request.limit_s
         environment = plain(
             {
                 **self.backend.environment(),
@@ -166,7 +167,9 @@ class _Run:
     def _measure_ceilings(self) -> None:
         self._tell("ceilings")
         try:
-            self.ceilings = self.backend.ceilings(min(CEILINGS_S, CEILINGS_SHARE * self._left_s))
+            self.ceilings = self.backend.ceilings(
+                min(CEILINGS_S, CEILINGS_SHARE * self.time.left_s)
+            )
         except Exception as error:  # noqa: BLE001 - without ceilings there is no roofline, but times
             self._note(f"The ceilings could not be measured: {failure(error)}.")
 
@@ -176,7 +179,7 @@ class _Run:
         for case in self.cases[:NULL_TRIES]:
             self._tell(f"identical arms: {case.baseline.subject.name} {case.baseline.arm}")
             try:
-                self.null = bench.null(case, self._plan((case, *self.cases)))
+                self.null = bench.null(case, self.time.share((case, *self.cases)))
             except Exception as error:  # noqa: BLE001 - a case's own run tells its error
                 self._note(f"Identical arms could not be compared: {failure(error)}.")
             if self.null is not None:
@@ -190,15 +193,13 @@ class _Run:
         missing = [case for case in self.cases if case.key not in self.done]
         timer, passed = self.backend.timer, 0
         for place, case in enumerate(missing):
-            if self._left_s <= self.overhead_s.get(case.variant.arm, 0.0):
+            if not self.time.has_room(case):
                 passed += 1
                 continue
             self._tell(f"{case.pair}, {case.variant.arm}, batch {case.batch}, {case.precision}")
-            begun_s, plan = timer.wait_s(), self._plan(missing[place:])
+            begun_s, plan = timer.wait_s(), self.time.share(missing[place:])
             measured = self._bench().measured(case, plan)
-            # What a case takes besides its comparison: compiling, above all.
-            beside_s = max(0.0, timer.wait_s() - begun_s - plan.limit_s)
-            self.overhead_s[case.variant.arm] = beside_s
+            self.time.took(case, timer.wait_s() - begun_s, plan)
             if measured is None:
                 passed += 1
                 continue
@@ -224,18 +225,8 @@ class _Run:
             noise_floor(self.null),
             self.request.seed,
             self.request.plan.limit_s,
+            self.time.end_s,
         )
-
-    def _plan(self, cases: Sequence[Case]) -> Plan:
-        """The plan of the next comparison: its share of the time that so many cases leave."""
-        plan = self.request.plan
-        beside_s = fsum(self.overhead_s.get(case.variant.arm, 0.0) for case in cases)
-        fair_s = (self._left_s - beside_s) / len(cases)
-        return replace(plan, limit_s=min(plan.limit_s, max(fair_s, LEAST_SHARE * plan.limit_s)))
-
-    @property
-    def _left_s(self) -> float:
-        return self.end_s - self.backend.timer.wait_s()
 
     def _document(self) -> Measurements:
         order = {case.key: place for place, case in enumerate(self.cases)}
@@ -256,4 +247,4 @@ class _Run:
 
     def _tell(self, what: str) -> None:
         done = sum(case.key in self.done for case in self.cases)
-        self.watch(Moment(what, done, len(self.cases), max(self._left_s, 0.0)))
+        self.watch(Moment(what, done, len(self.cases), max(self.time.left_s, 0.0)))

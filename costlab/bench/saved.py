@@ -150,7 +150,12 @@ def _timing(found: Any) -> Timing:
         peak_bytes=maybe(count, found["peak_bytes"]),
         energy_j=maybe(number, found["energy_j"]),
         error=text(found["error"]),
+        # Added to the version; a document from before has neither.
+        dropped=tuple(map(count, items(found.get("dropped", ())))),
+        how={text(name): text(how) for name, how in mapping(found.get("how", {})).items()},
     )
+    if any(place >= len(timing.samples_s) for place in timing.dropped):
+        raise ValueError(f"of {len(timing.samples_s)} samples, {max(timing.dropped)} is dropped")
     if timing.clock_mhz is not None and len(timing.clock_mhz) != len(timing.samples_s):
         raise ValueError(f"{len(timing.clock_mhz)} clocks of {len(timing.samples_s)} samples")
     return timing

@@ -77,6 +77,11 @@ class Prepared(Protocol):
         ...
 
     @property
+    def how(self) -> Mapping[str, str]:
+        """What is not the same everywhere, as in `document.Timing.how`."""
+        ...
+
+    @property
     def peak_bytes(self) -> int | None:
         """The most memory that a call took, None where it cannot be read."""
         ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING
 
 from costlab.bench.costs import price
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 LONGEST = 300
 """Characters of an error that are kept: a compiler may print pages."""
+GAPS = "more launches than a stream holds: {} times may include gaps between them"
 
 
 def failure(error: Exception) -> str:
@@ -57,7 +59,7 @@ class _FailedError(Exception):
     """A side that cannot be measured."""
 
 
-class _HurriedError(Exception):
+class TimeIsUpError(CostlabError):
     """A case that there was too little time for."""
 
 
@@ -66,7 +68,8 @@ class Bench:
     """What a case needs to be measured.
 
     `floor` is the noise floor, as a logarithm; `full_s` what a comparison may take where there is
-    time enough, so that a case that gets less may be measured another time.
+    time enough, so that a case that gets less may be measured another time. `end_s` is when all
+    is to be over, by the timer: no block of samples is begun that would not end before.
     """
 
     backend: Backend
@@ -74,6 +77,7 @@ class Bench:
     floor: float
     seed: int
     full_s: float
+    end_s: float = inf
 
     def null(self, case: Case, plan: Plan) -> Comparison | None:
         """The baseline of a case compared with itself: what is left is noise.
@@ -87,7 +91,18 @@ class Bench:
             stack.callback(side.close)
             side.check()
             timer, gauge = self._timer(case), self.backend.gauge
-            return measure(side, side, timer, gauge, plan, seed).comparison()
+            return measure(side, side, timer, gauge, self.hurried(plan), seed).comparison()
+
+    def hurried(self, plan: Plan) -> Plan:
+        """The plan within what is left of the time.
+
+        Raises:
+            TimeIsUpError: nothing is left.
+        """
+        left_s = self.end_s - self.backend.timer.wait_s()
+        if left_s <= 0:
+            raise TimeIsUpError("the time is up")
+        return replace(plan, limit_s=min(plan.limit_s, left_s))
 
     def measured(self, case: Case, plan: Plan) -> Measured | None:
         """All that comes of a case, its errors if it cannot be measured; None if time was short."""
@@ -97,7 +112,7 @@ class Bench:
                 run.go(stack)
         except _FailedError:
             return run.result(None)
-        except _HurriedError:
+        except TimeIsUpError:
             return None
         return run.result(self.ceilings)
 
@@ -122,7 +137,8 @@ class _Case:
         """Everything that needs the device.
 
         Raises:
-            _FailedError: a side failed; its timing has the error and no samples.
+            _FailedError: a side failed; its timing has the error, and what was measured before.
+            TimeIsUpError: there was no time, or too little for a verdict.
         """
         for name, side in self.sides.items():
             with self._blamed_on(name):
@@ -138,26 +154,38 @@ class _Case:
         for name in self.sides:
             with self._blamed_on(name):
                 prepared[name] = self._prepare(name, prepared, stack)
-                self._has(name, correctness=prepared[name].check())
+                self._has(name, correctness=prepared[name].check(), how=dict(prepared[name].how))
+        plan = self.bench.hurried(self.plan)
+        uncovered = self._uncovered()
         paired = measure(
             prepared["baseline"],
             prepared["variant"],
             self.timer,
             self.bench.backend.gauge,
-            self.plan,
+            plan,
             self.seed,
         )
+        for name in SIDES:
+            self.timings[name] = paired.timing(name, self.timings[name])
+        gaps = self._uncovered() - uncovered
+        if gaps:
+            paired = replace(paired, notes=(*paired.notes, GAPS.format(gaps)))
         if paired.failed is not None:
-            self._fail(paired.failed, paired.error)
-        if paired.error and self.plan.limit_s < self.bench.full_s:
-            raise _HurriedError
+            raise _FailedError
+        if plan.limit_s < self.bench.full_s and (
+            paired.error or (plan.limit_s < self.plan.limit_s and not paired.is_enough)
+        ):
+            raise TimeIsUpError("too little was left for a comparison")
         for name, ready in prepared.items():
             with self._blamed_on(name):
                 self._check_again(name, ready)
         self.paired = paired
         for place, name in enumerate(SIDES):
-            self.timings[name] = paired.timing(name, self.timings[name])
             self._look_at(name, prepared[name], paired.calls[place])
+
+    def _uncovered(self) -> int:
+        """Times so far in which the device may have waited for launches; a clock has none."""
+        return int(getattr(self.timer, "uncovered", 0))
 
     def _prepare(
         self, name: SideName, prepared: dict[SideName, Prepared], stack: ExitStack
@@ -178,7 +206,8 @@ class _Case:
         gauge, backend = self.bench.backend.gauge, self.bench.backend
         try:
             self._has(name, peak_bytes=side.peak_bytes)
-            self._has(name, energy_j=energy_j(side, self.timer, gauge, calls, self.plan))
+            if self.bench.end_s - self.timer.wait_s() > self.plan.energy_s:
+                self._has(name, energy_j=energy_j(side, self.timer, gauge, calls, self.plan))
             kernels, gaps_s = backend.kernels(side)
         except Exception:  # noqa: BLE001 - a profiler that fails says nothing of the times
             return

@@ -1,6 +1,6 @@
-"""What samples say: paired ratios and their interval, quantiles, drift, and the verdict.
+"""What samples say: paired ratios and their interval, and quantiles.
 
-It knows neither what was measured nor how; times, clocks and cycles are numbers here.
+It knows neither what was measured nor how; times are numbers here.
 """
 
 from __future__ import annotations
@@ -14,13 +14,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from costlab.bench.document import Comparison, Verdict
-
-FLOOR = 0.005
-"""Differences under half a percent are not told apart, as in nvbench-compare-robust."""
-WIDEST_SAME = 0.02
-"""What is called the same differs by less than this, however wide the noise floor is."""
 
 _NORMAL = NormalDist()
 _FEWEST_BLOCKS = 2
@@ -61,21 +54,6 @@ class Quartiles:
     q1: float
     median: float
     q3: float
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """How far samples moved from first to last, and how probable that is if they stand still.
-
-    `change` is a share of their median; `chance` is 1 where there is nothing to tell from.
-    """
-
-    change: float
-    chance: float
-
-    def above(self, limit: float, chance: float = 0.05) -> bool:
-        """Whether they moved by the limit or more, and more than by accident."""
-        return abs(self.change) >= limit and self.chance < chance
 
 
 def log_ratios(baseline: Sequence[float], variant: Sequence[float]) -> list[float]:
@@ -202,69 +180,3 @@ def quantile(samples: Sequence[float], at: float) -> float | None:
     low = int(place)
     high = min(low + 1, len(ordered) - 1)
     return ordered[low] + (place - low) * (ordered[high] - ordered[low])
-
-
-def drift(samples: Sequence[float], chunks: int = 64) -> Drift:
-    """How far samples moved, by the median slope, and the chance of their order.
-
-    Many samples are first averaged in so many chunks, in order.
-
-    >>> drift([1.00, 1.01, 1.02, 1.03, 1.04, 1.05]).above(0.01)
-    True
-
-    Source: the slope is that of Theil and Sen (Sen 1968), the test that of Mann and Kendall
-        (Kendall 1975), with ties in the variance.
-    """
-    size = max(1, ceil(len(samples) / chunks))
-    values = [statistics.fmean(samples[at : at + size]) for at in range(0, len(samples), size)]
-    n, middle = len(values), statistics.median(values) if values else 0.0
-    slopes = [(values[j] - values[i]) / (j - i) for i in range(n) for j in range(i + 1, n)]
-    score = sum((slope > 0) - (slope < 0) for slope in slopes)
-    if not middle or not score:
-        return Drift(0.0, 1.0)
-    ties = sum(_scatter(values.count(value)) for value in set(values))
-    z = (abs(score) - 1) / sqrt(_scatter(n) - ties)
-    return Drift(statistics.median(slopes) * (n - 1) / middle, 2 * (1 - _NORMAL.cdf(z)))
-
-
-def _scatter(n: int) -> float:
-    return n * (n - 1) * (2 * n + 5) / 18
-
-
-def noise_floor(null: Comparison | None) -> float:
-    """How far the interval of identical arms reaches from 1, in the logarithm; at least `FLOOR`.
-
-    A difference within it is one that the same code shows against itself.
-    """
-    return FLOOR if null is None else max(FLOOR, abs(log(null.low)), abs(log(null.high)))
-
-
-def judge(time: Interval, cycles: Interval | None, floor: float) -> tuple[Verdict, str]:
-    """What may be said of a variant, and why if little.
-
-    FASTER or SLOWER if the whole interval lies beyond the noise floor, SAME if it lies within it;
-    but a device so noisy that its floor is above `WIDEST_SAME` shows nothing to be the same.
-    Where clocks are known, the cycles (time × clock) must confirm a difference, and must not
-    contradict sameness: else it was the clock that differed.
-
-    Source: nvbench-compare-robust, which confirms a gap in time by the gap in cycles.
-    """
-    verdict = _alone(time, floor)
-    if verdict == "AMBIGUOUS":
-        return verdict, f"the interval neither clears the noise of ±{floor:.1%} nor stays within"
-    if cycles is None:
-        return verdict, ""
-    second = _alone(cycles, floor)
-    if second == verdict or (verdict == "SAME" and second == "AMBIGUOUS"):
-        return verdict, ""
-    return "AMBIGUOUS", f"{verdict} in time but {second} in cycles: the clock differed"
-
-
-def _alone(found: Interval, floor: float) -> Verdict:
-    low, high = found.log_ratio - found.half_width, found.log_ratio + found.half_width
-    if high < -floor:
-        return "FASTER"
-    if low > floor:
-        return "SLOWER"
-    same = min(floor, WIDEST_SAME)
-    return "SAME" if -same <= low and high <= same else "AMBIGUOUS"

@@ -33,9 +33,12 @@ def wanting(graph: Graph, nodes: Iterable[Node]) -> frozenset[int]:
 
 
 def step(
-    forward: Lowering, wanted: frozenset[int], weights: int
+    forward: Lowering, wanted: frozenset[int], weights: int, converted: int = 0
 ) -> tuple[tuple[Product, ...], tuple[Pass, ...]]:
     """Products and passes of a whole step: forward, backward, update of `weights` bytes.
+
+    `converted` are the bytes of the same weights in the type that products are in, if that is
+    another: each step makes such a copy of them, and float32 of their gradients.
 
     A product y = a·b has a gradient for each factor that wants one, ∂a = ∂y·bᵀ and ∂b = aᵀ·∂y, of
     as many multiply-adds, and as many bytes, as the product itself. The backward of a pass reads
@@ -46,7 +49,11 @@ def step(
     products = list(forward.products)
     for product, node in zip(forward.products, forward.origin, strict=True):
         products += [replace(product, tiled=False)] * len(wanted.intersection(node.inputs[:2]))
-    return tuple(products), (*forward.passes, *_backward(forward, wanted), _update(weights))
+    casts: tuple[Pass, ...] = ()
+    if converted:
+        casts = Pass("elementwise", weights, converted), Pass("elementwise", converted, weights)
+    passes = (*forward.passes, *_backward(forward, wanted), *casts, _update(weights))
+    return tuple(products), passes
 
 
 def _backward(forward: Lowering, wanted: frozenset[int]) -> list[Pass]:

@@ -46,6 +46,7 @@ from costlab.bench.study import (
     Subject,
 )
 from costlab.errors import UsageError, did_you_mean
+from costlab.sources.text import split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,11 +127,17 @@ def _subject(name: str, found: Any, place: str) -> Subject:
         raise UsageError(
             f"{place}: {model} needs the shape of a sample, such as shape = [3, 224, 224]"
         )
+    wanted = values.flag(table.get("takes_finish", takes_finish), f"{place}.takes_finish")
+    if wanted and "finish" in split(model.strip()).kwargs:
+        raise UsageError(
+            f"{place}.takes_finish: {model} says its own finish, so that the axis of finishes "
+            "cannot give it one; leave one of the two out"
+        )
     return Subject(
         name,
         model,
         shape,
-        takes_finish=values.flag(table.get("takes_finish", takes_finish), f"{place}.takes_finish"),
+        takes_finish=wanted,
         block=values.text(table.get("block", ""), f"{place}.block"),
         training=values.flag(table.get("training", False), f"{place}.training"),
     )
@@ -140,7 +147,6 @@ def _own(model: str, place: str) -> tuple[tuple[int, ...] | None, bool]:
     """The shape of a sample that a model is made for, if known, and whether it takes a finish."""
     from costlab import sources
     from costlab.inputspec import parse
-    from costlab.sources.text import split
     from costlab.zoo import CATALOGUE
 
     try:
@@ -148,8 +154,10 @@ def _own(model: str, place: str) -> tuple[tuple[int, ...] | None, bool]:
     except UsageError as error:
         raise UsageError(f"{place}: {error}") from error
     shape = parse(source.inputs[0]).spec.shape[1:] if source.inputs else None
-    network = CATALOGUE.get(split(model.strip()).place)
-    return shape, network is not None and network.kind != "network"
+    words = split(model.strip())
+    network = CATALOGUE.get(words.place)
+    takes_finish = network is not None and network.kind != "network"
+    return shape, takes_finish and "finish" not in words.kwargs
 
 
 def _pair(found: Any, subjects: Mapping[str, Subject], place: str) -> Pair:

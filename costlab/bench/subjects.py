@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from costlab import sources
 from costlab.bench.inputs import Rotation
 from costlab.bench.seams import ArmError
+from costlab.sources.text import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,13 +77,28 @@ def source_of(subject: Subject, finish: Finish) -> str:
     "conv5x5(inputs=48, finish='bare')"
     >>> source_of(Subject("", "conv5x5", (64, 35, 35), takes_finish=True), "bare")
     "conv5x5(finish='bare')"
+
+    One that says its own finish keeps it:
+
+    >>> own = "conv5x5(finish='bn_relu')"
+    >>> source_of(Subject("", own, (64, 35, 35), takes_finish=True), "bare") == own
+    True
     """
-    if not subject.takes_finish:
+    if not subject.takes_finish or says_finish(subject.source):
         return subject.source
     head = subject.source.removesuffix(")")
     if head == subject.source:
         return f"{head}(finish={finish!r})"
     return f"{head}{'' if head.endswith('(') else ', '}finish={finish!r})"
+
+
+def says_finish(source: str) -> bool:
+    """Whether a source names a finish itself, so that none can be added.
+
+    >>> says_finish("conv5x5(inputs=48, finish='bare')"), says_finish("net.py:finish(width=2)")
+    (True, False)
+    """
+    return "finish" in split(source.strip()).kwargs
 
 
 class _NoSkeleton(TorchFunctionMode):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -96,14 +97,12 @@ class EventTimer:
 
     def __init__(self, cuda: Any = torch.cuda) -> None:
         self._cuda = cuda
-        self._known: dict[int, _Launching] = {}
+        self._known: dict[int, tuple[Callable[[], object], _Launching]] = {}
         self.uncovered = 0
 
     def time_s(self, call: Callable[[], None], calls: int) -> float:
         """Seconds of the device that so many calls in a row take, without the gaps of launching."""
-        # A method is another object each time; what it belongs to is not. An object of the same
-        # number that came later only begins with a wrong guess.
-        known = self._known.setdefault(id(getattr(call, "__self__", call)), _Launching())
+        known = self._of(call)
         left, total_s = calls, 0.0
         while left:
             burst = min(left, known.burst)
@@ -119,15 +118,27 @@ class EventTimer:
         """The host's time now, in seconds."""
         return time.perf_counter()
 
+    def _of(self, call: Callable[[], None]) -> _Launching:
+        """What is known of launching a call, if it was met before."""
+        # A method is another object each time; what it belongs to is not.
+        owner = getattr(call, "__self__", call)
+        alive, known = self._known.get(id(owner), (None, _Launching()))
+        if alive is None or alive() is not owner:  # that one is gone, and its number used again
+            known = _Launching()
+            self._known[id(owner)] = weakref.ref(owner), known
+        return known
+
     def _covered_s(self, call: Callable[[], None], calls: int, known: _Launching) -> float | None:
         """Seconds of the device; None if launching so many calls cannot be covered, but fewer."""
         device_s = 0.0
         for _ in range(1 if known.hopeless else TRIES):
             hold_s = min(max(HELD * known.launch_s * calls, SHORTEST_HOLD_S), LONGEST_HOLD_S)
             device_s, launch_s, covered = self._once(call, calls, hold_s)
+            # Also when it was covered: a full queue makes the host wait for the hold itself, and
+            # what that seemed to take would hold every later, shorter burst as long.
+            known.launch_s = launch_s / calls
             if covered:
                 return device_s
-            known.launch_s = launch_s / calls
         if calls > 1:
             return None
         known.hopeless = True

@@ -29,16 +29,15 @@ def list_studies(words: list[str], wanted: list[Target], face: Face, voice: Voic
     """Writes the studies that come with costlab.
 
     Raises:
-        UsageError: one is named, or they are asked for in JSON.
+        UsageError: one is named.
     """
+    from costlab.bench.listed import to_json
     from costlab.bench.studies import STUDIES
 
     if words:
         raise UsageError(f"--list lists the studies; leave {words[0]!r} out")
-    if any(target.form == "json" for target in wanted):
-        raise UsageError("the list of studies has no JSON; csv is for programs")
     table = studies_table(STUDIES.values())
-    emit(wanted, lambda: [table], str, face, voice)
+    emit(wanted, lambda: [table], lambda: to_json(STUDIES.values()), face, voice)
 
 
 def compare(files: list[str], wanted: list[Target], face: Face, voice: Voice) -> None:

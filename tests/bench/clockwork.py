@@ -13,7 +13,7 @@ from costlab.bench.plan import Plan
 from costlab.bench.seams import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from costlab.bench.paired import Paired
 
@@ -89,6 +89,11 @@ class Spring:
     def check(self) -> Correctness:
         """Right, always."""
         return Correctness(0.0, None, 0.0, poisoned=True)
+
+    @property
+    def how(self) -> Mapping[str, str]:
+        """As everywhere."""
+        return {}
 
     def close(self) -> None:
         """Holds nothing."""

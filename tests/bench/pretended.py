@@ -60,6 +60,11 @@ class Made:
         return Correctness(1e-6, None, 1e-3, poisoned=True)
 
     @property
+    def how(self) -> Mapping[str, str]:
+        """One word, to be found again."""
+        return {"rotates": "springs"}
+
+    @property
     def peak_bytes(self) -> int | None:
         """A number that is easy to find again."""
         return 4096

@@ -202,12 +202,16 @@ def test_the_bytes_of_a_step() -> None:
     assert [one.tiled for one in found.products] == [True, True, False, False, False]
     # A normalization also counts its batches, one number each.
     counted = found.of("elementwise")
-    assert [one.moved for one in counted] == [2 * 8] * 2
+    half, single = 2 * forward.params, 4 * forward.params
+    # Of weights and of their gradients, for products in half precision; they are kept in float32.
+    casts = [(one.reads, one.writes) for one in counted[2:]]
+    assert [one.moved for one in counted[:2]] == [2 * 8] * 2
+    assert casts == [(single, half), (half, single)]
     passes = [one for one in found.passes if one not in counted]
     kinds = [one.kind for one in passes]
     layer = ["normalization", "activation"]
     assert kinds == [*layer, *layer, *layer[::-1], *layer[::-1], "optimizer"]
-    assert passes[-1].moved == (3 + 2) * 2 * forward.params
+    assert passes[-1].moved == (3 + 2) * single
     for there, back in zip(passes[:4], passes[7:3:-1], strict=True):
         assert (back.reads, back.writes) == (there.moved, there.reads)
     # Statistics are of all that a normalization reads: it can finish no product, nor join a pass.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import _gpu_counters, _gpu_files
+from benchmarks import _gpu_agreement, _gpu_checks, _gpu_counters, _gpu_files
 from benchmarks._gpu_checks import marked, within
 from benchmarks._gpu_files import Folder, floor_of, rounded, thinned
 from costlab.bench.document import Comparison, Measured, Measurements, Timing
@@ -104,3 +105,92 @@ def test_the_files_with_gpu_tests_are_found() -> None:
     """At least the bench's own; this file names the mark nowhere and is none of them."""
     assert "tests/bench/test_gpu_files.py" not in marked(ROOT)
     assert marked(ROOT)
+
+
+def test_fresh_processes_that_differ_are_named(tmp_path: Path) -> None:
+    """Too few processes say nothing; three say where they agree, differ, or could not be asked."""
+    one, other = [["conv_a", 1]], [["conv_b", 1]]
+    runs: list[dict[str, object]] = [{"x": one, "y": one, "z": one} for _ in range(3)]
+    assert _gpu_agreement.told({"runs": runs[:2]}) == ""
+    assert "the same kernels in 3 of 3 sides" in _gpu_agreement.told({"runs": runs})
+    runs[1] = {"x": other, "y": one, "z": "a fresh process failed: no room"}
+    told = _gpu_agreement.told({"runs": runs})
+    assert "the same kernels in 1 of 2 sides that were asked for, others in: x" in told
+    assert told.endswith("not told: z.")
+    folder = Folder(tmp_path)
+    folder.save(Measurements("factorizations", {}, (), notes=("kept",)))
+    for text in (told, f"{_gpu_agreement.SAID} agree."):
+        folder.say("factorizations", text, _gpu_agreement.SAID)
+    found = folder.document("factorizations")
+    assert found is not None
+    assert found.notes == ("kept", f"{_gpu_agreement.SAID} agree.")
+
+
+def test_processes_are_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was chosen is kept after each process; without time for one, it is left for later."""
+    folder, asked = Folder(tmp_path), []
+
+    def choose(sides: object, **_: object) -> dict[str, object]:
+        asked.append(sides)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return {"x": [["conv", 1]]}
+
+    monkeypatch.setattr(_gpu_agreement, "choices", choose)
+    end_s = time.monotonic() + 1000
+    with pytest.raises(KeyboardInterrupt):
+        _gpu_agreement.agree(folder.agreed(), end_s, folder.agree)
+    assert _gpu_agreement.missing(folder.agreed()) == 2
+    late = _gpu_agreement.agree(folder.agreed(), time.monotonic() + 1, folder.agree)
+    assert late == "no time was left for 2 of 3 processes"
+    assert _gpu_agreement.agree(folder.agreed(), end_s, folder.agree) == ""
+    assert (len(asked), _gpu_agreement.missing(folder.agreed())) == (4, 0)
+
+
+def test_tests_that_were_run_are_not_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file is kept when it is done; one that takes all of the time is tried twice, no more."""
+    (tmp_path / "tests").mkdir()
+    for name in ("a", "b"):
+        one = tmp_path / "tests" / f"test_{name}.py"
+        # In two parts, lest this file be taken for one of them.
+        one.write_text("pytestmark = pytest.mark." + "gpu\n", encoding="utf-8")
+    ran: list[str] = []
+
+    def within(command: list[str], *_: object) -> tuple[int | None, str, float]:
+        ran.append(command[-1][-4])
+        return (0, "3 passed in 1 s", 1.0) if ran[-1] == "a" else (None, "", 9.0)
+
+    monkeypatch.setattr(_gpu_checks, "within", within)
+    known: dict[str, Any] = {}
+    found: dict[str, Any] = {}
+    for expected in ("ab", "b", ""):
+        ran.clear()
+        found = _gpu_checks.run_tests(tmp_path, 100, has_gpu=True, known=known, keep=known.update)
+        assert "".join(ran) == expected
+    assert (found["finished"], found["sound"], found["passed"]) == (True, False, 3)
+
+
+def test_a_counter_that_a_gpu_lacks_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For one metric that it does not know, ncu refuses all; it is asked again without that one."""
+    metric = "sm__pipe_tensor_cycles_active.avg.pct_of_peak_sustained_active"
+    asked: list[str] = []
+
+    def within(command: list[str], *_: object) -> tuple[int | None, str, float]:
+        asked.append(command[command.index("--metrics") + 1])
+        if metric in asked[-1]:
+            return 1, f"==ERROR== Failed to find metric {metric}", 1.0
+        return 0, '"ID","Kernel Name","gpu__time_duration.sum"\n"","","ns"\n"0","conv","2000"', 1.0
+
+    monkeypatch.setattr(_gpu_counters, "within", within)
+    monkeypatch.setattr("shutil.which", lambda _: "ncu")
+    kept: list[dict[str, Any]] = []
+    why = _gpu_counters.count(tmp_path, {}, time.monotonic() + 1000, kept.append)
+    assert why == ""
+    assert sum(metric in one for one in asked) == 1
+    first = next(iter(kept[-1]["sides"].values()))["kernels"][0]
+    assert (first["name"], first["tensor_pipe"]) == ("conv", None)
+    assert abs(first["time_s"] - 2e-6) < 1e-12

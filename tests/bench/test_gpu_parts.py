@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,16 +13,26 @@ from benchmarks import _gpu_measure, gpu_study
 from benchmarks._gpu_ending import BROKEN, TERMINATED, TIME_UP, Ended, ended_by
 from benchmarks._gpu_files import Folder, floor_of
 from benchmarks._gpu_measure import Measuring
-from benchmarks._gpu_parts import NULL, PLAN, POWER_CAP, Part, Slice, estimate_s, parts
+from benchmarks._gpu_parts import (
+    AGREEMENT,
+    MEASURED_NETWORKS,
+    NULL,
+    PLAN,
+    TRAINED,
+    Part,
+    Slice,
+    estimate_s,
+    parts,
+)
+from benchmarks._gpu_plan import plan
 from costlab.bench.document import Measurements
 from costlab.bench.gauge import THROTTLE
+from costlab.bench.plan import POWER_CAP
+from costlab.bench.studies import FACTORIZATIONS, GRID_REDUCTION
 from costlab.bench.study import Pair
 from costlab.errors import UsageError
 from tests.bench.pretended import AXES, ONE, STUDY, Pretended, out_of_memory
 from tests.bench.pretended import PLAN as PRETENDED
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 REFERENCE = replace(STUDY, name="identical-arms", pairs=(Pair("1 twice", ONE, ONE),))
 PRETENDED_PARTS = (
@@ -47,7 +57,7 @@ def keys(folder: Path) -> list[str]:
 
 
 def test_what_matters_most_comes_first() -> None:
-    """bf16 in cold at batch 32 and 256 before batch 1, before tf32, before warm; then networks."""
+    """bf16 in cold at batch 256 and 32 before batch 1, before tf32, before warm; then networks."""
     third, fourth = (part for part in parts() if part.number in {3, 4})
     cases = [case for piece in third.slices for case in piece.cases()]
     told: list[object] = [
@@ -57,18 +67,53 @@ def test_what_matters_most_comes_first() -> None:
         ("bf16", True, "cold", "nhwc"),
         ("bf16", False, "cold", "nhwc"),
         ("tf32", True, "cold", "nhwc"),
-        ("tf32", False, "cold", "nhwc"),
         ("bf16", False, "warm", "nhwc"),
         ("bf16", True, "cold", "nchw"),
     ]
     places = [told.index(one) for one in order]
     assert places == sorted(places)
-    assert {case.study for piece in fourth.slices for case in piece.cases()} == {
-        "blocks",
-        "networks",
+    assert {case.batch for case in cases} == {1, 32, 256}
+    assert {case.variant.arm for case in cases} >= {"eager", "graph", "compile", "cudnn-fused"}
+    whole = [case for piece in fourth.slices for case in piece.cases()]
+    assert {case.study for case in whole} == {"blocks", "networks"}
+    inferred = {(c.pair, c.batch) for c in whole if not c.variant.subject.training}
+    assert {(name, batch) for name in MEASURED_NETWORKS for batch in (1, 32, 256)} <= inferred
+    assert {c.pair for c in whole if c.variant.subject.training} == set(TRAINED)
+
+
+def test_what_is_asked_first_takes_about_three_calls() -> None:
+    """Parts 1 to 6 fit into some twenty-five minutes, by what cases are taken to last."""
+    lines = list(plan(parts(), Folder(Path("nowhere")), 0))
+    first_s = sum(one.left_s for one in lines if one.is_part and int(one.title[0]) <= AGREEMENT)
+    assert 15 * 60 < first_s < 27 * 60
+
+
+def test_every_arm_meets_every_pair_in_the_end() -> None:
+    """Taken together, the parts measure each pair in bf16 and tf32, in all arms, cold and warm."""
+    cases = [case for part in parts() for piece in part.slices for case in piece.cases()]
+    pairs = {pair.name for study in (FACTORIZATIONS, GRID_REDUCTION) for pair in study.pairs}
+    for arm in ("eager", "graph", "compile", "cudnn-fused"):
+        for batch in (1, 32, 256):
+            for precision in ("bf16", "tf32"):
+                met = {
+                    case.pair
+                    for case in cases
+                    if (case.variant.arm, case.batch, case.precision) == (arm, batch, precision)
+                }
+                assert pairs <= met, (arm, batch, precision)
+    assert pairs <= {case.pair for case in cases if case.regime == "warm"}
+
+
+def test_a_case_is_planned_once() -> None:
+    """A case of two parts counts in the first of them alone."""
+    lines = list(plan(parts(), Folder(Path("nowhere")), 0))
+    keys = {
+        (piece.study.name, case.key)
+        for part in parts()
+        for piece in part.slices
+        for case in piece.cases()
     }
-    assert {case.regime for case in cases} >= {"cold", "warm"}
-    assert {case.batch for case in cases if case.precision == "tf32"} == {1, 32, 256}
+    assert sum(line.cases for line in lines if line.is_sum) == len(keys)
 
 
 def test_every_named_pair_is_one_of_its_study() -> None:

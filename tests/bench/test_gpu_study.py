@@ -71,7 +71,7 @@ def test_the_plan_is_shown(plain: dict[str, str], tmp_path: Path) -> None:
     out = tmp_path / "none"
     found = run([*STUDY, "--dry-run", "--out", str(out)], plain)
     assert found.returncode == 0, found.stderr
-    for number in range(1, 7):
+    for number in range(1, 9):
         assert f"\n{number} " in found.stdout
     assert "about here 8 minutes are over" in found.stdout
     assert not out.exists()
@@ -118,6 +118,11 @@ def test_the_whole_path_cut_off_and_resumed(plain: dict[str, str], tmp_path: Pat
     record = json.loads((out / "session.json").read_text(encoding="utf-8"))
     assert record["correctness"]["sound"]
     assert record["correctness"]["skipped"] > 0
+    agreed = json.loads((out / "agreement.json").read_text(encoding="utf-8"))
+    assert len(agreed["runs"]) == 3
+    document = load(out / "factorizations.json")
+    assert isinstance(document, Measurements)
+    assert any("chose the same kernels in 1 of 1 sides" in note for note in document.notes)
     summary = second.stdout[second.stdout.index("GPU study") :]
     assert len(summary.splitlines()) <= MOST_LINES
     assert "part 4: 3 of 3 cases measured" in summary
@@ -132,7 +137,7 @@ def test_the_whole_path_cut_off_and_resumed(plain: dict[str, str], tmp_path: Pat
     [
         (["--minutes", "0"], "--minutes is 0; it must be a number above 0"),
         (["--minutes", "nan"], "--minutes is nan"),
-        (["--parts", "2,9"], "--parts names '9'; the parts are 1, 2, 3, 4, 5, 6"),
+        (["--parts", "2,9"], "--parts names '9'; the parts are 1, 2, 3, 4, 5, 6, 7, 8"),
     ],
 )
 def test_nonsense_is_refused(options: list[str], message: str, plain: dict[str, str]) -> None:

@@ -72,7 +72,7 @@ def captured(monkeypatch: pytest.MonkeyPatch) -> Any:
         )
         for number in range(sets):
             inputs.at(number)[0][0].fill_(number)
-        calls = Captured(Forward(written_down, torch.nn.Identity()), inputs)
+        calls = Captured([Forward(written_down, torch.nn.Identity())], inputs)
         REPLAYED.clear()
         return calls
 

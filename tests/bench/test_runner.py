@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from costlab.bench.document import Measurements
 from costlab.bench.runner import Outcome, run
 from costlab.bench.seams import ArmError
 from costlab.bench.study import Pair, Study, Subject
 from costlab.errors import UsageError
+from costlab.render.bench_columns import entries
 from tests.bench.pretended import (
     AXES,
     ONE,
     PLAN,
+    PREPARE_S,
     REQUEST,
     STUDY,
     TWO,
@@ -24,7 +27,6 @@ from tests.bench.pretended import (
 )
 
 if TYPE_CHECKING:
-    from costlab.bench.document import Measurements
     from costlab.bench.progress import Moment
 
 
@@ -216,11 +218,13 @@ def test_out_of_memory_marks_the_case() -> None:
 
 @pytest.mark.parametrize("at", [1, 2], ids=["before", "after"])
 def test_a_wrong_arm_has_no_speed(at: int) -> None:
-    """An arm that is wrong, before or after it was timed, has the error and no samples."""
+    """An arm that is wrong, before or after it was timed, has the error and nothing compared."""
     wrong = ArmError("two is wrong: its error is 0.3, and 0.001 is tolerated")
     case = measured(failing("check", "two", wrong, at)).cases[0]
     assert case.variant.error == str(wrong)
-    assert case.variant.samples_s == ()
+    # Only what was timed before it was known to be wrong is kept, and told by no table.
+    assert (case.variant.samples_s != ()) is (at > 1)
+    assert [row.case.key for row in entries(Measurements("", {}, (case,)))] == []
     assert (case.comparison, case.explanation, case.models) == (None, None, None)
 
 
@@ -230,6 +234,38 @@ def test_an_arm_that_breaks_while_it_is_timed() -> None:
     assert found.cases[0].variant.error == "RuntimeError: device-side assert\nat 0x0"
     assert found.cases[0].variant.samples_s == ()
     assert found.cases[1].comparison is not None
+
+
+def test_samples_from_before_a_failure_are_kept() -> None:
+    """A side that breaks after it was timed for a while: both sides keep what was measured."""
+    whole = Pretended()
+    measured(whole)
+    calls = whole.steps.count(("call", "two"))
+    case = measured(failing("call", "two", RuntimeError("it broke"), calls - 2)).cases[0]
+    assert (case.baseline.error, case.variant.error) == ("", "RuntimeError: it broke")
+    assert len(case.variant.samples_s) >= 5
+    assert len(case.baseline.samples_s) >= 5
+    assert case.comparison is None
+    assert entries(Measurements("", {}, (case,))) == []
+
+
+def test_the_time_is_up_between_blocks() -> None:
+    """A comparison ends with the run's time, not with its own: no block is begun that is late."""
+    plan = replace(PLAN, half_width=1e-9, limit_s=60.0)
+    request = replace(REQUEST, plan=plan, limit_s=20.0)
+    backend = Pretended()
+    begun_s = backend.now_s
+    found, _ = run(request, backend)
+    assert backend.now_s - begun_s < 20.0 + 2 * PREPARE_S + 0.1  # a side under way is made ready
+    assert not found.complete
+    assert any("time limit" in note for note in found.notes)
+    again = run(replace(request, limit_s=300.0), Pretended(), known=found).found
+    assert again.complete
+
+
+def test_how_a_side_ran_stands_with_it() -> None:
+    """What a prepared side says of itself is in the document."""
+    assert measured(Pretended()).cases[0].variant.how == {"rotates": "springs"}
 
 
 def test_times_stand_without_a_profiler() -> None:

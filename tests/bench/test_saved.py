@@ -55,7 +55,7 @@ def test_the_schema_notices_every_change(found: Measurements) -> None:
     document = saved(found)
     document["environment"] = {}  # which may hold anything
     document["ceilings"]["flops_per_s"] = document["ceilings"]["how"] = {}
-    free = ("('environment',", "'flops_per_s')", "'how')")
+    free = ("('environment',", "'flops_per_s')", "'how'")
     changes = [
         (what, edited)
         for what, edited in mutations(document)
@@ -91,15 +91,26 @@ def test_keys_of_a_later_costlab_are_left_out(found: Measurements) -> None:
 
     def more(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: more(below) for key, below in value.items()} | {"novel": [1]}
+            known = {key: below if key == "how" else more(below) for key, below in value.items()}
+            return known | {"novel": [1]}
         return [more(below) for below in value] if isinstance(value, list) else value
 
     document = saved(found)
     extended = more(document)
     extended["environment"] = document["environment"]
-    for name in ("flops_per_s", "how"):
-        extended["ceilings"][name] = document["ceilings"][name]
+    extended["ceilings"]["flops_per_s"] = document["ceilings"]["flops_per_s"]
     assert from_dict(extended) == found
+
+
+def test_what_was_added_to_the_version_may_be_missing(found: Measurements) -> None:
+    """A document from before `dropped` and `how` is read: all of its samples count."""
+    document = saved(found)
+    for case in document["cases"]:
+        for side in ("baseline", "variant"):
+            del case[side]["dropped"], case[side]["how"]
+    sides = [side for case in from_dict(document).cases for side in (case.baseline, case.variant)]
+    assert [(side.dropped, side.how) for side in sides] == [((), {})] * len(sides)
+    assert all(side.counted_s == side.samples_s for side in sides)
 
 
 def case_of(document: Any) -> Any:

@@ -10,14 +10,12 @@ import numpy as np
 import pytest
 
 from costlab.bench.document import Comparison
+from costlab.bench.drifting import drift
+from costlab.bench.judging import FLOOR, judge, noise_floor
 from costlab.bench.statistics import (
-    FLOOR,
     Interval,
-    drift,
     interval,
-    judge,
     log_ratios,
-    noise_floor,
     quantile,
     quartiles,
     samples_for,

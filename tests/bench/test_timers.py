@@ -150,6 +150,30 @@ def test_what_is_known_of_a_call_is_kept(clock: Clock) -> None:
     assert len(device.held) == before + 3
 
 
+def test_a_queue_that_was_full_once_does_not_hold_the_stream_for_good(clock: Clock) -> None:
+    """After bursts that did not fit, later ones are held for their own launches, no longer."""
+    device = Device(clock)
+    timer = EventTimer(device)
+    call = kernels(device, 30, 1e-6)
+    timer.time_s(call, 100)
+    begun_s = clock.now
+    timer.time_s(call, 100)
+    # 3000 launches of 5 µs, each burst held for half as long again: not the longest hold each.
+    assert clock.now - begun_s < 3 * 3000 * 5e-6
+
+
+def test_an_object_at_the_place_of_another_begins_anew(clock: Clock) -> None:
+    """What was learnt of a call that is gone is not taken for what is known of the next."""
+    device = Device(clock)
+    timer = EventTimer(device)
+    call = kernels(device, 5000, 1e-6)
+    timer.time_s(call, 2)
+    assert timer._of(call).hopeless
+    other = kernels(device, 3, 1e-6)
+    timer._known[id(other)] = timer._known[id(call)]  # as if it stood at the same address
+    assert not timer._of(other).hopeless
+
+
 def test_wall_includes_launches(clock: Clock) -> None:
     """On the host's clock a call takes its launches and its kernels, each waited for."""
     device = Device(clock)

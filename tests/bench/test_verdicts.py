@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from costlab.bench.harness import measure
+from costlab.bench.judging import FLOOR, noise_floor
 from costlab.bench.plan import Plan
-from costlab.bench.statistics import FLOOR, noise_floor
 from tests.bench.clockwork import BASE_MHZ, Clockwork, Spring, seeded, shapes
 
 PLAN = Plan(limit_s=6.0, sample_s=0.02, settle_s=0.2, resamples=400)

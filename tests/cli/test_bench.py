@@ -206,7 +206,6 @@ NONSENSE: dict[str, tuple[tuple[str, ...], str]] = {
     "one file": (("compare", str(GOLDEN)), "compare takes two files of measurements, not 1"),
     "options": (("compare", "--quick", "a", "b"), "--quick is for measuring; compare measures"),
     "a list of one": (("--list", "blocks"), "--list lists the studies; leave 'blocks' out"),
-    "a list in JSON": (("--list", "--format", "json"), "the list of studies has no JSON"),
 }
 
 
@@ -226,6 +225,14 @@ def test_the_studies_are_listed(costlab: Costlab) -> None:
     """A row a study, for people and for programs."""
     assert "What a factorized convolution saves" in costlab("bench", "--list").out
     assert costlab("bench", "--list", "--format", "csv").out.startswith("study,title,pairs,cases")
+    document = json.loads(costlab("bench", "--list", "--format", "json").out)
+    assert document["schema"] == "costlab.studies/1"
+    (first, *_) = document["studies"]
+    assert (first["name"], first["axes"]["cases"]) == (
+        FACTORIZATIONS.name,
+        sum(1 for _ in FACTORIZATIONS.cases()),
+    )
+    assert first["quick"]["pairs"] == list(FACTORIZATIONS.quick.pairs)
 
 
 def test_two_files_side_by_side(costlab: Costlab, tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""The time that a run has, and what of it each comparison gets.
+
+Knows neither a device nor what is measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import fsum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from costlab.bench.plan import Plan
+    from costlab.bench.seams import Timer
+    from costlab.bench.study import Case
+
+LEAST_SHARE = 0.25
+"""A comparison gets at least this share of its limit, so that some are good rather than all bad."""
+
+
+@dataclass(slots=True)
+class Allotment:
+    """What is left of a run's time, and what a case of each arm takes besides its comparison."""
+
+    timer: Timer
+    plan: Plan
+    end_s: float
+    beside_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the run is to end; below zero once it should have."""
+        return self.end_s - self.timer.wait_s()
+
+    def has_room(self, case: Case) -> bool:
+        """Whether a case can be begun: its arm does not take longer to prepare than there is."""
+        return self.left_s > self.beside_s.get(case.variant.arm, 0.0)
+
+    def share(self, cases: Sequence[Case]) -> Plan:
+        """The plan of the first of these cases: its share of the time that is left for all."""
+        beside_s = fsum(self.beside_s.get(case.variant.arm, 0.0) for case in cases)
+        fair_s = (self.left_s - beside_s) / len(cases)
+        full_s = self.plan.limit_s
+        return replace(self.plan, limit_s=min(full_s, max(fair_s, LEAST_SHARE * full_s)))
+
+    def took(self, case: Case, all_s: float, plan: Plan) -> None:
+        """Notes what a case took besides its comparison: compiling, above all."""
+        self.beside_s[case.variant.arm] = max(0.0, all_s - plan.limit_s)
