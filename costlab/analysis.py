@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import platform
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,15 @@ import torch
 
 from costlab.blocks import Block, block_tree
 from costlab.dataflow import depth, peak_activation_bytes
-from costlab.errors import TraceError, UnknownOperationError
+from costlab.errors import TraceError, UnknownOperationError, UsageError
 from costlab.graph import Coverage, Graph
 from costlab.inputspec import format_spec
+from costlab.ops import installed
+from costlab.parameters import parameters_of
 from costlab.report import Covered, Report, Total, Unknown
 from costlab.tracing import trace
+from costlab.training import DEFAULT, training_of
+from costlab.training.optimizers import optimizer_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,13 +41,20 @@ def analyze(
     strict: bool = False,
     name: str | None = None,
     ops: Mapping[str, Op] | None = None,
+    on: str = "auto",
+    optimizer: str | None = None,
 ) -> Report:
     """What a model costs, exactly; the model is the same afterwards as before.
 
     `inputs` is a tensor, a tuple of positional arguments, a mapping of keyword arguments, or specs
     such as `"f32[1,3,299,299]"` in their place; `mode` is "eval", "train" or None for the mode
     that the model is in; `name` is what the report calls it; `ops` a table of operations, such as
-    `costlab.OPS | {"my_ops::scan": Op(rule, "recurrent")}`.
+    `costlab.OPS | {"my_ops::scan": Op(rule, "recurrent")}`. `on` is what the forward runs on:
+    "meta" (shapes alone), "fake" or "real" tensors, or "auto", the first of these that carries it
+    to its end; where that is not the first, a warning says why.
+
+    With mode "train" the report has a `training` part: forward, backward and the update of the
+    `optimizer` ("sgd-momentum" if none is named; `costlab.training.updates.OPTIMIZERS`).
 
     Raises:
         UsageError: an argument that cannot be used.
@@ -52,19 +64,43 @@ def analyze(
     >>> analyze(torch.nn.Linear(64, 10), "f32[8,64]").total.macs == 8 * 64 * 10
     True
     """
+    if optimizer is not None:
+        optimizer_named(optimizer)
+        if mode != "train":
+            message = "an optimizer is a part of training: say mode='train' as well"
+            raise UsageError(message)
     title = name or type(model).__name__
-    resolved = mode or ("train" if getattr(model, "training", False) else "eval")
+    resolved = mode or _mode_of(model)
     with _no_collection():
         try:
-            graph = trace(model, inputs, mode=mode, ops=ops)
+            graph = trace(model, inputs, mode=mode, ops=ops, on=on)
         except TraceError as error:
             if isinstance(error.partial, Graph):
                 error.partial = report_on(error.partial, title, resolved, stopped=str(error))
             raise
         report = report_on(graph, title, resolved)
+        if graph.autograd is not None:
+            report = replace(report, training=training_of(graph, optimizer or DEFAULT))
+        if ops is None and installed().said_by:
+            said = installed().versions({node.op for node in graph.nodes})
+            report = replace(report, versions={**report.versions, **said})
     if strict and report.coverage.unknown:
         raise UnknownOperationError(_refusal(report))
     return report
+
+
+def _mode_of(model: object) -> str:
+    """The mode that a model is in.
+
+    Raises:
+        UsageError: it does not let itself be asked.
+    """
+    try:
+        return "train" if getattr(model, "training", False) else "eval"
+    except Exception as error:  # whatever a module's own attribute access raises
+        kind = type(model).__name__
+        message = f"{kind} cannot be asked for its mode ({type(error).__name__}: {error})"
+        raise UsageError(message) from error
 
 
 @contextmanager
@@ -91,7 +127,7 @@ def report_on(graph: Graph, name: str, mode: str, stopped: str = "") -> Report:
     root = block_tree(graph)
     coverage = _coverage(graph)
     warnings = [stopped] if stopped else []
-    warnings += _remarks(graph)
+    warnings += [*graph.remarks, *_remarks(graph)]
     if coverage.unknown:
         count = len(coverage.unknown)
         named = "operation is" if count == 1 else "operations are"
@@ -99,7 +135,8 @@ def report_on(graph: Graph, name: str, mode: str, stopped: str = "") -> Report:
     return Report(
         model=name,
         mode=mode,
-        inputs=tuple(
+        inputs=graph.arguments
+        or tuple(
             f"{argument}={format_spec(graph.tensors[number].spec)}".removeprefix("=")
             for argument, number in zip(graph.input_names, graph.inputs, strict=True)
         ),
@@ -109,6 +146,7 @@ def report_on(graph: Graph, name: str, mode: str, stopped: str = "") -> Report:
         versions=versions(),
         warnings=tuple(warnings),
         complete=not stopped,
+        parameters=parameters_of(graph),
     )
 
 
@@ -143,8 +181,11 @@ def _coverage(graph: Graph) -> Covered:
 
 
 def _remarks(graph: Graph) -> list[str]:
-    """What rules remark on single operations, each remark once, with the first place."""
+    """What is remarked on parameters and operations, each remark once, with the first place."""
     places: dict[str, list[str]] = {}
+    for parameter in graph.parameters:
+        if parameter.remark:
+            places.setdefault(parameter.remark, []).append(parameter.path)
     for node in graph.nodes:
         if "remark" in node.attributes:
             places.setdefault(node.attributes["remark"], []).append(node.scope)

@@ -6,7 +6,7 @@ knows nothing of torch, nor of how a graph is made.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from math import prod
@@ -120,13 +120,34 @@ class Node(NamedTuple):
 class Parameter(NamedTuple):
     """A registered parameter.
 
-    `path` is the first name it is registered under, `tensor` its number in `Graph.tensors`, or
-    None if the traced forward never used it.
+    `path` is the first name it is registered under, `aliases` are the others; `tensor` is its
+    number in `Graph.tensors`, or None if the traced forward never used it. Where one element of
+    `spec` is not one weight, `logical` is the shape of what it stands for; where its memory is not
+    that of `spec`, `stored` are the tensors that hold it. `remark` is what cannot be told of it.
     """
 
     path: str
     spec: TensorSpec
     tensor: int | None = None
+    requires_grad: bool = True
+    aliases: tuple[str, ...] = ()
+    logical: tuple[int, ...] | None = None
+    stored: tuple[TensorSpec, ...] = ()
+    remark: str = ""
+
+    @property
+    def elements(self) -> int:
+        """The weights that it stands for: two packed in a byte are two.
+
+        >>> Parameter("w", TensorSpec((8, 1), "uint8"), logical=(4, 4)).elements
+        16
+        """
+        return self.spec.elements if self.logical is None else prod(self.logical)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that hold it."""
+        return sum(spec.bytes for spec in self.stored or (self.spec,))
 
     @property
     def owner(self) -> str:
@@ -144,12 +165,32 @@ class Module(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Autograd:
+    """What a backward of a forward has to know besides its edges.
+
+    `leaves` are the tensors that want a gradient themselves; `held` those that the model holds:
+    parameters, buffers. `off` and `checkpoints` are ranges of nodes that ran with gradients turned
+    off, or within `torch.utils.checkpoint` (True where its re-entrant variant computes all of the
+    region anew). `repeated` has the operands of the nodes that got a tensor more than once.
+    """
+
+    leaves: frozenset[int] = frozenset()
+    held: frozenset[int] = frozenset()
+    off: tuple[tuple[int, int], ...] = ()
+    checkpoints: tuple[tuple[int, int, bool], ...] = ()
+    repeated: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Graph:
     """A traced forward.
 
     `nodes` are in the order in which they ran; `inputs` and `outputs` are the numbers of the
     tensors that go in and come out; `input_names` are the arguments that the inputs belong to, the
-    empty string for a positional one.
+    empty string for a positional one; `buffers` are the tensors that modules register beside
+    their parameters; `arguments` are the specs of what the forward was called with;
+    `remarks` are what is to be said of how it was traced; `autograd` is there if it was traced
+    for training.
     """
 
     tensors: tuple[Tensor, ...]
@@ -159,3 +200,7 @@ class Graph:
     parameters: tuple[Parameter, ...]
     modules: tuple[Module, ...]
     input_names: tuple[str, ...] = ()
+    buffers: tuple[TensorSpec, ...] = ()
+    arguments: tuple[str, ...] = ()
+    autograd: Autograd | None = None
+    remarks: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ them (`torch.linspace(0, rate, depth).tolist()`).
 from __future__ import annotations
 
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -48,12 +49,27 @@ def skeleton() -> Iterator[None]:
         torch.set_rng_state(state)
 
 
+WEIGHTS: ContextVar[bool] = ContextVar("WEIGHTS", default=False)
+
+
+@contextmanager
+def with_weights(wanted: bool) -> Iterator[None]:
+    """Within it, `build` builds models with their weights, for who runs them on real tensors."""
+    token = WEIGHTS.set(wanted)
+    try:
+        yield
+    finally:
+        WEIGHTS.reset(token)
+
+
 def build(factory: Callable[[], Any]) -> Any:
     """What a factory returns, without weights if it can be built so, with them if not.
 
     A factory that computes on its weights (loads a checkpoint, prunes, orthogonalizes) fails on a
     skeleton and is called again for real; an error of its own then comes out as it is.
     """
+    if WEIGHTS.get():
+        return factory()
     try:
         with skeleton():
             return factory()

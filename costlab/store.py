@@ -22,6 +22,8 @@ from costlab.claims.document import SCHEMA as CLAIMS
 from costlab.claims.document import Verdicts
 from costlab.comparison import SCHEMA as COMPARISON
 from costlab.comparison import Comparison
+from costlab.conventions.explanation import SCHEMA as EXPLANATION
+from costlab.conventions.explanation import Explanation
 from costlab.cost import METRICS
 from costlab.errors import DocumentError, UsageError
 from costlab.report import SCHEMA, Report
@@ -29,7 +31,7 @@ from costlab.report import SCHEMA, Report
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    Document = Report | Verdicts | Comparison | Measurements | Difference | Checks
+    Document = Report | Verdicts | Comparison | Measurements | Difference | Checks | Explanation
 
 DOCUMENTS: dict[str, Callable[[Mapping[str, Any]], Document]] = {
     SCHEMA: Report.from_dict,
@@ -38,6 +40,7 @@ DOCUMENTS: dict[str, Callable[[Mapping[str, Any]], Document]] = {
     BENCH: Measurements.from_dict,
     DIFFERENCE: Difference.from_dict,
     CHECKS: Checks.from_dict,
+    EXPLANATION: Explanation.from_dict,
 }
 """The documents that this version can read, by schema."""
 
@@ -142,6 +145,7 @@ def _faults(report: Report) -> Iterator[str]:
         total, blocks = getattr(report.total, name), getattr(report.root.cost, name)
         if total != blocks:
             yield f"its total of {name} is {total!r}, and its blocks add up to {blocks!r}"
+    yield from _miscounted(report)
     for place, count in _counts(report):
         if type(count) is not int or count < 0:
             yield f"{place} is {count!r}, which is no count"
@@ -151,6 +155,20 @@ def _faults(report: Report) -> Iterator[str]:
     complete: object = report.complete
     if not isinstance(complete, bool):
         yield f"complete is {complete!r}, which is neither true nor false"
+
+
+def _miscounted(report: Report) -> Iterator[str]:
+    """Where the list of parameters adds up to another number than the total says."""
+    found, total = report.parameters, report.total
+    if found is not None and (found.elements, found.executed) != (
+        total.params,
+        total.params_executed,
+    ):
+        yield (
+            f"its totals of params and params_executed are {total.params!r} and "
+            f"{total.params_executed!r}, and its parameters add up to {found.elements} and "
+            f"{found.executed}"
+        )
 
 
 def _counts(report: Report) -> Iterator[tuple[str, object]]:

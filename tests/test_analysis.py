@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ import costlab
 from costlab.report import Report
 from costlab.tracing import trace
 from costlab.zoo import find
+from tests.ops import loops
 from tests.tracing.networks import Calls, macs
 
 
@@ -234,3 +235,37 @@ def test_random_networks_agree_with_an_independent_counter(model: nn.Module, mod
     assert 2 * report.total.macs == counter.get_total_flops()
     assert report.coverage.unknown == ()
     assert sum(block.cost.macs for block in report.blocks) == report.total.macs
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(networks(), st.sampled_from(["eval", "train"]))
+def test_random_networks_agree_with_plain_loops(model: nn.Module, mode: str) -> None:
+    """On random networks the count is that of loops over every product, and nothing is changed."""
+    image = torch.randn(1, 3, 5, 6)
+    products = []
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    generator = torch.get_rng_state()
+    model.train(mode != "train")
+    report = costlab.analyze(model, image, mode=mode)
+    assert model.training is (mode != "train")
+    assert list(model.state_dict()) == list(before)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), generator)
+    assert not any(module._forward_hooks for module in model.modules())
+
+    def looped(layer: Any, given: tuple[torch.Tensor], _made: torch.Tensor) -> None:
+        shape, weight = tuple(given[0].shape), tuple(layer.weight.shape)
+        if isinstance(layer, nn.Linear):
+            products.append(loops.matrix_product(shape, weight[::-1]))
+        elif isinstance(layer, nn.ConvTranspose2d):
+            products.append(loops.transposed_convolution(shape, weight))
+        else:
+            options = (layer.stride, layer.padding, layer.dilation, layer.groups)
+            products.append(loops.convolution(shape, weight, *options))
+
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            layer.register_forward_hook(looped)
+    with torch.no_grad():
+        model.eval()(image)
+    assert report.total.macs == sum(products)

@@ -18,6 +18,7 @@ LISTED = {
     "check": ("check:check", "Whether models keep their budgets."),
     "init": ("init:init", "A budget file from what models cost now."),
     "baseline": ("baseline:baseline", "What relative limits start from."),
+    "explain": ("explain:explain", "What other counters would print, and why."),
     "list": ("catalogue:list_networks", "The networks of the zoo."),
     "claims": ("claims:claims", "What the papers claim, and the verdict."),
     "bench": ("bench:bench", "What it takes on this device, and why."),

@@ -14,12 +14,13 @@ from costlab.cli.options import (
     ColorOption,
     Debug,
     Formats,
+    InputsFrom,
     Quiet,
     UnitsOption,
     Verbose,
 )
 from costlab.cli.output import Face, Mode, Target, emit, ordering, targets
-from costlab.cli.running import analyzed, load_torch, running
+from costlab.cli.running import analyzed, load_torch, one_way, running
 from costlab.cli.voice import Voice
 from costlab.comparison import Compared, Comparison, Errors
 from costlab.errors import CostlabError, TraceError, UsageError
@@ -49,8 +50,8 @@ def compare(
         list[str],
         typer.Argument(
             metavar="MODEL",
-            help="Networks of `costlab list`, file.py:factory or package.module:factory, with "
-            "literal arguments if need be: 'inception_v3(width=2)'.",
+            help="Models as `costlab report` takes them: networks of `costlab list`, "
+            "file.py:factory, torchvision:NAME, timm:NAME, hf:FOLDER, program.pt2.",
         ),
     ],
     inputs: Annotated[
@@ -62,6 +63,7 @@ def compare(
             help="One input for all, f32[1,3,299,299]; each its own if none is given.",
         ),
     ] = [],  # noqa: B006 - typer copies it
+    inputs_from: InputsFrom = None,
     mode: Annotated[Mode, typer.Option("--mode", help="The mode of the forwards.")] = "eval",
     sort: Annotated[
         str | None,
@@ -79,13 +81,13 @@ def compare(
     wanted, voice = targets(formats), Voice(quiet, verbose)
     column, ascending = ordering(sort)
     sortable(column)
-    specs = tuple(inputs)
-    for spec in specs:
-        parse(spec)
+    specs, function = one_way(inputs, inputs_from)
     sources = _sources(models)
     with voice.working(f"comparing {len(sources)} networks"):
         load_torch(voice)
-        found = _comparison([_run(source, specs, mode, voice) for source in sources], mode)
+        found = _comparison(
+            [_run(source, specs, mode, voice, function) for source in sources], mode
+        )
     show(found, column, wanted, Face(units, color, accessible), voice, ascending=ascending)
     return 0
 
@@ -135,11 +137,13 @@ def _sources(models: list[str]) -> list[Source]:
     return sources
 
 
-def _run(source: Source, specs: tuple[str, ...], mode: str, voice: Voice) -> tuple[Source, Report]:
+def _run(
+    source: Source, specs: tuple[str, ...], mode: str, voice: Voice, function: str = ""
+) -> tuple[Source, Report]:
     """A source with its report; whatever goes wrong is told with its name."""
     try:
         with running(source.name):
-            return source, analyzed(source, specs, mode, voice).report
+            return source, analyzed(source, specs, mode, voice, function).report
     except TraceError as error:
         # A row of what ran until then would be read as that of the whole network.
         raise TraceError(f"{source.name}: {error}", error.partial) from error

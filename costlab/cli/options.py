@@ -6,9 +6,18 @@ from typing import Annotated
 
 import typer
 
+from costlab.render.groups import By
 from costlab.render.surface import Color
 from costlab.units import Units
 
+InputsFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--inputs-from",
+        metavar="PLACE",
+        help="A function that returns the inputs, instead of --input: inputs.py:make.",
+    ),
+]
 Depth = Annotated[str, typer.Option("--depth", metavar="N|auto", help="Levels of blocks to show.")]
 Modules = Annotated[
     list[str],
@@ -24,6 +33,24 @@ Columns = Annotated[
     str | None,
     typer.Option(
         "--columns", metavar="COL,COL,…", help="Columns: a name, or FAMILY.MEASURE (pooling.flops)."
+    ),
+]
+FoldOption = Annotated[
+    bool,
+    typer.Option("--fold/--no-fold", help="Three or more equal neighbours in one row, their sum."),
+]
+ByOption = Annotated[
+    By, typer.Option("--by", help="A row a module, a row an operation, or one a kind of module.")
+]
+Params = Annotated[
+    bool, typer.Option("--params", help="List the parameters: tied, frozen, never executed.")
+]
+OptimizerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--optimizer",
+        metavar="NAME",
+        help="With --mode train: sgd, sgd-momentum (if none is named), rmsprop, adam, adamw, …",
     ),
 ]
 UnitsOption = Annotated[Units, typer.Option("--units", help="Rounded with a prefix, or exact.")]

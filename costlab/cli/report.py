@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from costlab import sources
 from costlab.cli.options import (
     Accessible,
+    ByOption,
     ColorOption,
     Columns,
     Debug,
     Depth,
+    FoldOption,
     Formats,
+    InputsFrom,
     Modules,
+    OptimizerOption,
+    Params,
     Quiet,
     Sort,
     Top,
@@ -22,20 +27,23 @@ from costlab.cli.options import (
     Verbose,
 )
 from costlab.cli.output import Face, Mode, targets
-from costlab.cli.running import analyzed, load_torch, running
+from costlab.cli.running import analyzed, load_torch, one_way, running
 from costlab.cli.views import emit_report, showing
 from costlab.cli.voice import Voice
 from costlab.errors import TraceError, UnknownOperationError, UsageError
-from costlab.inputspec import parse
 from costlab.report import Report
+from costlab.training.optimizers import optimizer_named
 
 EXAMPLES = (
     ("costlab report inception_v3", "a network of the zoo"),
     ("costlab report inception_v3 --input 'f32[8,3,224,224]'", "another batch and image size"),
-    ("costlab report inception_v3 --mode train", "with the auxiliary classifier"),
+    ("costlab report inception_v3 --mode train", "and what a step of training costs"),
+    ("costlab report inception_v3 --mode train --optimizer rmsprop", "with another optimizer"),
     ("costlab report inception_v3 --module 'Mixed_6?' --depth 2", "some modules, two levels"),
     ("costlab report inception_v3 --sort macs --top 5", "the five largest; the rest in one row"),
     ("costlab report inception_v3 --columns macs,pooling.flops", "columns of one's own choice"),
+    ("costlab report inception_v3 --by op", "by operation; --by kind by class of module"),
+    ("costlab report inception_v3 --params --top 9", "and the nine largest parameters"),
     ("costlab report inception_v3 --cross-check", "beside two other counters"),
     (
         "costlab report inception_v3 --format text --format json:report.json",
@@ -43,6 +51,7 @@ EXAMPLES = (
     ),
     ("costlab report net.py:Net --input 'f32[1,3,32,32]'", "a model of your own"),
     ("costlab report 'net.py:Net(width=16)' --input 'f32[1,3,32,32]'", "with arguments"),
+    ("costlab report 'timm:resnet18(num_classes=10)'", "a model of timm, at timm's image size"),
 )
 
 
@@ -51,22 +60,39 @@ def report(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A network of `costlab list`, file.py:factory or package.module:factory, with "
-            "literal arguments if need be: 'inception_v3(width=2)'.",
+            help="A network of `costlab list`, file.py:factory, package.module:factory, "
+            "torchvision:NAME, timm:NAME, hf:FOLDER or program.pt2, with literal arguments if need "
+            "be: 'inception_v3(width=2)'.",
         ),
     ],
     inputs: Annotated[
         list[str],
         typer.Option(
-            "--input", "-i", metavar="SPEC", help="f32[1,3,299,299] or name=i64[2,128]; repeatable."
+            "--input",
+            "-i",
+            metavar="SPEC",
+            help="f32[1,3,299,299], name=i64[2,128], x=(f32[1],True); repeatable.",
         ),
     ] = [],  # noqa: B006 - typer copies it
+    inputs_from: InputsFrom = None,
     mode: Annotated[Mode, typer.Option("--mode", help="The mode of the forward.")] = "eval",
+    optimizer: OptimizerOption = None,
+    on: Annotated[
+        Literal["auto", "meta", "fake", "real"],
+        typer.Option(
+            "--on",
+            help="What the forward runs on: shapes alone, fake or real tensors; auto tries them in "
+            "this order.",
+        ),
+    ] = "auto",
     depth: Depth = "auto",
     modules: Modules = [],  # noqa: B006 - typer copies it
     sort: Sort = None,
     top: Top = None,
     columns: Columns = None,
+    by: ByOption = "module",
+    fold: FoldOption = True,
+    params: Params = False,
     units: UnitsOption = "si",
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a total that is only a lower bound.")
@@ -83,20 +109,22 @@ def report(
 ) -> int:
     """What a model costs: multiply-adds, parameters, activations and bytes, block by block."""
     wanted = targets(formats)
-    show = showing(depth, modules, sort, top, columns)
+    show = showing(depth, modules, sort, top, columns, fold=fold, by=by)
     face, voice = Face(units, color, accessible), Voice(quiet, verbose)
+    given = one_way(inputs, inputs_from)
+    _refuse_unused(optimizer, mode)
     try:
         with voice.working(f"analyzing {model}"), running(model):
-            found = _analyze(model, inputs, mode, voice, cross_check=cross_check)
+            found = _analyze(model, given, mode, voice, optimizer, on, cross_check=cross_check)
     except TraceError as error:
         if isinstance(error.partial, Report):
             try:
-                emit_report(error.partial, show, wanted, face, voice)
+                emit_report(error.partial, show, wanted, face, voice, params=params)
             except UsageError as unshown:
                 message = f"{error}\n{unshown}"
                 raise TraceError(message, error.partial) from error
         raise
-    emit_report(found, show, wanted, face, voice)
+    emit_report(found, show, wanted, face, voice, params=params)
     if strict and found.coverage.unknown:
         named = ", ".join(unknown.op for unknown in found.coverage.unknown)
         message = f"the total is a lower bound: no rule prices {named}; see docs/adding-an-op.md"
@@ -104,15 +132,34 @@ def report(
     return 0
 
 
+def _refuse_unused(optimizer: str | None, mode: str) -> None:
+    """Says at once, before torch is loaded, that an optimizer is unknown or has no use.
+
+    Raises:
+        UsageError: it is.
+    """
+    if optimizer is None:
+        return
+    optimizer_named(optimizer)
+    if mode != "train":
+        message = f"--optimizer {optimizer} is a part of training; add --mode train"
+        raise UsageError(message)
+
+
 def _analyze(
-    model: str, inputs: list[str], mode: str, voice: Voice, *, cross_check: bool
+    model: str,
+    given: tuple[tuple[str, ...], str],
+    mode: str,
+    voice: Voice,
+    optimizer: str | None,
+    on: str,
+    *,
+    cross_check: bool,
 ) -> Report:
-    specs = tuple(inputs)
-    for spec in specs:
-        parse(spec)
+    specs, function = given
     source = sources.find(model)
     load_torch(voice)
-    found, module, chosen = analyzed(source, specs, mode, voice)
+    found, module, chosen = analyzed(source, specs, mode, voice, function, optimizer, on)
     if cross_check:
         with voice.step("cross-check", "FlopCounterMode, fvcore"):
             from costlab.crosscheck import cross_checked

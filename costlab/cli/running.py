@@ -9,12 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costlab.cli.voice import Voice
 from costlab.errors import SourceError, TraceError, UsageError
+from costlab.inputspec import read
 from costlab.report import Report
-from costlab.sources import Source, describe_inputs
+from costlab.sources import Source
 from costlab.sources.importing import user_line
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 
 
 class Analyzed(NamedTuple):
-    """A report, with the module and the specs of the inputs that it is of."""
+    """A report, with the module and the inputs that it is of: specs, or a function's result."""
 
     report: Report
     module: torch.nn.Module
-    inputs: tuple[str, ...]
+    inputs: Any
 
 
 @contextmanager
@@ -51,25 +52,39 @@ def load_torch(voice: Voice) -> None:
             import_module("costlab.analysis")
 
 
-def analyzed(source: Source, specs: tuple[str, ...], mode: str, voice: Voice) -> Analyzed:
+def analyzed(
+    source: Source,
+    specs: tuple[str, ...],
+    mode: str,
+    voice: Voice,
+    function: str = "",
+    optimizer: str | None = None,
+    on: str = "auto",
+) -> Analyzed:
     """The report of a source's model on these inputs, or on its own if there are none.
 
+    `function` is the text of a function that returns the inputs, in place of specs.
+
     Raises:
-        UsageError: the model has no inputs of its own.
+        UsageError: the model has no inputs of its own, or the function is none.
         TraceError: the forward stopped; of a network of the zoo the message says what it takes.
     """
     with voice.step("build", source.name):
-        module = source.build()
-    chosen = specs or source.inputs
-    if chosen is None:
-        raise UsageError(describe_inputs(module, source.name))
+        module = _built(source, weights=on == "real")
+    if function:
+        from costlab.sources.examples import inputs_from
+
+        with voice.step("inputs", function):
+            chosen = inputs_from(function)
+    else:
+        chosen = specs or source.inputs_for(module)
     from costlab.analysis import analyze
 
     try:
-        with voice.step("trace", f"{', '.join(chosen)} in {mode} mode"):
-            found = analyze(module, chosen, mode=mode, name=source.name)
+        with voice.step("trace", f"{function or ', '.join(chosen)} in {mode} mode"):
+            found = analyze(module, chosen, mode=mode, name=source.name, optimizer=optimizer, on=on)
     except TraceError as error:
-        if source.inputs is None:
+        if source.inputs is None or function:
             raise
         from costlab.smallest import advice
 
@@ -79,3 +94,28 @@ def analyzed(source: Source, specs: tuple[str, ...], mode: str, voice: Voice) ->
         message = f"{error}\n{told}" if told else str(error)
         raise TraceError(message, error.partial) from error
     return Analyzed(found, module, chosen)
+
+
+def _built(source: Source, *, weights: bool) -> torch.nn.Module:
+    """The model of a source; with weights only where a forward is to run on them."""
+    from costlab.skeleton import with_weights
+
+    with with_weights(weights):
+        return source.build()
+
+
+def one_way(inputs: list[str], function: str | None) -> tuple[tuple[str, ...], str]:
+    """The specs of `--input` and the function of `--inputs-from`, of which only one is given.
+
+    Raises:
+        UsageError: both are given, or a spec cannot be read.
+    """
+    if inputs and function is not None:
+        message = "--input and --inputs-from both say what goes in; give one of them"
+        raise UsageError(message)
+    if function is not None and ":" not in function:
+        message = f"--inputs-from {function!r} names no function; write inputs.py:make"
+        raise UsageError(message)
+    for spec in inputs:
+        read(spec)
+    return tuple(inputs), function or ""

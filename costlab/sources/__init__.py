@@ -1,14 +1,14 @@
-"""Where a model comes from: a network of the zoo, `package.module:factory` or `file.py:factory`.
+"""Where a model comes from: costlab's zoo, code, a library, a configuration, an exported program.
 
 Does not know what a model costs. Importing a user's file runs it, as Python does.
 """
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from costlab.errors import UsageError, did_you_mean
 from costlab.sources.factories import model_from
@@ -20,23 +20,58 @@ if TYPE_CHECKING:
 
     import torch
 
-__all__ = ["Source", "describe_inputs", "find"]
+__all__ = ["Kind", "Source", "describe_inputs", "find"]
 
+Kind = Literal["zoo", "code", "torchvision", "timm", "hf", "exported"]
 FORMS = (
-    "a network of the zoo (`costlab list`), file.py:factory or package.module:factory, "
+    "a network of the zoo (`costlab list`), file.py:factory, package.module:factory, "
+    "torchvision:NAME, timm:NAME, hf:FOLDER or program.pt2, "
     'each with literal arguments if need be: inception_v3(width=2), net.py:make("small")'
 )
+LIBRARIES: dict[str, tuple[Kind, str]] = {
+    "torchvision": ("torchvision", "costlab.sources.torchvision_models"),
+    "timm": ("timm", "costlab.sources.timm_models"),
+    "hf": ("hf", "costlab.sources.transformers_models"),
+}
+"""What stands before the colon, the kind of source that it is, and the module that knows it.
+
+Each such module has `build(words, name)` and `inputs(words, name, model)`.
+"""
+FILES: dict[str, tuple[Kind, str]] = {".pt2": ("exported", "costlab.sources.exported")}
+"""The same for files that are a model by themselves, by how their names end."""
 PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".bin")
-GRAPHS = (".pt2", ".onnx", ".safetensors")
+GRAPHS = (".onnx", ".safetensors")
+
+
+def _none(_: torch.nn.Module) -> None:
+    """No input is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A model that can be built: its name as the user wrote it, and the inputs it is made for."""
+    """A model that can be built: its name as the user wrote it, and the inputs it is made for.
+
+    `inputs` are what is known before it is built, as it is of the zoo; `own` asks the model.
+    """
 
     name: str
     build: Callable[[], torch.nn.Module]
     inputs: tuple[str, ...] | None
+    kind: Kind = "code"
+    own: Callable[[torch.nn.Module], tuple[str, ...] | None] = _none
+
+    def inputs_for(self, model: torch.nn.Module) -> tuple[str, ...]:
+        """The specs of the inputs that the model is made for, once it is built.
+
+        Raises:
+            UsageError: none are known; the message says what the forward asks for.
+        """
+        from costlab.sources.examples import example_of
+
+        known = self.inputs or example_of(model) or self.own(model)
+        if known is None:
+            raise UsageError(describe_inputs(model, self.name))
+        return known
 
 
 def find(text: str) -> Source:
@@ -47,11 +82,24 @@ def find(text: str) -> Source:
 
     >>> find("inception_v3").inputs, find("figure5(inputs=192)").inputs
     (('f32[1,3,299,299]',), ('f32[1,192,35,35]',))
+    >>> find("timm:resnet50(num_classes=10)").kind
+    'timm'
     """
     text = text.strip()
     words = split(text)
     home, colon, attribute = words.place.rpartition(":")
     _refuse_data(home or words.place)
+    prefix, _, rest = words.place.partition(":")
+    if colon and prefix in LIBRARIES:
+        if not rest.strip():
+            message = f"{words.place!r} names no model. A model is {FORMS}."
+            raise UsageError(message)
+        return _known_to(LIBRARIES[prefix], text, words, rest.strip())
+    if words.place.endswith(tuple(FILES)):
+        if words.args or words.kwargs:
+            message = f"{words.place} is a program as it was exported: leave its arguments out"
+            raise UsageError(message)
+        return _known_to(FILES[Path(words.place).suffix], text, words, words.place)
     if colon:
         _check_place(words.place, home, attribute)
         return Source(text, lambda: model_from(words, words.place), None)
@@ -63,7 +111,22 @@ def find(text: str) -> Source:
         raise UsageError(message)
     known = Words(network.builder, (), {**network.arguments, **words.kwargs})
     shape = ",".join(map(str, (1, *network.shape(**words.kwargs))))
-    return Source(text, lambda: model_from(known, words.place), (f"f32[{shape}]",))
+    return Source(text, lambda: model_from(known, words.place), (f"f32[{shape}]",), "zoo")
+
+
+def _known_to(entry: tuple[Kind, str], text: str, words: Words, name: str) -> Source:
+    """The source of a name that a module knows, which is imported when the model is built."""
+    kind, module = entry
+
+    def build() -> torch.nn.Module:
+        found: torch.nn.Module = import_module(module).build(words, name)
+        return found
+
+    def own(model: torch.nn.Module) -> tuple[str, ...] | None:
+        specs: Any = import_module(module).inputs(words, name, model)
+        return None if specs is None else tuple(specs)
+
+    return Source(text, build, None, kind, own)
 
 
 def _refuse_data(place: str) -> None:
@@ -116,20 +179,6 @@ def _exists(place: str) -> bool:
 
 def describe_inputs(model: torch.nn.Module, name: str) -> str:
     """What the forward of a model asks for, with an example; for when no input is given."""
-    try:
-        signature = inspect.signature(model.forward)
-    except (TypeError, ValueError):
-        signature = inspect.Signature()
-    needed = [
-        f"--input '{parameter.name}=f32[1,3,224,224]'"
-        if parameter.kind is parameter.KEYWORD_ONLY
-        else "--input 'f32[1,3,224,224]'"
-        for parameter in signature.parameters.values()
-        if parameter.default is parameter.empty
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    ]
-    example = " ".join(needed or ["--input 'f32[1,3,224,224]'"])
-    return (
-        f"{name} needs its inputs: forward{signature}. Give one spec an argument, for example: "
-        f"{example}"
-    )
+    from costlab.sources.asking import asked
+
+    return asked(model, name)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from costlab.errors import SourceError, UsageError, did_you_mean
+from costlab.errors import NoSuchModelError, SourceError, UsageError, did_you_mean
 from costlab.sources.importing import import_home, search_path, told
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
     import torch
@@ -33,9 +34,7 @@ def model_from(words: Words, name: str) -> torch.nn.Module:
         SourceError: it does not import, is not there, or does not make a module.
         UsageError: the arguments are not those of the factory.
     """
-    home, _, attribute = words.place.rpartition(":")
-    with search_path(home):
-        found = _look_up(import_home(home, words.place), home, attribute)
+    with _at(words) as found:
         if _is_module(found):
             if words.args or words.kwargs:
                 message = f"{name} is a module, not a factory: leave its arguments out"
@@ -47,8 +46,46 @@ def model_from(words: Words, name: str) -> torch.nn.Module:
                 "that returns the model"
             )
             raise SourceError(message)
+        return made_by(found, words, name)
+
+
+def called(words: Words, name: str) -> object:
+    """What the function at a place returns, which need be no model.
+
+    Raises:
+        SourceError: it does not import, is not there, or fails.
+        UsageError: the arguments are not those of the function.
+    """
+    with _at(words) as found:
+        if not callable(found):
+            return found
         _check_arguments(found, words, name)
-        return _checked(_built(found, words, name), name)
+        try:
+            with redirect_stdout(sys.stderr):
+                made: object = found(*words.args, **words.kwargs)
+        except (Exception, SystemExit) as error:
+            message = f"{name} fails{told(error)}"
+            raise SourceError(message) from error
+    return made
+
+
+@contextmanager
+def _at(words: Words) -> Iterator[Any]:
+    """What stands at a place; within it the place's folder is on the import path."""
+    home, _, attribute = words.place.rpartition(":")
+    with search_path(home):
+        yield _look_up(import_home(home, words.place), home, attribute)
+
+
+def made_by(factory: Any, words: Words, name: str) -> torch.nn.Module:
+    """The model that a factory makes of the arguments, without weights where that can be.
+
+    Raises:
+        SourceError: it does not make a module.
+        UsageError: the arguments are not those of the factory.
+    """
+    _check_arguments(factory, words, name)
+    return _checked(_built(factory, words, name), name)
 
 
 def _look_up(module: ModuleType, home: str, attribute: str) -> Any:
@@ -59,7 +96,7 @@ def _look_up(module: ModuleType, home: str, attribute: str) -> Any:
             near = did_you_mean(part, own or dir(found))
             listed = f" It has {', '.join(own[:LISTED])}." if own else ""
             message = f"{home} has no {attribute!r}.{near or listed}"
-            raise SourceError(message)
+            raise NoSuchModelError(message)
         found = getattr(found, part)
     return found
 

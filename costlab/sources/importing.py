@@ -14,7 +14,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from costlab.errors import SourceError, did_you_mean
+from costlab.errors import NoSuchModelError, SourceError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def import_home(home: str, place: str) -> ModuleType:
         raise
     except ModuleNotFoundError as error:
         if error.name and f"{home}.".startswith(f"{error.name}."):
-            raise SourceError(_missing(home, error.name, place)) from error
+            raise NoSuchModelError(_missing(home, error.name, place)) from error
         raise SourceError(_failed(home, error)) from error
     except (Exception, SystemExit) as error:
         raise SourceError(_failed(home, error)) from error
@@ -111,7 +111,7 @@ def _import_file(path: Path) -> ModuleType:
             near = f" Did you mean {path.with_name(files[near.split()[-1].rstrip('?')])}?"
         where = "" if path.is_absolute() else f" (in {Path.cwd()})"
         message = f"there is no file {path}{where}.{near}"
-        raise SourceError(message)
+        raise NoSuchModelError(message)
     name = path.stem if path.stem.isidentifier() else "model"
     spec = importlib.util.spec_from_file_location(f"_costlab_user_{name}", path)
     if spec is None or spec.loader is None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from costlab.errors import TraceError
 from costlab.tracing.entries import SIZED_FACTORIES
 from costlab.tracing.factories import SMALL, elements
+from costlab.tracing.stops import NeedsMoreError
 from costlab.tracing.tensors import map_tensors, tensors_in
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Aside:
                 f"the forward reads the values of a tensor ({entry.name}), and a trace has only "
                 "shapes; give the value as an argument, or trace the part that does not need it"
             )
-            raise TraceError(message)
+            raise NeedsMoreError(message)
         return func(*map_tensors(self.registry.value_of, args), **kwargs)
 
     def set(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Calls of modules and of scripted code, handed to whoever traces.
+"""Calls that a function mode does not see, handed to whoever traces: of modules, scripts, torch.
 
 Does not know what is done with them. Torch's own symbolic tracer takes module calls in the same
 way; global forward hooks would see them too, but could not answer in a forward's place.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -20,17 +21,18 @@ if TYPE_CHECKING:
 
 
 class Interception:
-    """A method by which some classes are called, replaced while a thread is in `handled_by`.
+    """A method of some classes (or a function of a module), replaced while in `handled_by`.
 
     Only the calls of that thread are handed over; those of other threads go straight through.
     """
 
     def __init__(self, method: str, *classes: Any) -> None:
-        """For the method of that name of these classes; nothing is replaced yet."""
+        """For what has that name in these classes or modules; nothing is replaced yet."""
         self.method, self.classes = method, classes
         self._lock = threading.Lock()
         self._handlers: dict[int, Handler] = {}
         self._calls: dict[Any, Call] = {}
+        self._inherited = frozenset(kind for kind in classes if method not in vars(kind))
 
     @contextmanager
     def handled_by(self, handler: Handler) -> Iterator[None]:
@@ -56,12 +58,15 @@ class Interception:
                     self._handlers[thread] = outer
                 if not self._handlers:
                     for kind, call in self._calls.items():
-                        setattr(kind, self.method, call)
+                        if kind in self._inherited:
+                            delattr(kind, self.method)
+                        else:
+                            setattr(kind, self.method, call)
 
     def _replacement(self, call: Call) -> Call:
         handlers, thread = self._handlers, threading.get_ident
 
-        def replacement(self: Any, *args: Any, **kwargs: Any) -> Any:
+        def replacement(self: Any = None, *args: Any, **kwargs: Any) -> Any:
             handler = handlers.get(thread())
             if handler is None:
                 return call(self, *args, **kwargs)
@@ -81,8 +86,34 @@ Python looks a method with underscores all round up anew in every subclass that 
 SCRIPTS = Interception("__call__", torch._C.ScriptFunction, torch._C.ScriptMethod)  # noqa: SLF001 - torch has no public name for them
 
 
-def calls_of(modules: Iterable[torch.nn.Module]) -> Interception:
-    """What intercepts the calls of these modules: all are plain, or some are compiled."""
+SETS = Interception("set_", torch.Tensor)
+"""`x.set_(other)`, which is torch's only method that no function mode is told of."""
+SWAPS = Interception("_swap_tensor_impl", torch._C)  # noqa: SLF001 - torch has no public name for it
+"""The last step of `torch.utils.swap_tensors`."""
+JIT_TRACES = Interception("trace", torch.jit)
+"""`torch.jit.trace` within a forward."""
+AUTOCASTS = Interception("set_autocast_enabled", torch)
+"""What `torch.autocast` calls when it is entered and left."""
+
+OWN_CALLS: WeakKeyDictionary[type, dict[str, Interception]] = WeakKeyDictionary()
+"""Of each class that has a call of its own, what intercepts it."""
+
+
+def calls_of(modules: Iterable[torch.nn.Module]) -> list[Interception]:
+    """What intercepts the calls of these modules: that of `torch.nn.Module`, and their own.
+
+    A class with a `__call__` or `_call_impl` of its own need not come to that of its base.
+    """
+    found = list(modules)
     # Module.compile puts its call on the module itself, and only then `_call_impl` is not called.
-    plain = all("_compiled_call_impl" not in vars(module) for module in modules)
-    return PLAIN_MODULES if plain else MODULES
+    plain = all("_compiled_call_impl" not in vars(module) for module in found)
+    own: dict[Interception, None] = {}
+    for kind in set(map(type, found)):
+        for base in kind.__mro__:
+            if base is torch.nn.Module:
+                break
+            for name in ("__call__", "_call_impl"):
+                if name in vars(base):
+                    kept = OWN_CALLS.setdefault(base, {})
+                    own[kept.setdefault(name, Interception(name, base))] = None
+    return [PLAIN_MODULES if plain else MODULES, *own]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from costlab.errors import TraceError
 from costlab.graph import Coverage
 from costlab.ops import Effect
 from costlab.tracing.names import lookup, names_of
+from costlab.tracing.stops import NeedsMoreError, no_kernel
 from costlab.tracing.tensors import map_tensors, tensors_in
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ BOOKKEEPING = frozenset({
 """Dispatcher operations that only make or rename memory."""
 COPIES = frozenset({"_to_copy", "copy_", "clone", "_pin_memory"})
 """Dispatcher operations that move every element and compute nothing."""
+PICKS = frozenset({"nonzero", "masked_select"})
+"""Dispatcher operations that read every element and write as many as their values say."""
 SPELLINGS = {"_softmax": "softmax", "_log_softmax": "log_softmax"}
 """Dispatcher names of operations that the table lists under another."""
 
@@ -50,41 +52,43 @@ def refuse_mixed(name: str, operands: list[torch.Tensor]) -> None:
         raise RuntimeError(f"{name} wants operands of one type, and these are {told}")
 
 
-def no_kernel(name: str) -> str:
-    """Why an operation could not be run on shapes, and the way out."""
-    return (
-        f"{name} has no rule and no kernel that runs on shapes alone: what it returns depends on "
-        "values, or torch knows it on real devices only; docs/adding-an-op.md tells how to give "
-        "it a rule"
-    )
+def _plainly(func: Any, args: Any, kwargs: Any) -> Any:
+    return func(*args, **kwargs)
 
 
 class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Runs kernels on meta and records each as a node: priced, free or unknown."""
 
-    def __init__(self, recorder: Recorder, *, computes: bool = False) -> None:
+    def __init__(
+        self, recorder: Recorder, *, computes: bool = False, on_meta: bool = False
+    ) -> None:
         """A descent into an operation that has no rule, or into scripted code.
 
-        It `computes` where all operands are constants, whose values a forward may read.
+        It `computes` where the operands have values, as constants have, which a forward may read.
+        `on_meta` it leaves a kernel that does not run on meta to its caller.
         """
         super().__init__()  # type: ignore[no-untyped-call]  # as above
-        self.recorder, self.computes = recorder, computes
+        self.recorder, self.computes, self.on_meta = recorder, computes, on_meta
         # Asked here: within a dispatch mode torch denies it.
         self.autocast = any(map(torch.is_autocast_enabled, ("cpu", "cuda")))
+        self.casts = recorder.autocast if self.autocast and not computes else None
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """The kernel's result on meta."""
         recorder = self.recorder
+        if self.casts is not None:
+            args, kwargs = self.casts.operands(names_of(func)[-1], args, kwargs or {})
         change = recorder.value if self.computes else recorder.twin
         twins, named = map_tensors(change, (args, kwargs or {}))
         if named.get("device") is not None and not self.computes:
             named["device"] = "meta"
         try:
-            made = func(*twins, **named)
+            run = _plainly if self.on_meta else recorder.run_kernel
+            made = run(func, twins, named)
         except NotImplementedError as error:
-            raise TraceError(no_kernel(names_of(func)[0])) from error
+            raise NeedsMoreError(no_kernel(names_of(func)[0])) from error
         inputs = tensors_in((twins, named))
         outputs = tensors_in(made)
         if not outputs:
@@ -135,6 +139,8 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
             return "view", Coverage.FREE
         if name in COPIES:
             return "conversion", Coverage.PRICED
+        if name in PICKS:
+            return "indexing", Coverage.PRICED
         if torch.Tag.pointwise in func.tags:
             return "elementwise", Coverage.PRICED
         return "unknown", Coverage.UNKNOWN

@@ -6,9 +6,10 @@ Does not know how each treatment is carried out; that is `costlab.tracing.record
 from __future__ import annotations
 
 from enum import StrEnum, auto
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from costlab.ops import METADATA, OPS
+from costlab.ops import METADATA, OPS, installed
 from costlab.tracing.names import lookup, names_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Treatment(StrEnum):
     """Assigns an attribute of a tensor: carried out on the trace's own tensors only."""
     INITIALIZER = auto()
     """Fills a tensor in place, from nothing: has no cost and no shape of its own."""
+    SWITCH = auto()
+    """Turns gradients on or off."""
     DESCENT = auto()
     """Has no rule: a Python functional is entered, a compiled one priced kernel by kernel."""
 
@@ -73,6 +76,7 @@ def entry_of(function: Any, ops: Mapping[str, Op]) -> Entry:
     name = names[-1]
     module = getattr(function, "__module__", None) or ""
     kinds = (
+        (Treatment.SWITCH, name == "_set_grad_enabled"),
         (Treatment.SETTER, name.endswith(("__set__", "__delete__"))),
         (Treatment.DEVICE, name in DEVICE),
         (Treatment.VALUE, name in VALUES),
@@ -108,5 +112,10 @@ class Entries:
         return entry
 
 
-DEFAULT_ENTRIES = Entries(OPS)
-"""Shared by all traces that use the default table, so that only the first looks names up."""
+@cache
+def default_entries() -> Entries:
+    """The default table: costlab's own operations and those of installed packages.
+
+    Shared by all traces that use it, so that only the first looks packages and names up.
+    """
+    return Entries({**OPS, **installed().ops})

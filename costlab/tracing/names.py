@@ -9,7 +9,10 @@ from functools import lru_cache
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any
 
+from torch._ops import HigherOrderOperator
+
 from costlab.ops import ALIASES
+from costlab.tracing.bodies import BODIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,12 +75,16 @@ def lookup(names: tuple[str, ...], table: Mapping[str, Any]) -> tuple[str, bool]
 
 @lru_cache(maxsize=1024)
 def body_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """A Python functional without its own torch-function check; None for anything compiled.
+    """A Python functional without its own torch-function check; None for what has no body.
 
     Functionals such as `F.multi_head_attention_forward` hand themselves to the active mode before
     they do anything, so calling one again would come straight back. This copy shares the code and
     the names but answers the check with False: its body runs, and the mode sees each call in it.
+    Of a few compiled functions the body is written anew (`costlab.tracing.bodies`).
     """
+    written = BODIES.get(getattr(function, "__name__", ""))
+    if written is not None and isinstance(function, BuiltinFunctionType | HigherOrderOperator):
+        return written
     if isinstance(function, BuiltinFunctionType) or not isinstance(function, FunctionType):
         return None
     namespace = dict(function.__globals__)

@@ -5,8 +5,11 @@ Does not know modules (`costlab.tracing.scopes` tells it where it is) nor what a
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Self
+from weakref import ref
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -15,20 +18,26 @@ from costlab.errors import TraceError
 from costlab.graph import NOTHING, Coverage, Node
 from costlab.ops import Declined
 from costlab.tracing.aside import Aside
-from costlab.tracing.descent import Descent, no_kernel
+from costlab.tracing.autocast import KEYS, Autocast, is_nested
+from costlab.tracing.bodies import WRITTEN
+from costlab.tracing.descent import Descent
 from costlab.tracing.entries import Treatment
 from costlab.tracing.factories import SMALL
-from costlab.tracing.names import body_of
+from costlab.tracing.names import body_of, names_of
 from costlab.tracing.outputs import allocate, fits
 from costlab.tracing.shortcuts import IN_PLACE, SHORTCUTS, shortcut
+from costlab.tracing.stops import NeedsMoreError, no_kernel
 from costlab.tracing.tensors import Registry, map_tensors, meta, tensors_in, tensors_of
 from costlab.tracing.where import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from costlab.ops import Effect
     from costlab.tracing.entries import Entries, Entry
+    from costlab.tracing.fakes import Fakes
+    from costlab.tracing.inputs import Call
     from costlab.tracing.scopes import Scopes
 
 RULE_MISMATCH = (Declined, TypeError, ValueError, IndexError, AttributeError)
@@ -48,7 +57,13 @@ class Recorder(TorchFunctionMode):
         self.aside = Aside(registry, torch.device(device))
         self.nodes: list[Node] = []
         self.failed: Failure | None = None
-        self.depth = 0
+        self.switches: list[tuple[int, bool]] = []
+        self.repeated: dict[int, tuple[int, ...]] = {}
+        self.depth = self._outside = 0
+        self.fakes: Fakes | None = None
+        self.remarks: dict[str, None] = {}
+        self.autocast: Autocast | None = None
+        self.treatments = self.CARRY_OUT
         self._entered: set[Any] = set()
 
     def __torch_function__(
@@ -57,7 +72,7 @@ class Recorder(TorchFunctionMode):
         """The result of a call, on meta."""
         entry = self.entries.known.get(func) or self.entries.find(func)
         try:
-            return self.CARRY_OUT[entry.treatment](self, entry, func, args, kwargs or {})
+            return self.treatments[entry.treatment](self, entry, func, args, kwargs or {})
         except Exception as error:
             if self.failed is None or error is not self.failed.error:
                 operands = [
@@ -65,6 +80,18 @@ class Recorder(TorchFunctionMode):
                 ]
                 self.failed = Failure(entry.name, tuple(operands), error)
             raise
+
+    def arguments(self, inputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        """What the forward is called with, given what the caller said and the same on meta."""
+        del inputs
+        return args, kwargs
+
+    def begin(self, varies: tuple[int, ...]) -> None:
+        """Takes note of the tensors whose values are not the same for all: inputs and weights."""
+
+    def watching(self) -> AbstractContextManager[Any]:
+        """What a forward runs in, so that nothing is hidden: nothing more, on shapes."""
+        return nullcontext()
 
     def direct(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What calling a module returns, where it comes to one function with a rule.
@@ -100,11 +127,46 @@ class Recorder(TorchFunctionMode):
         with Descent(self), torch._C.DisableTorchFunction():  # noqa: SLF001 - as above
             return call(script, *args, **kwargs)
 
+    def enter_transform(self, inside: Callable[[], Any]) -> Any:
+        """What the inside of a function transform returns, priced kernel by kernel."""
+        depth, self.depth = self.depth, -1  # no leaf is taken the short way: tensors are wrapped
+        try:
+            with Descent(self), torch._C.DisableTorchFunction():  # noqa: SLF001 - as above
+                return inside()
+        finally:
+            self.depth = depth
+
     def __enter__(self) -> Self:
         """Starts recording; the number of modes says later whether another one came between."""
         entered: Self = super().__enter__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        self.depth = torch._C._len_torch_function_stack()  # noqa: SLF001 - as above
+        self._outside = torch._C._len_torch_function_stack()  # noqa: SLF001 - torch has no public name for it
+        self.follow_autocast()
         return entered
+
+    def follow_autocast(self) -> None:
+        """Has operands converted where autocast is on; where it is off, that takes no time."""
+        device = self.aside.device.type
+        on = device in KEYS and torch.is_autocast_enabled(device)
+        self.depth = -1 if on else self._outside  # no shortcuts
+        self.treatments = {**self.CARRY_OUT, **CONVERTING} if on else self.CARRY_OUT
+        if on and (self.autocast is None or not is_nested()):
+            self.autocast = Autocast(device, partial(_converted, ref(self)))
+
+    def _convert_for_rule(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        assert self.autocast is not None  # noqa: S101 - for the type checker
+        args, kwargs = self.autocast.operands(entry.name, args, kwargs)
+        return self._apply_rule(entry, func, args, kwargs)
+
+    def _convert_for_descent(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        assert self.autocast is not None  # noqa: S101 - for the type checker
+        args, kwargs = self.autocast.operands(entry.name, args, kwargs)
+        return self._descend(entry, func, args, kwargs)
+
+    def convert(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """The tensor in another type; that is an operation as any other."""
+        entry = self.entries.find(torch.Tensor.to)
+        made: torch.Tensor = self._apply_rule(entry, torch.Tensor.to, (tensor, dtype), {})
+        return made
 
     def _leave_aside(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         return ASIDE[entry.treatment](self.aside, entry, func, args, kwargs)
@@ -116,6 +178,13 @@ class Recorder(TorchFunctionMode):
             # Said in the report as well: a model may catch the error and go another way.
             self.unknown(entry.name)
             raise
+
+    def _switch(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        """Turns gradients on or off, and writes down where."""
+        del entry
+        made = func(*args, **kwargs)
+        self.switches.append((len(self.nodes), torch.is_grad_enabled()))
+        return made
 
     def _make(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         if tensors_of(args, kwargs):
@@ -139,15 +208,21 @@ class Recorder(TorchFunctionMode):
             if not fits(effect, tensors):
                 return self._descend(entry, func, args, kwargs)
             self._write_in_place(made, func, args, kwargs)
-        elif self.registry.is_constant(tensors) and prod(effect.shape) <= SMALL:
-            values, named = map_tensors(self.value, (args, kwargs))
-            made = func(*values, **named)
-            if isinstance(made, torch.Tensor):
-                made = made.cpu()  # where constants live, whatever device the forward asked for
         else:
-            made = allocate(entry.name, effect, tensors)
+            made = self._produce(entry, effect, tensors, func, args, kwargs)
         self.record(entry.name, op.family, op.coverage, tensors, made, effect, in_place=in_place)
         return made
+
+    def _produce(
+        self, entry: Entry, effect: Effect, tensors: Any, func: Any, args: Any, kwargs: Any
+    ) -> Any:
+        """What an operation returns: its values where they are kept, else what its rule says."""
+        if not self.registry.is_constant(tensors) or prod(effect.shape) > SMALL:
+            return allocate(entry.name, effect, tensors)
+        values, named = map_tensors(self.value, (args, kwargs))
+        made = func(*values, **named)
+        # Where constants live, whatever device the forward asked for.
+        return made.cpu() if isinstance(made, torch.Tensor) else made
 
     def _view(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         op = entry.op
@@ -156,9 +231,11 @@ class Recorder(TorchFunctionMode):
         constant = not entry.in_place and self.registry.is_constant(tensors_of(args, kwargs))
         seen, named = map_tensors(self.value if constant else self.twin, (args, kwargs))
         try:
-            made = func(*seen, **named)
+            # By this class's own: views are native on meta; one in place changes what is there.
+            run = _plainly if constant else Recorder.run_kernel
+            made = run(self, func, seen, named)
         except NotImplementedError as error:
-            raise TraceError(no_kernel(entry.name)) from error
+            raise NeedsMoreError(no_kernel(entry.name)) from error
         tensors = tensors_of(args, kwargs)
         # A view in place has a number, and from now on another shape: it gets a new one.
         fresh = [out for out in tensors_in(made) if entry.in_place or not self.registry.knows(out)]
@@ -172,15 +249,37 @@ class Recorder(TorchFunctionMode):
         return made
 
     def _descend(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        del entry
         body = body_of(func)
-        if body is not None and func not in self._entered:
-            self._entered.add(func)
-            try:
-                with self:
-                    return body(*args, **kwargs)
-            finally:
-                self._entered.discard(func)
+        if body is None or (func in self._entered and body not in WRITTEN):
+            return self._kernels(entry, func, args, kwargs)
+        self._entered.add(func)
+        try:
+            return self.enter(body, args, kwargs)
+        finally:
+            self._entered.discard(func)
+
+    def enter(self, body: Any, args: Any, kwargs: Any) -> Any:
+        """What a Python functional returns, whose body the mode follows."""
+        with self:
+            return body(*args, **kwargs)
+
+    def run_kernel(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """What a kernel returns, on meta; on fake tensors where it does not run there."""
+        try:
+            return func(*args, **kwargs)
+        except NotImplementedError:
+            if self.fakes is None:
+                raise
+            made = self.fakes.run(func, args, kwargs)
+        name, place = names_of(func)[-1], self.scopes.current or "the model"
+        self.remarks.setdefault(
+            f"{name} in {place} has no kernel that runs on shapes alone: what it returns is told "
+            "by torch's fake tensors"
+        )
+        return made
+
+    def _kernels(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        del entry
         constant = self.registry.is_constant(tensors_of(args, kwargs))
         if not constant:
             for written in tensors_in(kwargs.get("out")):
@@ -221,6 +320,8 @@ class Recorder(TorchFunctionMode):
             numbers = tuple(dict.fromkeys(map(registry.numbers.__getitem__, map(id, inputs))))
         except KeyError:
             numbers = tuple(dict.fromkeys(map(self.number, inputs)))
+        if len(numbers) != len(inputs):
+            self.repeated[len(self.nodes)] = tuple(map(self.number, inputs))
         storage = None
         if (view or in_place) and numbers:
             storage = registry.storages[numbers[0]]
@@ -285,6 +386,7 @@ class Recorder(TorchFunctionMode):
         Treatment.FACTORY: _make,
         Treatment.SETTER: _leave_aside,
         Treatment.INITIALIZER: _leave_aside,
+        Treatment.SWITCH: _switch,
         Treatment.DESCENT: _descend,
     }
     """How each treatment is carried out."""
@@ -297,3 +399,21 @@ ASIDE: dict[Treatment, Callable[..., Any]] = {
     Treatment.INITIALIZER: Aside.initialize,
 }
 """The treatments that are carried out beside the work, and make no node."""
+
+
+CONVERTING: dict[Treatment, Callable[..., Any]] = {
+    Treatment.RULE: Recorder._convert_for_rule,  # noqa: SLF001 - torch has no public name for it
+    Treatment.DESCENT: Recorder._convert_for_descent,  # noqa: SLF001 - torch has no public name for it
+}
+"""The treatments that are others under autocast."""
+
+
+def _plainly(_: Recorder, func: Any, args: Any, kwargs: Any) -> Any:
+    return func(*args, **kwargs)
+
+
+def _converted(recorder: ref[Recorder], tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    # By a weak reference, so that no recorder holds itself.
+    alive = recorder()
+    assert alive is not None  # noqa: S101 - for the type checker
+    return alive.convert(tensor, dtype)

@@ -5,11 +5,12 @@ Does not know operations.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from costlab.errors import UsageError
 from costlab.graph import Module, rows
 from costlab.tracing.calls import calls_of
 from costlab.tracing.tensors import tensors_in
@@ -29,7 +30,16 @@ def registered(model: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
     not entered again.
     """
     found: list[tuple[str, torch.nn.Module]] = []
-    _register("", model, found, set())
+    try:
+        _register("", model, found, set())
+    except AttributeError as error:
+        # What is left half done by a constructor that never called that of torch.nn.Module.
+        path, module = found[-1]
+        message = (
+            f"{type(module).__name__}{path and f' (in {path})'} cannot be read as a module "
+            f"({error}); call super().__init__() first in its __init__"
+        )
+        raise UsageError(message) from error
     return found
 
 
@@ -97,7 +107,25 @@ class Scopes:
             )
             return result
 
-        with calls_of([module for _, module in self.modules]).handled_by(follow):
+        begun: list[tuple[torch.nn.Module, set[Any]]] = []
+
+        def follow_once(call: Any, module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
+            # A call of its own that goes on to that of its base is still one call.
+            if begun and begun[-1][0] is module and call not in begun[-1][1]:
+                begun[-1][1].add(call)
+                return call(module, *args, **kwargs)
+            begun.append((module, {call}))
+            try:
+                return follow(call, module, args, kwargs)
+            finally:
+                begun.pop()
+
+        every = calls_of([module for _, module in self.modules])
+        with ExitStack() as stack:
+            for interception in every:
+                stack.enter_context(
+                    interception.handled_by(follow if len(every) == 1 else follow_once)
+                )
             yield
 
     def summary(self) -> tuple[Module, ...]:

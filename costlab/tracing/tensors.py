@@ -176,6 +176,11 @@ class Registry:
             self.numbers[id(self._twins[key])] = number
         return number
 
+    def adopt(self, tensor: torch.Tensor, number: int) -> None:
+        """Gives a tensor of the trace a number that is known already."""
+        self.own(tensor)
+        self.numbers[id(tensor)] = number
+
     def hold(self, tensors: Iterable[torch.Tensor]) -> range:
         """Gives the tensors that a model holds their numbers, all at once: there are many."""
         held = list(tensors)
@@ -199,6 +204,10 @@ class Registry:
         """Marks a tensor as made by the trace, so that the trace may write to it."""
         self._alive.append(tensor)
         self._owned.add(id(tensor))
+
+    def alive(self) -> Iterable[torch.Tensor]:
+        """The tensors that are kept until the trace ends, all but those of the user's classes."""
+        return self._alive
 
     def number_of(self, tensor: torch.Tensor) -> int | None:
         """The number of a tensor, None if it is not known."""
@@ -251,10 +260,25 @@ class Registry:
         self._owned.add(id(replacement))
         self._stand_ins[id(tensor)] = replacement
 
+    def swap(self, one: torch.Tensor, other: torch.Tensor) -> None:
+        """From now on each of two tensors is what the other was, as they swapped their content."""
+        known: list[dict[int, Any]] = [self.numbers, self._stand_ins, self._twins]
+        first, second = id(one), id(other)
+        for table in known:
+            held = table.pop(first, None), table.pop(second, None)
+            table.update(
+                (key, kept)
+                for key, kept in zip((second, first), held, strict=True)
+                if kept is not None
+            )
+        if (first in self._owned) != (second in self._owned):
+            self._owned ^= {first, second}
+
     def twin(self, tensor: torch.Tensor) -> torch.Tensor:
         """The tensor's twin on meta, which has the same number; itself if it is on meta."""
         seen = self.seen_as(tensor)
-        if not seen.is_meta:
+        # What wants a gradient has a twin even on meta, so that no kernel builds a graph of it.
+        if not seen.is_meta or seen.requires_grad:
             known = self._twins.get(id(seen))
             if known is None:
                 known = self._twins[id(seen)] = meta(seen)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from costlab.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,7 +37,7 @@ class Snapshot:
         """Takes the snapshot of some modules, each named once."""
         self.attributes = list(map(vars, modules))
         self.saved = list(map(dict.copy, self.attributes))
-        self.training = [module.training for module in modules]
+        self.training = [getattr(module, "training", None) for module in modules]
         values = chain.from_iterable(map(dict.values, self.attributes))
         containers = [value for value in values if type(value) in CONTAINERS]
         # Most are empty (a module has a dozen for hooks): those are only to be empty again.
@@ -79,7 +81,11 @@ def _put_back(dicts: list[dict[Any, Any]], saved: list[dict[Any, Any]]) -> None:
 @contextmanager
 def untouched(modules: list[torch.nn.Module]) -> Iterator[Snapshot]:
     """Restores on exit the modules, the gradient mode and the states of the random generators."""
-    snapshot = Snapshot(modules)
+    try:
+        snapshot = Snapshot(modules)
+    except Exception as error:  # whatever a module's own attribute access raises
+        message = f"the attributes of a module cannot be read ({type(error).__name__}: {error})"
+        raise UsageError(message) from error
     torch_rng, python_rng = torch.get_rng_state(), random.getstate()
     numpy: Any = sys.modules.get("numpy")
     numpy_rng = numpy.random.get_state() if numpy is not None else None

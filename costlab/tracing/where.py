@@ -15,6 +15,7 @@ from costlab.errors import TraceError
 from costlab.inputspec import format_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
     from costlab.graph import TensorSpec
@@ -40,7 +41,7 @@ def explain(error: Exception, scopes: Scopes, failed: Failure | None) -> str:
     if failed is not None and failed.error is error:
         operands = ", ".join(map(format_spec, failed.operands[:4]))
         operation = f" in {failed.op}({operands})"
-    line = _user_line(error.__traceback__)
+    line = user_line(traceback.extract_tb(error.__traceback__))
     at = f" [{line}]" if line else ""
     # What the tracer itself says is a sentence; the user's own error keeps its class.
     said = str(error) if isinstance(error, TraceError) else f"{type(error).__name__}: {error}"
@@ -59,11 +60,7 @@ def _innermost(trace: TracebackType | None, scopes: Scopes) -> tuple[str, str]:
     return found
 
 
-def _user_line(trace: TracebackType | None) -> str:
+def user_line(frames: Iterable[traceback.FrameSummary]) -> str:
     """The file and line of the last frame that is neither torch's nor costlab's tracer."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(trace)
-        if not frame.filename.startswith((TORCH, OURS, "<"))
-    ]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    own = [frame for frame in frames if not frame.filename.startswith((TORCH, OURS, "<"))]
+    return f"{own[-1].filename}:{own[-1].lineno}" if own else ""

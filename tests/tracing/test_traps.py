@@ -265,7 +265,7 @@ def test_reading_a_value_of_the_input_is_an_error_that_says_so() -> None:
     """What depends on the values of the input cannot be traced, and the line is named."""
     model = Calls(lambda _, x: x * x.sum().item())
     with pytest.raises(costlab.TraceError, match=r"item.*\[.*test_traps.py:\d+\].*only shapes"):
-        costlab.analyze(model, R(2, 8))
+        costlab.analyze(model, R(2, 8), on="meta")
 
 
 def test_causal_attention_is_counted_in_full() -> None:

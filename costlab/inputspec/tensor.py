@@ -1,6 +1,6 @@
-"""Input specs: the text form of a tensor's shape and element type, `f32[1,3,299,299]`.
+"""One tensor as text, `f32[1,3,299,299]` or `tokens=i64[2,128]`, and where a text goes wrong.
 
-Knows nothing of torch.
+Does not know what else an argument may be.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LARGEST_SIZE = 2**48
 MOST_ELEMENTS = 2**58
 """With 16 bytes an element, torch's 64-bit sizes end soon after."""
 
-_SPEC = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dtype>[A-Za-z]\w*)?\[(?P<sizes>[^\[\]]*)\]")
+SPEC = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<dtype>[A-Za-z]\w*)?\[(?P<sizes>[^\[\]]*)\]")
 
 
 class InputSpec(NamedTuple):
@@ -35,27 +35,36 @@ class InputSpec(NamedTuple):
 
 
 def parse(text: str) -> InputSpec:
-    """What a spec says; the element type is f32 if none is given.
+    """What a spec of one tensor says; the element type is f32 if none is given.
 
     Raises:
-        UsageError: the text is not a spec; the message points at the character.
+        UsageError: the text is not such a spec; the message points at the character.
 
     >>> parse("tokens=i64[2,128]")
     InputSpec(name='tokens', spec=TensorSpec(shape=(2, 128), dtype='int64'))
     """
     text = text.strip()
-    match = _SPEC.fullmatch(text)
+    match = SPEC.fullmatch(text)
     if match is None:
-        raise _error(text, *_where(text))
+        raise unreadable(text, *first_wrong(text))
+    return InputSpec(match["name"], tensor_of(text, match))
+
+
+def tensor_of(text: str, match: re.Match[str]) -> TensorSpec:
+    """The tensor that a match of the text says.
+
+    Raises:
+        UsageError: its element type or a size is none.
+    """
     short = match["dtype"] or "f32"
     dtype = DTYPES.get(short, short if short in SHORT else None)
     if dtype is None:
         hint = did_you_mean(short, DTYPES) or f" Known: {', '.join(DTYPES)}."
-        raise _error(text, match.start("dtype"), f"{short!r} is not an element type.{hint}")
+        raise unreadable(text, match.start("dtype"), f"{short!r} is not an element type.{hint}")
     sizes = _sizes(text, match["sizes"], match.start("sizes"))
     if prod(sizes) > MOST_ELEMENTS:
-        raise _error(text, match.start("sizes"), "no memory holds so many elements.")
-    return InputSpec(match["name"], TensorSpec(sizes, dtype))
+        raise unreadable(text, match.start("sizes"), "no memory holds so many elements.")
+    return TensorSpec(sizes, dtype)
 
 
 def _sizes(text: str, listed: str, start: int) -> tuple[int, ...]:
@@ -65,11 +74,11 @@ def _sizes(text: str, listed: str, start: int) -> tuple[int, ...]:
         digits = part.strip()
         if not digits.isascii() or not digits.isdigit():
             what = f"{digits!r} is not a size" if digits else "a size is missing"
-            raise _error(text, at, what + ".")
+            raise unreadable(text, at, what + ".")
         figures = digits.lstrip("0") or "0"
         # Python refuses to read very many figures, with an error of its own.
         if len(figures) > len(str(LARGEST_SIZE)) or int(figures) > LARGEST_SIZE:
-            raise _error(text, at, "this size is larger than any axis can be.")
+            raise unreadable(text, at, "this size is larger than any axis can be.")
         sizes.append(int(figures))
         start += len(part) + 1
     return tuple(sizes)
@@ -85,7 +94,7 @@ def format_spec(spec: TensorSpec) -> str:
     return f"{SHORT.get(spec.dtype, spec.dtype)}[{sizes}]"
 
 
-def _where(text: str) -> tuple[int, str]:
+def first_wrong(text: str) -> tuple[int, str]:
     """The first character that cannot be part of a spec, and why."""
     opening = text.find("[")
     if opening < 0:
@@ -102,7 +111,8 @@ def _where(text: str) -> tuple[int, str]:
     return (head.end() if head else 0), "an element type or an argument's name was expected."
 
 
-def _error(text: str, at: int, what: str) -> UsageError:
+def unreadable(text: str, at: int, what: str) -> UsageError:
+    """The error that says what is wrong at a character, and points at it."""
     message = (
         f"cannot read the input spec: {what}\n  {_visible(text)}\n"
         f"  {' ' * _width(_visible(text[:at]))}^\n"

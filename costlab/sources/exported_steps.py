@@ -1,0 +1,125 @@
+"""The operations of an exported program in their order: what each reads, makes, and where it ran.
+
+Does not know what runs them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from costlab.sources.exported_ops import function_of
+from costlab.sources.exported_values import BrokenError, argument, flat, names_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+INLINED = ("wrap_with_set_grad_enabled", "wrap_with_autocast")
+"""Graphs in a graph that run as they are, once."""
+DEEPEST = 64
+_CALL = re.compile(r"@[0-9]+$")
+Values = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Step:
+    """One operation: what it does, what it reads, the names of what it makes, and where it ran."""
+
+    run: Callable[[list[tuple[str, Any]]], Any]
+    inputs: Sequence[tuple[str, Any]]
+    outputs: tuple[str, ...]
+    stack: tuple[tuple[str, str, str], ...]
+    """Call, path and class of each module around it, from the outermost on, without the root."""
+    until: int = 0
+    """The last step that reads what it makes."""
+
+    def do(self, values: Values) -> None:
+        """Computes what it makes from what was made before."""
+        given = [(name, argument(told, values)) for name, told in self.inputs]
+        made = self.run(given)
+        results = flat(made) if len(self.outputs) > 1 or isinstance(made, list | tuple) else [made]
+        if self.outputs and len(results) != len(self.outputs):
+            raise BrokenError(f"{self.outputs[0]} is one of {len(results)} results")
+        values.update(zip(self.outputs, results, strict=False))
+
+
+def steps_of(nodes: Any, depth: int = 0) -> list[Step]:
+    """The steps of a graph's nodes, those of graphs that are wrapped in it among them.
+
+    Raises:
+        BrokenError: a node is not as torch writes it, or no operation of torch's own.
+    """
+    found: list[Step] = []
+    for node in nodes:
+        try:
+            target, told = str(node["target"]), node["inputs"]
+            inputs = [(str(one.get("name") or ""), one["arg"]) for one in told]
+            outputs = tuple(names_in(node["outputs"]))
+            stack = _stack(str(node["metadata"].get("nn_module_stack", "")))
+        except (AttributeError, KeyError, TypeError) as error:
+            raise BrokenError(f"an operation has no {error}") from error
+        if target.rpartition(".")[2] in INLINED and depth < DEEPEST:
+            found += _inlined(inputs, outputs, depth)
+        else:
+            found.append(Step(function_of(target), inputs, outputs, stack))
+    return found
+
+
+def _inlined(inputs: list[tuple[str, Any]], outputs: tuple[str, ...], depth: int) -> list[Step]:
+    """The steps of a graph in the graph, between steps that pass on what it reads and returns."""
+    try:
+        place = next(n for n, (_, told) in enumerate(inputs) if "as_graph" in told)
+        graph = inputs[place][1]["as_graph"]["graph"]
+        inner = tuple(names_in(graph["inputs"]))
+        results = [("", told) for told in graph["outputs"]]
+        steps = steps_of(graph["nodes"], depth + 1)
+    except (KeyError, TypeError, StopIteration) as error:
+        raise BrokenError("a graph within the graph is damaged") from error
+    return [
+        Step(_passed, inputs[place + 1 :], inner, ()),
+        *steps,
+        Step(_passed, results, outputs, ()),
+    ]
+
+
+def _passed(given: list[tuple[str, Any]]) -> list[Any]:
+    return [value for _, value in given]
+
+
+def _stack(text: str) -> tuple[tuple[str, str, str], ...]:
+    """The modules around an operation, without the root: `call,path,class` each, by semicolons."""
+    found: list[tuple[str, str, str]] = []
+    for entry in text.split(";"):
+        call, _, rest = entry.partition(",")
+        path, _, kind = rest.rpartition(",")
+        plain = _CALL.sub("", path)
+        inside = all(part.replace("_", "a").isalnum() for part in plain.split("."))
+        if plain and inside and plain.count(".") < DEEPEST and len(found) < DEEPEST:
+            found.append((call, plain, _class(kind)))
+    return tuple(found)
+
+
+def _class(text: str) -> str:
+    """The last part of a class's name, as the name of a class."""
+    name = text.rpartition(".")[2]
+    return name if name.isidentifier() else "Module"
+
+
+def class_of(nodes: Any) -> str:
+    """The class of the model that was exported, as its operations tell it."""
+    for node in nodes:
+        first = str(node["metadata"].get("nn_module_stack", "")).partition(";")[0]
+        if first.count(",") > 1 and first.split(",")[1] == "":
+            return _class(first.rpartition(",")[2])
+    return "Program"
+
+
+def settle(steps: Sequence[Step], results: Any) -> None:
+    """Notes of each step which is the last that reads what it makes."""
+    last: dict[str, int] = dict.fromkeys(names_in(results), len(steps))
+    for place in range(len(steps) - 1, -1, -1):
+        step = steps[place]
+        step.until = max((last.get(name, 0) for name in step.outputs), default=0)
+        for name in names_in([told for _, told in step.inputs]):
+            last.setdefault(name, place)

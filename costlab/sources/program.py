@@ -1,0 +1,157 @@
+"""An exported program as a module: its graph is run, and its modules are those it was made of.
+
+Does not know how the program is stored.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from costlab.errors import UsageError
+from costlab.sources.exported_values import Tree, argument, flat, spec_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from costlab.sources.exported_steps import Step, Values
+
+
+class Scope(nn.Module):
+    """A module of the exported model, which runs its part of the program.
+
+    `module_at` finds the other modules, by their paths in the whole.
+    """
+
+    module_at: Callable[[str], nn.Module]
+
+    def forward(self, steps: Sequence[tuple[int, Step]], depth: int, values: Values) -> Any:
+        """What others read of what it made."""
+        run(self.module_at, steps, depth, values)
+        end = steps[-1][0]
+        made = [values[name] for _, step in steps if step.until > end for name in step.outputs]
+        return made[0] if len(made) == 1 else tuple(made)
+
+
+def run(
+    module_at: Callable[[str], nn.Module],
+    steps: Sequence[tuple[int, Step]],
+    depth: int,
+    values: Values,
+) -> None:
+    """Runs steps in their order, those inside a module further down by a call of that module."""
+    place = 0
+    while place < len(steps):
+        step = steps[place][1]
+        if len(step.stack) <= depth:
+            step.do(values)
+            place += 1
+            continue
+        inner, end = step.stack[depth], place
+        while end < len(steps) and steps[end][1].stack[depth : depth + 1] == (inner,):
+            end += 1
+        module_at(inner[1])(steps[place:end], depth + 1, values)
+        place = end
+
+
+class Program(nn.Module):
+    """The whole: it takes what the exported model took."""
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        given: Sequence[tuple[str, Any]],
+        results: Sequence[Any],
+        tree: Tree | None,
+        names: Sequence[str],
+    ) -> None:
+        """A program without weights: `given` names each input, and holds its spec or its value."""
+        super().__init__()
+        self.steps = list(enumerate(steps))
+        self.given = given
+        self.results = results
+        self.tree = tree
+        self.names = names
+        self.held: list[tuple[str, str, bool]] = []
+        """Value, path, and whether it is a parameter, of each tensor that modules hold."""
+        self.trains = False
+
+    def at(self, path: str) -> nn.Module:
+        """The module at a path."""
+        return self.get_submodule(path)
+
+    def train(self, mode: bool = True) -> Program:
+        """A program runs in the mode in which it was exported.
+
+        Raises:
+            UsageError: it was exported in the other.
+        """
+        if mode != self.trains:
+            was = "train" if self.trains else "eval"
+            message = f"the program was exported in {was} mode; give --mode {was}"
+            raise UsageError(message)
+        super().train(mode)
+        return self
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the exported model returned, in a row."""
+        leaves = self._leaves(args, kwargs)
+        if len(leaves) != len(self.given):
+            message = f"the program takes {len(self.given)} inputs, and was given {len(leaves)}"
+            raise TypeError(message)
+        values: Values = {name: leaf for (name, _), leaf in zip(self.given, leaves, strict=True)}
+        for name, path, is_parameter in self.held:
+            values[name] = self.get_parameter(path) if is_parameter else self.get_buffer(path)
+        run(self.at, self.steps, 0, values)
+        made = [argument(told, values) for told in self.results]
+        return made[0] if len(made) == 1 else tuple(made)
+
+    def _leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """The inputs in the program's order, which names may be given in another."""
+        if self.tree is None or not kwargs:
+            return flat((args, kwargs))
+        positional, named = self.tree.below
+        order = [*self.names[: len(positional.below)], *named.keys]
+        unknown = [name for name in kwargs if name not in order]
+        if unknown:
+            message = f"the program takes {', '.join(order)}, and no {unknown[0]!r}"
+            raise TypeError(message)
+        rest = sorted(kwargs, key=order.index)
+        return flat((args, [kwargs[name] for name in rest]))
+
+
+def hold(program: Program, steps: Sequence[Step], weights: Mapping[str, tuple[str, Any, bool]],
+         files: Mapping[str, str]) -> None:  # fmt: skip
+    """Gives a program its modules and weights: `weights` maps values to path, tensor, parameter."""
+    classes: dict[str, type[Scope]] = {}
+
+    def at(path: str, kind: str = "Module") -> nn.Module:
+        here: nn.Module = program
+        parts = path.split(".") if path else []
+        for place, part in enumerate(parts, start=1):
+            if part not in here._modules:  # noqa: SLF001 - torch refuses some names of attributes here
+                own = kind if place == len(parts) else "Module"
+                made = classes.setdefault(own, type(own, (Scope,), {}))()
+                made.module_at = program.at
+                here._modules[part] = made  # noqa: SLF001 - as above
+            here = here._modules[part] or here  # noqa: SLF001 - as above
+        return here
+
+    # Shorter paths first: what is around a module is made before it, as what it is.
+    kinds = {path: kind for step in steps for _, path, kind in step.stack}
+    for path in sorted(kinds, key=lambda path: path.count(".")):
+        at(path, kinds[path])
+    shared: dict[str, torch.Tensor] = {}
+    for name, (path, meta, is_parameter) in weights.items():
+        home, _, attribute = path.rpartition(".")
+        spec = spec_of(meta)
+        tensor = torch.empty(spec.shape, dtype=getattr(torch, spec.dtype), device="meta")
+        if is_parameter:
+            made = nn.Parameter(tensor, requires_grad=tensor.is_floating_point())
+            tensor = shared.setdefault(files.get(path, path), made)
+            at(home)._parameters[attribute] = tensor  # type: ignore[assignment]  # noqa: SLF001 - as above
+        else:
+            at(home)._buffers[attribute] = tensor  # noqa: SLF001 - as above
+        program.held.append((name, path, is_parameter))

@@ -1,0 +1,150 @@
+"""One run of a forward, on tensors of one kind, and the graph of what it did.
+
+Does not know which kind is to be tried, nor what follows if it does not do.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from costlab.errors import TraceError
+from costlab.graph import Autograd, Graph, Tensor, rows
+from costlab.tracing.autograd import Regions, wanting
+from costlab.tracing.fakes import FakeRecorder, Fakes
+from costlab.tracing.hidden import made_visible
+from costlab.tracing.inputs import as_call, as_specs
+from costlab.tracing.parameters import buffers_of, unregistered
+from costlab.tracing.recorder import Recorder
+from costlab.tracing.scopes import Scopes
+from costlab.tracing.tensors import Registry, tensors_in
+from costlab.tracing.untouched import untouched
+from costlab.tracing.where import explain
+
+if TYPE_CHECKING:
+    from costlab.tracing.entries import Entries
+    from costlab.tracing.fallbacks import Carrier
+    from costlab.tracing.parameters import Held, Modules
+
+
+class Forward(NamedTuple):
+    """A forward that can be run: the model, what it is called with, and how it is counted."""
+
+    model: torch.nn.Module
+    inputs: Any
+    modules: Modules
+    parameters: Held
+    entries: Entries
+    device: str
+    mode: str | None
+
+    def run(self, carrier: Carrier, *, alone: bool) -> Graph:
+        """The graph of one run; `alone`, no single call may be run on other tensors.
+
+        Raises:
+            TraceError: the forward stopped; its `partial` is the graph until then.
+        """
+        recorder = self._recorder(carrier, alone=alone)
+        registry, scopes = recorder.registry, recorder.scopes
+        args, kwargs = recorder.arguments(self.inputs, *as_call(self.inputs))
+        given = [("", tensor) for tensor in tensors_in(args)]
+        given += [(name, tensor) for name, value in kwargs.items() for tensor in tensors_in(value)]
+        numbers = [registry.add(tensor) for _, tensor in given]
+        held = registry.hold(parameter for _, parameter in self.parameters.named)
+        buffers = registry.hold(buffers_of(self.modules))
+        recorder.begin((*numbers, *held))
+        arguments = as_specs(args, kwargs)
+        training = self.mode == "train"
+        regions = Regions(recorder)
+
+        def autograd() -> Autograd | None:
+            if not training:
+                return None
+            parameters = [tensor.requires_grad for _, tensor in self.parameters.named]
+            asking = dict(zip(numbers, wanting(self.inputs), strict=True))
+            asking.update(zip(held, parameters, strict=True))
+            return regions.told(asking, range(held.start, buffers.stop))
+
+        def graph(result: Any) -> Graph:
+            read = set(chain.from_iterable([node.inputs for node in recorder.nodes]))
+            outputs = tuple(recorder.number(tensor) for tensor in tensors_in(result))
+            return Graph(
+                tensors=rows(Tensor, registry.specs, registry.storages),
+                nodes=tuple(recorder.nodes),
+                inputs=tuple(numbers),
+                outputs=outputs,
+                parameters=self.parameters.described(
+                    registry.specs[held.start : held.stop],
+                    [number if number in read else None for number in held],
+                ),
+                modules=scopes.summary(),
+                input_names=tuple(name for name, _ in given),
+                buffers=tuple(registry.specs[buffers.start : buffers.stop]),
+                arguments=arguments,
+                autograd=autograd(),
+                remarks=(*unregistered(self.modules), *recorder.remarks),
+            )
+
+        distinct = list({id(module): module for _, module in self.modules}.values())
+        # A forward in training may ask whether there are gradients, and turn them off.
+        with untouched(distinct) as snapshot, torch.set_grad_enabled(training):
+            registry.expect(snapshot.attribute_tensors)
+            if self.mode is not None:
+                _set_mode(self.model, distinct, training=self.mode == "train")
+            try:
+                with (
+                    scopes.followed(registry.spec_of, recorder.direct),
+                    made_visible(recorder),
+                    regions.followed() if training else nullcontext(),
+                    recorder.watching(),
+                    recorder,
+                ):
+                    result = self.model(*args, **kwargs)
+            except Exception as error:
+                scopes.current = ""
+                message = explain(error, scopes, recorder.failed)
+                raise TraceError(message, partial=graph(None)) from error
+            scopes.current = ""
+            if not tensors_in(result):
+                recorder.remarks.setdefault(
+                    f"the forward returned no tensor that costlab finds ({type(result).__name__}): "
+                    "what it returns is not held to be alive until the end"
+                )
+            return graph(result)
+
+    def _recorder(self, carrier: Carrier, *, alone: bool) -> Recorder:
+        """What records a run on tensors of this kind."""
+        scopes = Scopes(self.modules)
+        if carrier == "meta":
+            recorder = Recorder(Registry(), scopes, self.entries, self.device)
+        elif carrier == "fake":
+            recorder = FakeRecorder(Registry(), scopes, self.entries, self.device)
+        else:
+            from costlab.tracing.computing import Computing
+            from costlab.tracing.livetensors import LiveRegistry
+
+            return Computing(LiveRegistry(), scopes, self.entries, self.device)
+        if carrier == "fake" or not alone:
+            recorder.fakes = Fakes(recorder.aside.device)
+        return recorder
+
+
+def _set_mode(model: torch.nn.Module, modules: list[torch.nn.Module], *, training: bool) -> None:
+    """Puts the model in a mode: by its own `train` where a module has one, directly where not."""
+    if any(type(module).train is not torch.nn.Module.train for module in modules):
+        model.train(training)
+        return
+    for module in modules:
+        vars(module)["training"] = training
+
+
+def device_of(parameters: list[tuple[str, torch.Tensor]], inputs: Any) -> str:
+    """Where the forward would run: at its inputs, or at its first parameter; never "meta"."""
+    first = [parameter for _, parameter in parameters[:1]]
+    for tensor in (*tensors_in(inputs)[:1], *first):
+        if not tensor.is_meta:
+            return str(tensor.device)
+    return "cpu"

@@ -1,0 +1,92 @@
+"""Calls that torch hides from function modes, made visible while a forward is traced.
+
+Does not know rules: what a call costs is the recorder's to say.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from costlab.tracing.calls import AUTOCASTS, JIT_TRACES, SCRIPTS, SETS, SWAPS
+from costlab.tracing.tensors import meta
+from costlab.tracing.transforms import carried_out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from costlab.tracing.recorder import Recorder
+
+Pair = tuple[torch.Tensor, torch.Tensor]
+
+
+@contextmanager
+def made_visible(recorder: Recorder) -> Iterator[None]:
+    """Hands the hidden calls of this thread to the recorder; swapped tensors are swapped back."""
+    swapped: list[Pair] = []
+
+    def write(call: Any, target: torch.Tensor, args: Any, kwargs: Any) -> torch.Tensor:
+        with torch._C.DisableTorchFunction():  # noqa: SLF001 - torch has no public name for it
+            made: torch.Tensor = _set(recorder, call, target, args, kwargs)
+            return made
+
+    def swap(call: Any, one: torch.Tensor, args: Any, kwargs: Any) -> None:
+        call(one, *args, **kwargs)
+        swapped.append((one, args[0]))
+        recorder.registry.swap(one, args[0])
+
+    def switch(call: Any, first: Any, args: Any, kwargs: Any) -> None:
+        call(first, *args, **kwargs)
+        recorder.follow_autocast()
+
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(SCRIPTS.handled_by(recorder.enter_script))
+            stack.enter_context(SETS.handled_by(write))
+            stack.enter_context(SWAPS.handled_by(swap))
+            stack.enter_context(JIT_TRACES.handled_by(_trace))
+            stack.enter_context(AUTOCASTS.handled_by(switch))
+            stack.enter_context(carried_out(recorder.enter_transform))
+            if "torch._dynamo" in sys.modules:
+                # Nothing is compiled before: what is compiled runs as it was written.
+                stack.enter_context(torch.compiler.set_stance("force_eager"))
+            yield
+    finally:
+        for one, other in reversed(swapped):
+            torch.utils.swap_tensors(one, other)  # type: ignore[no-untyped-call]  # torch leaves it untyped; a swap undoes itself
+
+
+def _trace(call: Any, function: Any, args: Any, kwargs: Any) -> Any:
+    """What `torch.jit.trace` would trace: the same operations, which the mode then sees."""
+    del call, args, kwargs
+    return function
+
+
+def _set(recorder: Recorder, call: Any, target: torch.Tensor, args: Any, kwargs: Any) -> Any:
+    """The target, which shares the memory of the source; one of the caller's only seems to."""
+    registry = recorder.registry
+    source = kwargs.get("source", args[0] if args else None)
+    other = source if isinstance(source, torch.Tensor) else None
+    seen = target if other is None else registry.seen_as(other)
+    if not registry.is_foreign(target) and seen.is_meta == target.is_meta:
+        made = call(target, *((seen, *args[1:]) if args else args), **kwargs)
+        storage = None if other is None else registry.storages[recorder.number(other)]
+        registry.add(target, storage)
+        return made
+    size = next(iter(args[2:]), kwargs.get("size"))  # after the source and the offset
+    if other is None or size is not None:
+        shape = (0,) if source is None else size
+        seen = torch.empty(
+            target.shape if shape is None else shape, dtype=target.dtype, device="meta"
+        )
+    elif not seen.is_meta:
+        seen = meta(seen) if target.is_meta else seen.detach().clone()
+    if (seen.shape, seen.dtype) != (target.shape, target.dtype):
+        recorder.unknown("set_")  # whoever asks the target itself is told what it was before
+    registry.stand_in(target, seen)
+    if other is not None:
+        registry.numbers[id(target)] = recorder.number(other)
+    return target

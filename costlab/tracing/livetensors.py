@@ -1,0 +1,79 @@
+"""The tensors of a run that computes: with values, and freed as the forward lets go of them.
+
+Does not know operations.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import ref
+
+import torch
+
+from costlab.tracing.tensors import Registry
+
+
+class Passing(list[torch.Tensor]):
+    """Tensors that are not kept alive: each is forgotten by the registry when it is freed."""
+
+    def __init__(self, registry: LiveRegistry) -> None:
+        """Of a registry; the tensors of the model, which it holds, are listed and stay."""
+        super().__init__()
+        self.registry = registry
+        self.watched: dict[int, ref[torch.Tensor]] = {}
+
+    def append(self, tensor: torch.Tensor) -> None:
+        """Watches a tensor until it is freed."""
+        key, tables, watched = id(tensor), self.registry.tables(), self.watched
+
+        def forget(_: object) -> None:
+            watched.pop(key, None)
+            for table in tables:
+                table.pop(key, None)
+
+        watched[key] = ref(tensor, forget)
+
+
+class Keys(dict[int, Any]):
+    """A set of identities that forgets as a dict does."""
+
+    def add(self, key: int) -> None:
+        """Puts an identity in."""
+        self[key] = True
+
+
+class LiveRegistry(Registry):
+    """A registry of tensors with values, which live no longer than the forward needs them."""
+
+    def __init__(self) -> None:
+        """An empty registry."""
+        super().__init__()
+        self._owned: Any = Keys()
+        self._alive = Passing(self)
+
+    def tables(self) -> tuple[dict[int, Any], ...]:
+        """What is known of tensors, by identity."""
+        return (self.numbers, self._owned, self._stand_ins, self._twins)
+
+    def is_constant(self, tensors: list[torch.Tensor]) -> bool:
+        """Whether each tensor has values: all that are not on meta."""
+        return not any(self.seen_as(tensor).is_meta for tensor in tensors)
+
+    def value_of(self, tensor: torch.Tensor) -> torch.Tensor:
+        """What to compute with: the tensor, or a copy where it is the caller's."""
+        seen = self.seen_as(tensor)
+        if seen is tensor and self.is_foreign(tensor):
+            seen = tensor.detach().clone()
+            self.stand_in(tensor, seen)
+            if tensor.requires_grad:
+                seen.requires_grad_()
+        number = self.numbers.get(id(tensor))
+        if number is not None:
+            self.numbers[id(seen)] = number
+        return seen
+
+    def stand_in(self, tensor: torch.Tensor, replacement: torch.Tensor) -> None:
+        """From now on the tensor is seen as its replacement; both stay, as a model holds one."""
+        self._owned.add(id(replacement))
+        self._stand_ins[id(tensor)] = replacement
+        list.append(self._alive, tensor)

@@ -1,0 +1,187 @@
+"""What a model holds: its parameters, each once, with all their names, and its buffers.
+
+Knows how libraries keep several weights in one element; not operations.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from costlab.errors import UsageError
+from costlab.graph import Parameter, TensorSpec, rows
+from costlab.tracing.tensors import dtype_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Modules = list[tuple[str, torch.nn.Module]]
+
+VALUES = {"float4_e2m1fn_x2": 2, "bits4x2": 2, "bits2x4": 4, "bits1x8": 8}
+"""Values in one element, of the types that say so; they lie along the last axis (torch.dtype)."""
+
+INTEGERS = frozenset({"uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"})
+"""Types in which libraries pack weights, without a word to torch about how many."""
+
+
+class Held(NamedTuple):
+    """The parameters of a model, each once, by the first path that it is registered at.
+
+    `aliases` are the further paths of those that have any, by their place in `named`.
+    """
+
+    named: list[tuple[str, torch.Tensor]]
+    aliases: dict[int, tuple[str, ...]]
+
+    def described(
+        self, specs: Sequence[TensorSpec], numbers: Sequence[int | None]
+    ) -> tuple[Parameter, ...]:
+        """The parameters as a graph has them, with these specs and numbers of tensors."""
+        count = len(self.named)
+        tensors = [tensor for _, tensor in self.named]
+        aliases: list[tuple[str, ...]] = [()] * count
+        for place, paths in self.aliases.items():
+            aliases[place] = paths
+        found = rows(
+            Parameter,
+            [path for path, _ in self.named],
+            specs,
+            numbers,
+            [tensor.requires_grad for tensor in tensors],
+            aliases,
+            [None] * count,
+            [()] * count,
+            [""] * count,
+        )
+        # One element is one weight, in a parameter of torch's own class and of a usual type.
+        if {type(tensor) for tensor in tensors} <= {torch.nn.Parameter} and not {
+            spec.dtype for spec in specs
+        } & (INTEGERS | VALUES.keys()):
+            return found
+        return tuple(map(_unpacked, found, tensors))
+
+
+def parameters_of(modules: Modules) -> Held:
+    """Each parameter once, with every path that it is registered at.
+
+    Raises:
+        UsageError: a lazy module, whose parameters have no shape before its first forward.
+    """
+    named: list[tuple[str, torch.Tensor]] = []
+    places: dict[int, int] = {}
+    aliases: dict[int, tuple[str, ...]] = {}
+    for path, module in modules:
+        for name, parameter in module._parameters.items():  # noqa: SLF001 - named_parameters walks the tree again for each module
+            if parameter is None:
+                continue
+            place = f"{path}.{name}" if path else name
+            known = places.get(id(parameter))
+            if known is not None:
+                aliases[known] = (*aliases.get(known, ()), place)
+                continue
+            if type(parameter) is not torch.nn.Parameter:
+                _refuse_lazy(place, parameter)
+            places[id(parameter)] = len(named)
+            named.append((place, parameter))
+    return Held(named, aliases)
+
+
+def buffers_of(modules: Modules) -> Iterator[torch.Tensor]:
+    """Each buffer once."""
+    found = chain.from_iterable(module._buffers.values() for _, module in modules)  # noqa: SLF001 - as above
+    return iter({id(buffer): buffer for buffer in found if buffer is not None}.values())
+
+
+def unregistered(modules: Modules) -> tuple[str, ...]:
+    """A remark on the modules that keep weights where torch registers none; nothing if none does.
+
+    Source: torch.ao's quantized modules, which pack weights for their kernels into objects of
+    TorchScript (`_packed_params`).
+    """
+    kinds = {
+        kind
+        for kind in {type(module) for _, module in modules}
+        if kind.__module__.startswith("torch.ao.nn.quantized.")
+    }
+    if not kinds:
+        return ()
+    found = [
+        path.removesuffix("._packed_params")
+        for path, module in modules
+        if type(module) in kinds
+        and any(isinstance(value, torch.ScriptObject) for value in vars(module).values())
+    ]
+    if not found:
+        return ()
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    remark = (
+        f"{found[0]}{more}: quantized weights are packed where torch registers no parameters; "
+        "params does not count them"
+    )
+    return (remark,)
+
+
+def _refuse_lazy(place: str, parameter: torch.Tensor) -> None:
+    lazy: bool = torch.nn.parameter.is_lazy(parameter)
+    if lazy:
+        message = (
+            f"{place} has no shape before the first forward (a lazy module), and the first forward "
+            "would change the model; run it once, then analyze it"
+        )
+        raise UsageError(message)
+
+
+def _unpacked(parameter: Parameter, tensor: torch.Tensor) -> Parameter:
+    """The parameter with the shape of the weight that it stands for, and what holds it.
+
+    Source: bitsandbytes' `Params4bit`, whose `quant_state` has the weight's shape and the scales;
+    torch's protocol of tensors that are made of tensors (`__tensor_flatten__`), which torchao's
+    quantized weights follow, and whose own shape is the weight's.
+    """
+    spec = parameter.spec
+    state = getattr(tensor, "quant_state", None)
+    shape = getattr(state, "shape", None)
+    if isinstance(shape, tuple) and prod(shape) >= spec.elements:
+        held = tuple(_spec(one) for one in (tensor, *_tensors_of(state)))
+        return parameter._replace(logical=tuple(shape), stored=held)
+    if hasattr(tensor, "__tensor_flatten__"):
+        try:
+            held = tuple(_spec(one) for one in _parts(tensor))
+        except Exception as error:  # noqa: BLE001 - a library's own code, which may raise anything
+            remark = f"its bytes are those of {spec.dtype}: {type(error).__name__}: {error}"
+            return parameter._replace(remark=remark)
+        return parameter._replace(stored=held)
+    if spec.dtype in VALUES and spec.shape:
+        *outer, last = spec.shape
+        return parameter._replace(logical=(*outer, last * VALUES[spec.dtype]))
+    if spec.dtype in INTEGERS:
+        remark = f"{spec.dtype} may pack several weights in one element; each element counts as one"
+        return parameter._replace(remark=remark)
+    return parameter
+
+
+def _tensors_of(state: Any) -> Iterator[torch.Tensor]:
+    """The tensors of a state of quantization, and of the state within: scales are quantized too."""
+    for value in getattr(state, "__dict__", {}).values():
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, type(state)):
+            yield from _tensors_of(value)
+
+
+def _parts(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+    """The tensors that a tensor is made of, down to those that are made of none."""
+    flatten = getattr(tensor, "__tensor_flatten__", None)
+    if flatten is None:
+        yield tensor
+        return
+    names, _ = flatten()
+    for name in names:
+        yield from _parts(getattr(tensor, name))
+
+
+def _spec(tensor: torch.Tensor) -> TensorSpec:
+    return TensorSpec(tuple(tensor.shape), dtype_name(tensor.dtype))

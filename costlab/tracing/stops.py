@@ -1,0 +1,49 @@
+"""Why a forward stops on shapes alone, and whether values would carry it further.
+
+Does not know how a forward is carried further.
+"""
+
+from __future__ import annotations
+
+from costlab.errors import TraceError
+
+
+class NeedsMoreError(TraceError):
+    """A call that shapes alone do not answer: it needs a value, or a kernel that knows values."""
+
+
+def no_kernel(name: str) -> str:
+    """Why an operation could not be run on shapes, and the way out."""
+    return (
+        f"{name} has no rule and no kernel that runs on shapes alone: what it returns depends on "
+        "values, or torch knows it on real devices only; docs/adding-an-op.md tells how to give "
+        "it a rule"
+    )
+
+
+SIGNS = (
+    "meta tensor",
+    "meta device",
+    "device meta",
+    "'Meta' backend",
+    "FakeTensor",
+)
+"""What torch's own errors say where a tensor without values is the reason."""
+
+
+def needs_more(error: BaseException) -> bool:
+    """Whether a forward stopped for want of values or of a kernel, and not by its own mistake.
+
+    >>> needs_more(NotImplementedError()), needs_more(ValueError("of the model's own"))
+    (True, False)
+    """
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, NeedsMoreError | NotImplementedError):
+            return True
+        if isinstance(cause, RuntimeError) and any(sign in str(cause) for sign in SIGNS):
+            return True
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return False

@@ -1,0 +1,1 @@
+"""Where models come from besides the zoo and the user's code."""
