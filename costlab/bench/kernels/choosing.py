@@ -1,0 +1,221 @@
+"""The tiling of each launch: tried on the device it is for, or taken from an earlier run.
+
+It knows no module. In the interpreter nothing is tried: one tiling that is cheap to interpret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from costlab.bench.correctness import UNIT_ROUNDOFF
+from costlab.bench.kernels.running import (
+    Pooling,
+    convolve,
+    convolve_and_pool,
+    convolve_both,
+    convolve_in_series,
+)
+from costlab.bench.kernels.tuning import SETTLED, Tiling, best, lines_of, power_of_two, tilings
+from costlab.bench.kernels.work import Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from costlab.bench.kernels.weights import Weights
+    from costlab.bench.kernels.work import Shape
+
+ROUNDOFF = {
+    torch.bfloat16: UNIT_ROUNDOFF["bf16"],
+    torch.float16: UNIT_ROUNDOFF["fp16"],
+    torch.float32: UNIT_ROUNDOFF["tf32"],
+}
+# Two kernels that are right round the same sums in another order, and the result once; what one
+# of them rounds between two convolutions, the other does as well. A wrong one is off by about 1.
+ROUNDINGS = 4
+INTERPRETED = Tiling(128, 64, 64)
+LARGEST_HELD = 8
+"""Blocks of positions that a tile of two convolutions in series has at most."""
+WIDEST_SHARED = 128
+"""Channels, to a power of two, that a tile holds in registers at most."""
+
+
+def tried(
+    name: str,
+    shapes: Sequence[Shape],
+    x: Tensor,
+    candidates: Sequence[Tiling],
+    launch: Callable[[Tiling, Sequence[Tensor]], None],
+    expected: Callable[[], Sequence[Tensor]],
+) -> Tiling:
+    """The best candidate for a launch, on a GPU; elsewhere the first."""
+    if x.device.type != "cuda":
+        return candidates[0]
+    device = torch.cuda.get_device_name(x.device)
+    key = " · ".join((device, name, *map(said, shapes), str(x.dtype).removeprefix("torch.")))
+    if key in SETTLED:
+        return SETTLED[key]
+    from triton.testing import do_bench
+
+    wanted = list(expected())
+    outputs = [torch.empty_like(one, memory_format=torch.channels_last) for one in wanted]
+
+    def right(tiling: Tiling) -> bool:
+        for output in outputs:
+            output.fill_(torch.nan)
+        launch(tiling, outputs)
+        limit = ROUNDINGS * ROUNDOFF[x.dtype]
+        return all(off(y, z) <= limit for y, z in zip(outputs, wanted, strict=True))
+
+    def time_s(tiling: Tiling) -> float:
+        median_ms = do_bench(lambda: launch(tiling, outputs), return_mode="median")
+        return float(median_ms) / 1e3
+
+    return best(key, candidates, right, time_s)
+
+
+def off(y: Tensor, wanted: Tensor) -> float:
+    """‖y − wanted‖ / ‖wanted‖; NaN if an element was not written."""
+    exact = wanted.double()
+    size = float(exact.norm())
+    return float((y.double() - exact).norm()) / size if size else float(y.double().norm())
+
+
+def said(shape: Shape) -> str:
+    """A shape in a few characters, for the key of a choice.
+
+    >>> from costlab.bench.kernels.work import Shape
+    >>> said(Shape(32, (35, 35), 48, 64, (5, 5), padding=(2, 2, 2, 2)))
+    '32x35x35x48 5x5/1x1 64 pad 2,2,2,2'
+    """
+    size = "x".join(map(str, (shape.images, *shape.grid, shape.channels)))
+    kernel, stride = ("x".join(map(str, two)) for two in (shape.kernel, shape.stride))
+    return f"{size} {kernel}/{stride} {shape.filters} pad {','.join(map(str, shape.padding))}"
+
+
+def for_one(x: Tensor, weights: Weights) -> Tiling:
+    """For a convolution, or several of one shape merged."""
+    shape = weights.shape(x.shape)
+    return tried(
+        "conv",
+        [shape],
+        x,
+        _candidates(x, shape),
+        lambda tiling, outputs: convolve(x, weights, outputs, tiling),
+        lambda: [weights.reference(x)],
+    )
+
+
+def for_both(x: Tensor, first: Weights, second: Weights) -> Tiling:
+    """For two convolutions side by side."""
+    shape = first.shape(x.shape)
+    return tried(
+        "side by side",
+        [shape, second.shape(x.shape)],
+        x,
+        _candidates(x, shape),
+        lambda tiling, outputs: convolve_both(x, first, second, (outputs[0], outputs[1]), tiling),
+        lambda: [first.reference(x), second.reference(x)],
+    )
+
+
+def for_reduction(x: Tensor, weights: Weights, pooled: Tensor, pooling: Pooling) -> Tiling:
+    """For a convolution and a pooling."""
+    shape = weights.shape(x.shape)
+    pool = torch.nn.functional.max_pool2d
+    return tried(
+        f"conv and max pool of {pooled.shape[1]}",
+        [shape],
+        x,
+        _candidates(x, shape),
+        lambda tiling, outputs: convolve_and_pool(
+            x, weights, outputs[0], pooled, pooling, outputs[1], tiling
+        ),
+        lambda: [
+            weights.reference(x),
+            # Rounded down or up, the grid is that of the convolution.
+            _cut(pool(pooled, *pooling, ceil_mode=True), shape.out),
+        ],
+    )
+
+
+def _cut(y: Tensor, out: tuple[int, int]) -> Tensor:
+    kept = y[:, :, : out[0], : out[1]]
+    return kept.contiguous(memory_format=torch.channels_last)
+
+
+def for_series(x: Tensor, first: Weights, second: Weights) -> Tiling:
+    """For two convolutions in series: fused in one of two ways, or one after the other."""
+    a = first.shape(x.shape)
+    between = torch.Size((a.images, first.filters, *a.out))
+    pair = Lines(a, second.shape(between), 1)
+    apart: list[Tiling] = []
+    if x.device.type == "cuda":
+        middle = first.reference(x)
+        one, two = for_one(x, first), for_one(middle, second)
+        same = {(t.block_m, t.block_f, t.block_k, t.warps, t.stages) for t in (one, two)}
+        apart = [
+            Tiling(*sizes, pdl=pdl)
+            for sizes in sorted(same)
+            for pdl in (False, True)
+            if not pdl or torch.cuda.get_device_capability(x.device) >= (9, 0)
+        ]
+    return tried(
+        "in series",
+        [a, pair.second],
+        x,
+        (*fusions(pair, x.element_size()), *apart),
+        lambda tiling, outputs: series(x, first, second, outputs[0], tiling),
+        lambda: [second.reference(first.reference(x))],
+    )
+
+
+def series(x: Tensor, first: Weights, second: Weights, y: Tensor, tiling: Tiling) -> None:
+    """Two convolutions, fused if the tiling has lines, else two launches.
+
+    Under `pdl` the second is launched while the first still runs, and waits within for its result.
+    """
+    if tiling.lines:
+        convolve_in_series(x, first, second, y, tiling)
+        return
+    a = first.shape(x.shape)
+    middle = torch.empty(
+        (a.images, first.filters, *a.out),
+        dtype=x.dtype,
+        device=x.device,
+        memory_format=torch.channels_last,
+    )
+    convolve(x, first, [middle], tiling, pdl=tiling.pdl)
+    convolve(middle, second, [y], tiling, pdl=tiling.pdl)
+
+
+def fusions(pair: Lines, element: int) -> tuple[Tiling, ...]:
+    """What is tried for two convolutions as one kernel, the most promising first."""
+    a, b = pair.first, pair.second
+    found: list[Tiling] = []
+    base = tilings(a.positions, max(a.filters, b.filters), a.channels, element)
+    for lines in sorted(lines_of(pair.length, 128, LARGEST_HELD * 128), reverse=True)[:3]:
+        found += [
+            Tiling(one.block_m, one.block_f, one.block_k, one.warps, one.stages, lines)
+            for one in base
+            if one.block_m == 128 and one.warps == 4  # noqa: PLR2004 - others gain nothing here
+        ]
+    middle = power_of_two(a.filters)
+    if not pair.halo and middle <= WIDEST_SHARED:
+        for height, warps in ((128, 4), (128, 8), (256, 8)):
+            lines = height // pair.length
+            if lines:
+                width = min(64, power_of_two(b.filters))
+                depth = min(64, power_of_two(a.channels))
+                found.append(Tiling(height, width, depth, warps, 3, lines, shared=True))
+    lines = max(1, INTERPRETED.block_m // pair.length - pair.halo)
+    return tuple(found) or (Tiling(128, 64, 32, lines=lines),)
+
+
+def _candidates(x: Tensor, shape: Shape) -> tuple[Tiling, ...]:
+    if x.device.type != "cuda":
+        return (INTERPRETED,)
+    return tilings(shape.positions, shape.filters, shape.channels, x.element_size())

@@ -1,0 +1,259 @@
+"""Two convolutions in series as one kernel, what is between them kept on chip.
+
+It knows no tensor; `costlab.bench.kernels.running` launches these.
+
+Both cut the output into whole *lines* along the axis of the second convolution: a 1×k reads only
+its own row, so that rows need no neighbours, and what the first convolution gives is computed once.
+A second convolution that reaches across lines has some of them computed twice (halo). Lines are
+numbered through all images; those of another image, and places outside of the grid, are zeros to
+the second convolution, whatever the first would have made of them.
+
+Source: tiles of several layers with or without halo, Alwani et al. 2016, "Fused-layer CNN
+accelerators"; that a line along the second convolution's axis has none is ours.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from costlab.bench.kernels.device.tiles import finished, product, put, summed
+
+
+@triton.jit
+def placed(line, along, lines, ROWWISE: tl.constexpr):
+    """Image, row and column of a place on a line; a line is a row if `ROWWISE`, else a column."""
+    image = line // lines
+    across = line % lines
+    if ROWWISE:
+        return image, across, along
+    return image, along, across
+
+
+@triton.jit
+def between_in_cache(
+    x,
+    w1,
+    bias1,
+    w2,
+    bias2,
+    y,
+    y_step,
+    scratch,
+    images,
+    programs,
+    rows,
+    columns,
+    x_step,
+    OUT_ROWS: tl.constexpr,
+    OUT_COLUMNS: tl.constexpr,
+    TURNS: tl.constexpr,
+    C: tl.constexpr,
+    MID: tl.constexpr,
+    F: tl.constexpr,
+    KH1: tl.constexpr,
+    KW1: tl.constexpr,
+    TOP1: tl.constexpr,
+    LEFT1: tl.constexpr,
+    KH2: tl.constexpr,
+    KW2: tl.constexpr,
+    TOP2: tl.constexpr,
+    LEFT2: tl.constexpr,
+    ROWWISE: tl.constexpr,
+    LINES: tl.constexpr,
+    BIAS: tl.constexpr,
+    RELU1: tl.constexpr,
+    RELU2: tl.constexpr,
+    BLOCK_M: tl.constexpr,
+    BLOCK_F: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+    PRECISION: tl.constexpr,
+    WIDE: tl.constexpr,
+):
+    """The result y = max(0, b₂ + w₂ * max(0, b₁ + w₁ * x)), the inner one in a scratch of its own.
+
+    Each program takes a tile of lines at each of its turns, and writes what is between to the same
+    few kilobytes again and again: they stay in the last-level cache, and need not travel to memory.
+    A barrier stands between writing and reading it, and one before it is overwritten; only threads
+    of the same program read it.
+    """
+    length: tl.constexpr = OUT_COLUMNS if ROWWISE else OUT_ROWS
+    lines: tl.constexpr = OUT_ROWS if ROWWISE else OUT_COLUMNS
+    ahead: tl.constexpr = TOP2 if ROWWISE else LEFT2
+    held: tl.constexpr = (LINES + (KH2 if ROWWISE else KW2) - 1) * length
+    between = scratch + tl.program_id(0).to(tl.int64) * held * MID
+    for turn in range(TURNS):
+        # Past the last tile all lines are of no image, and nothing is read or written to `y`.
+        tile = tl.program_id(0) + turn * programs
+        for start in range(0, held, BLOCK_M):
+            p = start + tl.arange(0, BLOCK_M)
+            line = tile * LINES - ahead + p // length
+            image, row, column = placed(line, p % length, lines, ROWWISE)
+            alive = (p < held) & (line >= 0) & (line < images * lines)
+            row = row - TOP1
+            column = column - LEFT1
+            base = (image.to(tl.int64) * rows * columns + row * columns + column) * x_step
+            for first in range(0, MID, BLOCK_F):
+                f = first + tl.arange(0, BLOCK_F)
+                acc = tl.zeros((BLOCK_M, BLOCK_F), dtype=tl.float32)
+                acc = summed(
+                    acc,
+                    x,
+                    base,
+                    row,
+                    column,
+                    alive,
+                    rows,
+                    columns,
+                    columns * x_step,
+                    x_step,
+                    w1,
+                    f,
+                    C,
+                    MID,
+                    KH1,
+                    KW1,
+                    BLOCK_K,
+                    False,
+                    PRECISION,
+                    WIDE,
+                )
+                acc = finished(acc, bias1, f, MID, BIAS, RELU1)
+                put(between, acc, p, f, held, MID, 0, MID)
+        tl.debug_barrier()
+        for start in range(0, LINES * length, BLOCK_M):
+            q = start + tl.arange(0, BLOCK_M)
+            line = tile * LINES + q // length
+            image, row, column = placed(line, q % length, lines, ROWWISE)
+            alive = (q < LINES * length) & (line < images * lines)
+            # A tap across lines lies as many lines further in the scratch, which begins `ahead`
+            # lines before the tile; one along a line as many places.
+            base = (q - (LEFT2 if ROWWISE else TOP2)) * MID
+            row_step: tl.constexpr = length * MID if ROWWISE else MID
+            column_step: tl.constexpr = MID if ROWWISE else length * MID
+            m = (image * OUT_ROWS + row) * OUT_COLUMNS + column
+            m = tl.where(alive, m, images * OUT_ROWS * OUT_COLUMNS)
+            for first in range(0, F, BLOCK_F):
+                f = first + tl.arange(0, BLOCK_F)
+                acc = tl.zeros((BLOCK_M, BLOCK_F), dtype=tl.float32)
+                acc = summed(
+                    acc,
+                    between,
+                    base,
+                    row - TOP2,
+                    column - LEFT2,
+                    alive,
+                    OUT_ROWS,
+                    OUT_COLUMNS,
+                    row_step,
+                    column_step,
+                    w2,
+                    f,
+                    MID,
+                    F,
+                    KH2,
+                    KW2,
+                    BLOCK_K,
+                    False,
+                    PRECISION,
+                    WIDE,
+                )
+                acc = finished(acc, bias2, f, F, BIAS, RELU2)
+                put(y, acc, m, f, images * OUT_ROWS * OUT_COLUMNS, y_step, 0, F)
+        tl.debug_barrier()
+
+
+@triton.jit
+def between_in_shared(
+    x,
+    w1,
+    bias1,
+    w2,
+    bias2,
+    y,
+    y_step,
+    images,
+    rows,
+    columns,
+    x_step,
+    OUT_ROWS: tl.constexpr,
+    OUT_COLUMNS: tl.constexpr,
+    C: tl.constexpr,
+    MID: tl.constexpr,
+    F: tl.constexpr,
+    KH1: tl.constexpr,
+    KW1: tl.constexpr,
+    TOP1: tl.constexpr,
+    LEFT1: tl.constexpr,
+    TAPS: tl.constexpr,
+    BEFORE: tl.constexpr,
+    ROWWISE: tl.constexpr,
+    LINES: tl.constexpr,
+    BIAS: tl.constexpr,
+    RELU1: tl.constexpr,
+    RELU2: tl.constexpr,
+    BLOCK_M: tl.constexpr,
+    BLOCK_MID: tl.constexpr,
+    BLOCK_F: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+    PRECISION: tl.constexpr,
+    WIDE: tl.constexpr,
+):
+    """The same for a second convolution along its lines: what is between stays in its processor.
+
+    A tile holds `LINES` whole lines, all of what is between is in registers, and `tl.gather` brings
+    it to each tap through shared memory, shifted by as many places. The `TAPS` of the second
+    convolution begin `BEFORE` places ahead.
+    """
+    length: tl.constexpr = OUT_COLUMNS if ROWWISE else OUT_ROWS
+    lines: tl.constexpr = OUT_ROWS if ROWWISE else OUT_COLUMNS
+    p = tl.arange(0, BLOCK_M)
+    line = tl.program_id(0) * LINES + p // length
+    along = p % length
+    image, row, column = placed(line, along, lines, ROWWISE)
+    alive = (p < LINES * length) & (line < images * lines)
+    base = image.to(tl.int64) * rows * columns + (row - TOP1) * columns + column - LEFT1
+    f = tl.arange(0, BLOCK_MID)
+    acc = tl.zeros((BLOCK_M, BLOCK_MID), dtype=tl.float32)
+    acc = summed(
+        acc,
+        x,
+        base * x_step,
+        row - TOP1,
+        column - LEFT1,
+        alive,
+        rows,
+        columns,
+        columns * x_step,
+        x_step,
+        w1,
+        f,
+        C,
+        MID,
+        KH1,
+        KW1,
+        BLOCK_K,
+        False,
+        PRECISION,
+        WIDE,
+    )
+    between = finished(acc, bias1, f, MID, BIAS, RELU1).to(y.dtype.element_ty)
+    m = (image * OUT_ROWS + row) * OUT_COLUMNS + column
+    m = tl.where(alive, m, images * OUT_ROWS * OUT_COLUMNS)
+    for first in range(0, F, BLOCK_F):
+        g = first + tl.arange(0, BLOCK_F)
+        out = tl.zeros((BLOCK_M, BLOCK_F), dtype=tl.float32)
+        for tap in range(TAPS):
+            there = along + tap - BEFORE
+            inside = alive & (there >= 0) & (there < length)
+            at = tl.where(inside, p + tap - BEFORE, 0)
+            a = tl.gather(between, tl.broadcast_to(at[:, None], (BLOCK_M, BLOCK_MID)), axis=0)
+            a = tl.where(inside[:, None], a, 0.0).to(between.dtype)
+            b = tl.load(
+                w2 + (tap * MID + f)[:, None] * F + g[None, :],
+                mask=(f < MID)[:, None] & (g < F)[None, :],
+                other=0.0,
+            )
+            out = product(a, b, out, PRECISION, WIDE)
+        out = finished(out, bias2, g, F, BIAS, RELU2)
+        put(y, out, m, g, images * OUT_ROWS * OUT_COLUMNS, y_step, 0, F)

@@ -1,0 +1,107 @@
+"""Kernels compiled for a GPU that is not there: Triton's compiler and ptxas need none.
+
+What this shows is that a kernel can be expressed, and what it takes of a processor; not that it is
+right, which the interpreter shows, nor that it is fast.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOPPER = 90
+TYPES = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
+OPTIONS = ("num_warps", "num_stages", "launch_pdl")
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What a compiled kernel takes of a processor, and its assembly."""
+
+    shared: int
+    registers: int
+    spilled: int
+    ptx: str
+
+
+class Ahead:
+    """Stands in the place of a kernel: what it would launch, it compiles."""
+
+    def __init__(self, kernel: Any, found: list[Compiled]) -> None:
+        self.kernel, self.found = kernel, found
+
+    def __getitem__(self, grid: tuple[int, ...]) -> Any:
+        """The launch on a grid."""
+        assert all(side > 0 for side in grid)
+        return self.launch
+
+    def launch(self, *args: Any, **kwargs: Any) -> None:
+        """Compiles for these arguments, as a launch would specialize them."""
+        from triton import compiler
+        from triton.backends.compiler import GPUTarget
+
+        options = {name: kwargs.pop(name) for name in OPTIONS if name in kwargs}
+        named = dict(zip(self.kernel.arg_names, args, strict=False)) | kwargs
+        assert set(named) == set(self.kernel.arg_names)
+        signature, constants, aligned = {}, {}, {}
+        for place, name in enumerate(self.kernel.arg_names):
+            value = named[name]
+            if isinstance(value, torch.Tensor):
+                signature[name] = f"*{TYPES[value.dtype]}"
+                aligned[(place,)] = [["tt.divisibility", 16]]
+            elif self.kernel.params[place].is_constexpr or value == 1:
+                signature[name], constants[name] = "constexpr", value
+            else:
+                signature[name] = "i32"
+                if value % 16 == 0:
+                    aligned[(place,)] = [["tt.divisibility", 16]]
+        source = compiler.ASTSource(self.kernel, signature, constants, aligned)
+        made = compiler.compile(source, target=GPUTarget("cuda", HOPPER, 32), options=options)
+        registers, spilled = resources(made.asm["ptx"])
+        self.found.append(Compiled(made.metadata.shared, registers, spilled, made.asm["ptx"]))
+
+
+def resources(ptx: str) -> tuple[int, int]:
+    """Registers of a thread, and bytes that it spills, by the assembler's own report."""
+    import triton
+
+    ptxas = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "ptxas"
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "kernel.ptx"
+        source.write_text(ptx, encoding="utf-8")
+        made = Path(folder) / "kernel.cubin"
+        command = [*map(str, (ptxas, "-v", "--gpu-name=sm_90a", source, "-o", made))]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    used = re.search(r"Used (\d+) registers", said)
+    spilled = re.findall(r"(\d+) bytes spill stores", said)
+    assert used is not None
+    return int(used[1]), sum(map(int, spilled))
+
+
+@contextmanager
+def compiling() -> Iterator[list[Compiled]]:
+    """Within it, kernels are compiled where they would be launched; what came of it is listed."""
+    from costlab.bench.kernels import running
+
+    found: list[Compiled] = []
+    kernels = (
+        "conv_bn_relu",
+        "side_by_side",
+        "conv_and_pool",
+        "between_in_cache",
+        "between_in_shared",
+    )
+    stand_ins: dict[str, Any] = {name: Ahead(getattr(running, name), found) for name in kernels}
+    with mock.patch.multiple(running, **stand_ins):
+        yield found

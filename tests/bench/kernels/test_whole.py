@@ -1,0 +1,94 @@
+"""Modules and whole networks as launches, in Triton's interpreter."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from costlab.bench.studies import INCEPTION_V3_BLOCKS
+from tests.bench.kernels.conftest import LIMITS
+
+if TYPE_CHECKING:
+    from tests.bench.kernels.conftest import Ask
+
+SMALL = "inception_v3(aux=False, width=0.05)"
+
+
+@pytest.mark.parametrize("finish", ["bare", "bias_relu", "bn_relu"])
+@pytest.mark.parametrize("name", ["two_3x3", "pair_3x1_1x3", "pair_1xn_nx1", "two_2x2"])
+def test_factorizations(interpreter: Ask, name: str, finish: str) -> None:
+    """Two convolutions in series are one launch, whatever stands behind them."""
+    found = interpreter(
+        "module", source=f"{name}(inputs=6)", shape=(6, 6, 7), finish=finish, takes_finish=True
+    )
+    assert found["error"] < LIMITS["float32"]
+    assert [launch.split(":")[0] for launch in found["launches"]] == ["series"]
+    assert found["declined"] == []
+    assert found["untouched"]
+
+
+@pytest.mark.parametrize(
+    ("block", "kinds"),
+    [
+        ("Mixed_5b", ["siblings", "one", "series", "torch", "one", "join"]),
+        ("Mixed_6a", ["one", "one", "one", "reduction", "join"]),
+        ("Mixed_6b", ["siblings", "series", "series", "series", "torch", "one", "join"]),
+        ("Mixed_7a", ["siblings", "series", "one", "reduction", "join"]),
+        (
+            "Mixed_7b",
+            ["siblings", "split", "join", "one", "split", "join", "torch", "one", "join"],
+        ),
+    ],
+)
+def test_blocks(interpreter: Ask, block: str, kinds: list[str]) -> None:
+    """Each kind of module runs in the launches that it was made for; joining copies nothing new."""
+    found = interpreter("module", source=SMALL, shape=(3, 75, 75), block=block)
+    assert found["error"] < LIMITS["float32"]
+    assert [launch.split(":")[0] for launch in found["launches"]] == kinds
+    assert found["declined"] == []
+
+
+def test_what_is_declined_runs_through_torch(interpreter: Ask) -> None:
+    """Grouped convolutions are named, with why, and the result is right all the same."""
+    found = interpreter("module", source="tests.bench.kernels.odd:partly", shape=(8, 6, 6))
+    assert found["error"] < LIMITS["float32"]
+    assert found["declined"] == ["grouped: it has 2 groups, and the kernels take one"]
+    assert [launch.split(":")[0] for launch in found["launches"]] == ["one", "torch", "one"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("training", "no backward"),
+        ("nchw", r"take nothing of this module: 0: its input is not channels last"),
+        ("float64", r"0: of float64 by weights of float64"),
+        ("grouped", r"2 groups"),
+        ("another shape", "differ from those that the launches were chosen for"),
+    ],
+)
+def test_what_is_refused(interpreter: Ask, kind: str, why: str) -> None:
+    """A module of which nothing is taken, and other arguments than were prepared, are errors."""
+    assert re.search(why, interpreter("refused", kind=kind))
+
+
+def test_inception_v3(interpreter: Ask) -> None:
+    """The whole network, narrow and small, gives what the plain one gives in float64."""
+    found = interpreter("inception", width=0.05, side=75)
+    assert found["error"] < 10 * LIMITS["float32"]  # ninety layers, each rounded
+    assert found["untouched"]
+    assert found["why"] == {}
+    assert list(found["arms"]) == [
+        name for name in INCEPTION_V3_BLOCKS if name.startswith(("Conv", "Mixed"))
+    ]
+    assert set(found["arms"].values()) == {"ours"}
+
+
+def test_a_table_of_arms(interpreter: Ask) -> None:
+    """Where a table says the arm of each block, the blocks run in these."""
+    names = [name for name in INCEPTION_V3_BLOCKS if name.startswith(("Conv", "Mixed"))]
+    table = {name: "ours" if name == "Mixed_7b" else "torch" for name in names}
+    found = interpreter("inception", width=0.05, side=75, dtype="bfloat16", arms=table)
+    assert found["arms"] == table
+    assert found["error"] < 0.0625
