@@ -21,8 +21,9 @@ PRODUCTS = frozenset({"matmul"})
 def depth(graph: Graph) -> int:
     """The weight layers on the longest path from an input to anything.
 
-    A convolution or a linear layer is one layer; a matrix product is one if an operand is computed
-    from parameters alone. Views and in-place results are the tensor whose memory they share.
+    A convolution or a linear layer is one layer, recurrent layers are as many as are stacked; a
+    matrix product is one if an operand is computed from parameters alone. Views and in-place
+    results are the tensor whose memory they share.
     """
     storage = [held for _, held in graph.tensors]
     reach = [0] * len(storage)
@@ -31,7 +32,7 @@ def depth(graph: Graph) -> int:
         if parameter.tensor is not None:
             of_weights[storage[parameter.tensor]] = True
     longest = 0
-    for _, family, _, _, inputs, outputs, _, _, _ in graph.nodes:
+    for _, family, _, _, inputs, outputs, _, _, attributes in graph.nodes:
         below, weights = 0, 0
         for number in inputs:
             held = storage[number]
@@ -39,7 +40,7 @@ def depth(graph: Graph) -> int:
             if reach[held] > below:  # noqa: PLR1730 - max() takes longer, and there are thousands
                 below = reach[held]
         if family in LAYERS or (family in PRODUCTS and weights):
-            below += 1
+            below += attributes.get("layers", 1) if family == "recurrent" else 1
             longest = max(longest, below)
         for number in outputs:
             held = storage[number]

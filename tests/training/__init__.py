@@ -1,0 +1,1 @@
+"""Training: what a backward, its memory and an optimizer cost."""
