@@ -94,7 +94,7 @@ class GPT(nn.Module):
 def networks() -> list[Network]:
     """The networks, those of torchvision only where it can be imported."""
     found = [Network("Inception-v3", CATALOGUE["inception_v3"].build, (1, 3, 299, 299))]
-    models = _torchvision_models()
+    models = torchvision_models()
     if models is not None:
         found += [
             Network("ResNet-152", models.resnet152, (1, 3, 224, 224)),
@@ -104,7 +104,7 @@ def networks() -> list[Network]:
     return found
 
 
-def _torchvision_models() -> Any:
+def torchvision_models() -> Any:
     """The models of torchvision, or None; before ptflops, which imports torchvision by itself."""
     try:
         from tests.torchvision_shim import torchvision

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from costlab.errors import TraceError
 from costlab.graph import TensorSpec
-from costlab.inputspec import InputSpec, format_spec, parse
+from costlab.inputspec import InputSpec, format_spec, parse, read
 from costlab.tracing import trace
 
 if TYPE_CHECKING:
@@ -30,9 +30,10 @@ def advice(
     kind could mend, what the network is made for. It says nothing where that is what was given.
     """
     own = parse(made_for)
-    specs = [parse(text) for text in given]
+    specs = [InputSpec(argument, value) for argument, value in map(read, given)
+             if isinstance(value, TensorSpec)]  # fmt: skip
     home = f"{name} is made for {made_for}"
-    if len(specs) != 1 or len(specs[0].spec.shape) != IMAGE_AXES:
+    if not len(given) == len(specs) == 1 or len(specs[0].spec.shape) != IMAGE_AXES:
         return home
     (image,) = specs
     side = own.spec.shape[-1]

@@ -48,7 +48,9 @@ FIRST = ("convention.md", "cli.md")
 
 PAGES = {
     "torchvision.md": ("torchvision_page.py", "torchvision.json"),
+    "scoreboard.md": ("scoreboard_page.py", "scoreboard.json"),
     "speed.md": ("speed_page.py", "analysis.json"),
+    "timm.md": ("timm_page.py", "timm.json"),
     "bench.md": ("bench_page.py", "bench_cpu.json"),
 }
 """Pages that a script makes of a file of results: the page, its script, its results."""

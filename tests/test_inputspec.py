@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from costlab.errors import UsageError
 from costlab.graph import TensorSpec
-from costlab.inputspec import DTYPES, InputSpec, format_spec, parse
+from costlab.inputspec import DTYPES, Argument, InputSpec, format_spec, parse, read
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,66 @@ def test_anything_else_is_refused(text: str) -> None:
     except UsageError as error:
         message = str(error)
         assert len(message.split("\n")) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("x=(f32[1],)", "x", (TensorSpec((1,)),)),
+        ("([2,3],[])", None, ([2, 3], [])),
+        ("[2,3]", None, TensorSpec((2, 3))),
+        ("[2,3,]", None, [2, 3]),
+        ("[ f32[2] , True ]", None, [TensorSpec((2,)), True]),
+        ("{ 'a b' : {c:-1e3}, d:'{x' }", None, {"a b": {"c": -1000.0}, "d": "{x"}),
+        ("n = 3", None, None),
+        ("n=3", "n", 3),
+        ("'f32[1]'", None, "f32[1]"),
+    ],
+)
+def test_containers_and_literals(text: str, name: str | None, value: object) -> None:
+    """Parentheses make a tuple, brackets a list, braces a dict; a literal is Python's."""
+    if value is None:
+        with pytest.raises(UsageError):
+            read(text)
+    else:
+        assert read(text) == Argument(name, value)  # type: ignore[arg-type]  # of many types
+
+
+NESTED_CARETS = [
+    ("(f32[1]", 7, "a ',' or the closing ')' was expected"),
+    ("(f32[1],f32[1]]", 14, "a ',' or the closing ')' was expected"),
+    ("(f32[1],q32[1])", 8, "'q32' is not an element type. Did you mean i32?"),
+    ("(f32[1],f32[1,x])", 14, "'x' is not a size"),
+    ("(f32[1]) f32[2]", 8, "nothing may follow"),
+    ("{ids i64[2]}", 5, "a ':' was expected after the key 'ids'"),
+    ("{ids: i64[2], ids: i64[2]}", 14, "the key 'ids' is there twice"),
+    ("{1: i64[2]}", 1, "a key was expected"),
+    ("train=false", 6, "'false' is neither a spec nor a literal. Did you mean False?"),
+    ("(f32[1],nothing)", 8, "'nothing' is neither a spec nor a literal"),
+    ("(f32[1],f32[1)", 14, "the closing ']' is missing"),
+    ("(f32[1],,)", 8, "a spec, a literal or a container"),
+    ("(" * 40, 32, "there are more than 32 containers in one another"),
+    ("9" * 50, 0, "this number is too long"),
+    (r"('\x')", 1, "this text cannot be read"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "what"), NESTED_CARETS, ids=[text[:20] for text, *_ in NESTED_CARETS]
+)
+def test_a_caret_points_into_a_container(text: str, at: int, what: str) -> None:
+    """The caret stands below the first character that is wrong, however deep."""
+    with pytest.raises(UsageError) as raised:
+        read(text)
+    first, _, caret, _ = str(raised.value).split("\n")
+    assert first.startswith(f"cannot read the input spec: {what}")
+    assert caret == " " * (2 + at) + "^"
+
+
+@given(st.text(alphabet="fbi32[](){},:='x1.- \\", max_size=30))
+def test_anything_like_a_spec_is_read_or_refused(text: str) -> None:
+    """Whatever brackets and commas make is an argument, or refused in four lines."""
+    try:
+        read(text)
+    except UsageError as error:
+        assert len(str(error).split("\n")) == 4  # noqa: PT017 - some texts are specs

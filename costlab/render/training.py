@@ -136,5 +136,3 @@ def _warnings(training: Training) -> Iterator[str]:
             f"what {', '.join(training.assumed)} keeps for the backward is an estimate: it differs "
             "from kernel to kernel"
         )
-
-

@@ -19,9 +19,9 @@ ROOT = Path(__file__).parents[2]
 MEASURED = ROOT / "tests" / "golden" / "bench.json"
 ID = re.compile(r"\bcostlab\.[a-z]+/\d+")
 
-OPEN = ("versions", "traced", "attributes")
+OPEN = ("versions", "traced", "attributes", "dtypes")
 """Objects whose keys are names or measures, any number of them."""
-OPTIONAL = ("counters", "attributes")
+OPTIONAL = ("counters", "run", "attributes", "parameters", "aliases", "training")
 
 LINES = {"costlab.baseline/1"}
 """A document that is lines of text, which git merges; no JSON, and so without a JSON Schema."""
@@ -46,7 +46,10 @@ SAVED: dict[str, tuple[str, ...]] = {
     "one claim": ("claims", "B3"),
     "the ladder": ("claims", "ladder"),
     "checks": ("check", "net.py:Net", "-i", IMAGE, "--max", "macs=1"),
+    "explanation": ("explain", "net.py:Net", "-i", IMAGE),
+    "explanation, run": ("explain", "net.py:Net", "-i", IMAGE, "--run", "--counter", "fvcore"),
     "measurements": ("show", str(MEASURED)),
+    "studies": ("bench", "--list"),
     "measurements, twice": ("bench", "compare", str(MEASURED), str(MEASURED)),
 }
 

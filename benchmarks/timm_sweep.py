@@ -1,0 +1,177 @@
+"""Every model of timm: analyzed on shapes, beside what FlopCounterMode counts on meta.
+
+    python benchmarks/timm_sweep.py [--fresh] [--only GLOB]
+
+Runs on every core that there is, and goes on where it was stopped: a model is kept when it is done.
+Does not know how the results are shown (`docs/timm_page.py`).
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import time
+import warnings
+from fnmatch import fnmatch
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for benchmarks and tests
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from benchmarks import _environment
+
+NAME = "timm"
+PACKAGES = ("costlab", "torch", "timm")
+RUNS = 3
+KEEP_EACH = 20
+TASKS = 40
+"""Models that a process analyzes before a new one takes its place: what timm leaves behind."""
+LONGEST = 200
+
+
+def main(
+    fresh: Annotated[bool, typer.Option(help="Begin anew.")] = False,
+    only: Annotated[str, typer.Option(help="Only models of this name.")] = "*",
+) -> None:
+    """Sweeps what has not been swept with these versions."""
+    if find_spec("timm") is None:
+        print("skipped: the sweep needs timm: pip install 'costlab[zoo]'", file=sys.stderr)
+        return
+    versions = _environment.versions(PACKAGES)
+    results = _environment.kept(NAME)
+    if fresh or results.get("versions") != versions:
+        results = {"versions": versions, "machine": _environment.machine(), "models": {}}
+    swept: dict[str, Any] = results["models"]
+    todo = [name for name in _names() if name not in swept and fnmatch(name, only)]
+    console = Console(stderr=True)
+    cores = len(os.sched_getaffinity(0))
+    with get_context("spawn").Pool(cores, _prepare, maxtasksperchild=TASKS) as pool:
+        told = pool.imap_unordered(entry, todo)
+        for number, (name, found) in enumerate(
+            track(told, "models", total=len(todo), console=console), start=1
+        ):
+            swept[name] = found
+            if number % KEEP_EACH == 0 or number == len(todo):
+                results["models"] = dict(sorted(swept.items()))
+                _environment.keep(NAME, results)
+    _summarize(results["models"])
+
+
+def _names() -> list[str]:
+    _prepare()
+    import timm
+
+    return list(timm.list_models())
+
+
+def _prepare() -> None:
+    """What a process needs before timm is imported: one thread, no warnings, torchvision whole."""
+    import torch
+
+    from benchmarks._networks import torchvision_models
+
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    torchvision_models()
+
+
+def entry(name: str) -> tuple[str, dict[str, Any]]:
+    """A model's name, and what costlab and FlopCounterMode say of it, or why there is nothing.
+
+    Units: `samples_s`, `build_s` and `flop_counter_s` seconds.
+    """
+    import timm
+    import torch
+
+    from costlab.skeleton import build
+
+    start = time.perf_counter()
+    try:
+        with torch.device("meta"):
+            model = build(lambda: timm.create_model(name, pretrained=False)).eval()
+    except Exception as error:  # noqa: BLE001 - that a model cannot be built is a result
+        return name, {"error": f"not built: {_said(error)}"}
+    sizes = (1, *getattr(model, "pretrained_cfg", {}).get("input_size", (3, 224, 224)))
+    told = {"input": list(sizes), "build_s": time.perf_counter() - start}
+    told |= _counted(model, sizes)
+    told["flop_counter"] = _flop_counter(model, sizes)
+    del model
+    gc.collect()  # a model and its hooks form cycles, which would pile up
+    return name, told
+
+
+def _counted(model: Any, sizes: tuple[int, ...]) -> dict[str, Any]:
+    """What costlab counts, and what its rules say that FlopCounterMode would."""
+    from costlab import analyze
+    from costlab.conventions.deriving import explain
+    from costlab.conventions.tools import TOOLS
+    from costlab.errors import CostlabError
+
+    given = (f"f32[{','.join(map(str, sizes))}]",)
+    samples = []
+    try:
+        report = analyze(model, given, mode="eval")
+        for _ in range(RUNS):
+            start = time.perf_counter()
+            analyze(model, given, mode="eval")
+            samples.append(time.perf_counter() - start)
+    except CostlabError as error:
+        return {"stopped": _said(error)}
+    derived = explain(model, given, [TOOLS["FlopCounterMode"]], mode="eval", name="")
+    return {
+        "macs": report.total.macs,
+        "params": report.total.params,
+        "operations": report.coverage.priced + report.coverage.free,
+        "unknown": [[found.op, found.calls] for found in report.coverage.unknown],
+        "warnings": [text for text in report.warnings if "unknown" not in text],
+        "samples_s": samples,
+        "derived": derived.counters[0].macs,
+        "terms": [list(term) for term in derived.counters[0].terms],
+    }
+
+
+def _flop_counter(model: Any, sizes: tuple[int, ...]) -> dict[str, Any]:
+    """What torch's counter says on meta, in multiply-adds."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    start = time.perf_counter()
+    try:
+        with (
+            torch.device("meta"),
+            FlopCounterMode(display=False) as counter,
+            torch.no_grad(),
+        ):
+            model(torch.empty(sizes))
+    except Exception as error:  # noqa: BLE001 - a failure of another tool is a result
+        return {"error": _said(error)}
+    taken = time.perf_counter() - start
+    return {"macs": counter.get_total_flops() // 2, "flop_counter_s": taken}
+
+
+def _said(error: Exception) -> str:
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first}"[:LONGEST]
+
+
+def _summarize(models: dict[str, Any]) -> None:
+    """Prints how many were counted in full, and each that FlopCounterMode counts otherwise."""
+    counted = {name: told for name, told in models.items() if "macs" in told}
+    whole = [name for name, told in counted.items() if not told["unknown"]]
+    agree = [n for n, told in counted.items() if told["flop_counter"].get("macs") == told["macs"]]
+    print(f"{len(models)} models, {len(counted)} analyzed, {len(whole)} without an unknown")
+    print(f"{len(agree)} equal to FlopCounterMode to the integer")
+    for name, told in models.items():
+        if name not in agree:
+            print(name, {key: told[key] for key in told if key not in {"samples_s", "input"}})
+
+
+if __name__ == "__main__":
+    typer.run(main)

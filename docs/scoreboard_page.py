@@ -1,0 +1,165 @@
+"""The scoreboard page, from `benchmarks/results/scoreboard.json`.
+
+It asks no counter: every figure is counted from what is kept there.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from costlab.units import exact, seconds
+from docs.parts import NOTICE, table, versions_in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+OURS = "costlab"
+MB = 1_000_000
+NEAR = 0.01
+EXACT, NAMED, NEARLY, OFF, SILENT, CRASHED = KINDS = (
+    "exact",
+    "bound",
+    "within 1 %",
+    "off",
+    "zero",
+    "failed",
+)
+"""What may come of a case, from best to worst."""
+MEANING = {
+    EXACT: "to the integer",
+    NAMED: "less than the truth, and the counter says itself that a contraction is missing",
+    NEARLY: "within one per cent of the truth, and not exact",
+    OFF: "off by more, without a word",
+    SILENT: "nothing counted where there is something, without a word",
+    CRASHED: "it raised, or was not done in its time",
+}
+
+Case = dict[str, Any]
+
+
+def outcome(case: Mapping[str, Any]) -> str:
+    """What came of a case.
+
+    >>> outcome({"macs": 0, "truth": 5, "named": False}), outcome({"macs": 5, "truth": 5})
+    ('zero', 'exact')
+    """
+    if "error" in case:
+        return CRASHED
+    macs, truth = case["macs"], case["truth"]
+    if macs == truth:
+        return EXACT
+    if case["named"] and macs < truth:
+        return NAMED
+    if macs == 0:
+        return SILENT
+    return NEARLY if truth and abs(macs / truth - 1) <= NEAR else OFF
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """The page as Markdown: the count of each outcome, then each model, then each operation."""
+    counters = results["counters"]
+    ours = counters[OURS]["cases"]
+    models = sum(1 for case in ours if case["group"] == "models")
+    return "\n\n".join([
+        "# The scoreboard of counters",
+        NOTICE,
+        (
+            f"Each counter that installs beside this torch is asked for the multiply-adds of "
+            f"{models} models and {len(ours) - models} single operations whose answer is known: "
+            "from a formula in the sizes that they are built from, or a naive loop over the "
+            "outputs of their modules. No counter has a part in the answers. Every case runs in a "
+            "process of its own, on the CPU in eval mode, without gradients where the counter "
+            "leaves the choice, three times."
+        ),
+        _setting(results),
+        "## In all",
+        "\n".join(f"- **{kind}**: {meaning}." for kind, meaning in MEANING.items()),
+        _counts(counters),
+        (
+            "A counter that adds biases, normalizations or activations to the multiply-adds is "
+            "off by that, in a convention of its own; `costlab explain MODEL` gives the terms. "
+            "What a convention does not explain is in the two tables below: attention, recurrent "
+            "layers, functions without a module, transposed convolutions."
+        ),
+        "## Models",
+        (
+            "What each counter says over the truth; an empty place is exact, “0” nothing at all, "
+            "“≥” a bound that says so."
+        ),
+        *_matrix(counters, "models"),
+        "### Time and memory",
+        (
+            "The median of three analyses, and the most memory above what the process had "
+            "before. A dash: it failed."
+        ),
+        _times(counters),
+        "## Operations",
+        *_matrix(counters, "operations"),
+    ]) + "\n"  # fmt: skip
+
+
+def _setting(results: Mapping[str, Any]) -> str:
+    machine = results["machine"]
+    versions = versions_in_words(results["versions"])
+    return (
+        f"Measured on {machine['cores']} cores of a processor that calls itself {machine['cpu']}, "
+        f"with {versions}; repeat it with `python benchmarks/scoreboard.py`. The samples are in "
+        "`benchmarks/results/scoreboard.json`."
+    )
+
+
+def _counts(counters: Mapping[str, Any]) -> str:
+    rows = []
+    for name, told in counters.items():
+        kinds = [outcome(case) for case in told["cases"]]
+        version = told["version"].partition("+")[0].partition(".post")[0]
+        rows.append((f"{name} {version}", *(str(kinds.count(kind) or "") for kind in KINDS)))
+    rows.sort(key=lambda row: -int(row[1] or 0))
+    return table(("counter", *KINDS), rows)
+
+
+def _matrix(counters: Mapping[str, Any], group: str) -> list[str]:
+    """A row a case, a column a counter."""
+    names = list(counters)
+    cases = {
+        name: {case["case"]: case for case in told["cases"] if case["group"] == group}
+        for name, told in counters.items()
+    }
+    rows = [
+        (case, exact(told["truth"]), *(_over(cases[name][case]) for name in names))
+        for case, told in cases[OURS].items()
+    ]
+    return [table(("", "multiply-adds", *names), rows)]
+
+
+def _over(case: Case) -> str:
+    """A count beside the truth, in as few characters as will do."""
+    kind = outcome(case)
+    if kind == CRASHED:
+        return "failed"
+    if kind == EXACT:
+        return ""
+    if case["macs"] == 0:
+        return "≥0" if kind == NAMED else "0"
+    over = f"{case['macs'] / case['truth']:.3g}×" if case["truth"] else f"+{case['macs']:,}"
+    return f"≥{over}" if kind == NAMED else over
+
+
+def _times(counters: Mapping[str, Any]) -> str:
+    names = list(counters)
+    rows: list[Sequence[str]] = []
+    for position, case in enumerate(_of(counters[OURS]["cases"])):
+        cells = [_spent(_of(counters[name]["cases"])[position]) for name in names]
+        rows.append((case["case"], *cells))
+    return table(("", *names), rows)
+
+
+def _of(cases: Iterable[Case]) -> list[Case]:
+    return [case for case in cases if case["group"] == "models"]
+
+
+def _spent(case: Case) -> str:
+    if "error" in case:
+        return "—"
+    return f"{seconds(median(case['took_s']))}, {case['peak_bytes'] / MB:.0f} MB"

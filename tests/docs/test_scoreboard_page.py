@@ -1,0 +1,62 @@
+"""The pages of the scoreboard and of timm's models: what is counted from kept results."""
+
+from __future__ import annotations
+
+import pytest
+
+from docs import scoreboard_page, timm_page
+
+
+@pytest.mark.parametrize(
+    ("case", "kind"),
+    [
+        ({"macs": 5, "truth": 5, "named": False}, "exact"),
+        ({"macs": 0, "truth": 0, "named": True}, "exact"),
+        ({"macs": 3, "truth": 5, "named": True}, "bound"),
+        ({"macs": 7, "truth": 5, "named": True}, "off"),
+        ({"macs": 1001, "truth": 1000, "named": False}, "within 1 %"),
+        ({"macs": 1, "truth": 0, "named": False}, "off"),
+        ({"macs": 0, "truth": 5, "named": False}, "zero"),
+        ({"error": "TypeError: no", "truth": 5}, "failed"),
+    ],
+)
+def test_an_outcome_is_what_it_is_called(case: dict[str, object], kind: str) -> None:
+    """A bound only counts as one if it is below the truth and the counter says so."""
+    assert scoreboard_page.outcome(case) == kind
+
+
+def entry(macs: int, **changed: object) -> dict[str, object]:
+    """A model of timm's as the sweep keeps it."""
+    told: dict[str, object] = {
+        "macs": macs,
+        "operations": 10,
+        "unknown": [],
+        "samples_s": [0.01, 0.02, 0.03],
+        "derived": macs,
+        "terms": [],
+        "flop_counter": {"macs": macs, "flop_counter_s": 0.2},
+    }
+    return told | changed
+
+
+def test_a_difference_is_explained_or_says_that_it_is_not() -> None:
+    """Only where the rules give the other counter's own number is a difference explained."""
+    models = {
+        "same": entry(100),
+        "told": entry(
+            100,
+            derived=90,
+            terms=[["a vector", -10]],
+            flop_counter={"macs": 90, "flop_counter_s": 0.2},
+        ),
+        "odd": entry(100, flop_counter={"macs": 91, "flop_counter_s": 0.2}),
+        "dead": {"error": "not built: no"},
+    }
+    results = {"models": models, "versions": {"timm": "1"}, "machine": {"cores": 2, "cpu": "a"}}
+    page = timm_page.page(results)
+    assert "All 4 models" in page
+    assert "- 3 of 4 analyzed, 3 of them without" in page
+    assert "- 1 equal to FlopCounterMode to the integer" in page
+    assert "| `told` | 100 | -10 | a vector (-10) |" in page
+    assert "| `odd` | 100 | -9 | **not explained**: no rule says so |" in page
+    assert "Not built (1)" in page
