@@ -228,7 +228,7 @@ def _taken(parameter: Any) -> str:
 def _names(option: Any) -> str:
     """The spellings of an option, with what it takes."""
     takes = _taken(option)
-    names = ", ".join(f"`{name}`" for name in option.opts)
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     return f"{names} `{_escaped(takes)}`" if takes and not option.is_flag else names
 
 

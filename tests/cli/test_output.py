@@ -156,7 +156,7 @@ def test_written_also_when_refused(costlab: Costlab, desk: Path) -> None:
 
 def test_hostile_names(costlab: Costlab, desk: Path) -> None:
     """A module's name keeps to its cell in every format, and acts on nothing."""
-    hostile = ("report", "net.py:Hostile", "--input", "f32[1,4]")
+    hostile = ("report", "net.py:Hostile", "--input", "f32[1,4]", "--no-fold")
     for form in FORMATS:
         costlab(*hostile, "--format", f"{form}:out.{form}")
     texts = {form: (desk / f"out.{form}").read_text(encoding="utf-8") for form in FORMATS}
