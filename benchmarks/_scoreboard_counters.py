@@ -169,8 +169,8 @@ def _torchlens(model: torch.nn.Module, args: Args) -> Counted:
     import torchlens
 
     trace = torchlens.trace(model, args)
-    unknown = int(trace.unknown_flop_ops or 0) + int(trace.macs_unknown_split_ops or 0)
-    return Counted(int(trace.total_macs_forward), named=unknown > 0)
+    named = bool(trace.unknown_flop_ops) or bool(trace.macs_unknown_split_ops)
+    return Counted(int(trace.total_macs_forward), named=named)
 
 
 def _torch_flops(model: torch.nn.Module, args: Args) -> Counted:
@@ -187,7 +187,7 @@ def _torch_flops(model: torch.nn.Module, args: Args) -> Counted:
 def _flopth(model: torch.nn.Module, args: Args) -> Counted:
     from flopth import flopth
 
-    flops, _ = flopth(model, inputs=args, bare_number=True)
+    flops, _ = flopth(_with_a_parameter(model), inputs=args, bare_number=True)
     return Counted(int(flops))
 
 

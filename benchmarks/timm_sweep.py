@@ -138,22 +138,29 @@ def _counted(model: Any, sizes: tuple[int, ...]) -> dict[str, Any]:
 
 
 def _flop_counter(model: Any, sizes: tuple[int, ...]) -> dict[str, Any]:
-    """What torch's counter says on meta, in multiply-adds."""
+    """What torch's counter says on meta, in multiply-adds.
+
+    Where it fails without gradients, which its tracking of modules can want, with them.
+    """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    start = time.perf_counter()
-    try:
-        with (
-            torch.device("meta"),
-            FlopCounterMode(display=False) as counter,
-            torch.no_grad(),
-        ):
-            model(torch.empty(sizes))
-    except Exception as error:  # noqa: BLE001 - a failure of another tool is a result
-        return {"error": _said(error)}
-    taken = time.perf_counter() - start
-    return {"macs": counter.get_total_flops() // 2, "flop_counter_s": taken}
+    error_said = ""
+    for gradients in (False, True):
+        start = time.perf_counter()
+        try:
+            with (
+                torch.device("meta"),
+                FlopCounterMode(display=False) as counter,
+                torch.set_grad_enabled(gradients),
+            ):
+                model(torch.empty(sizes))
+        except Exception as error:  # noqa: BLE001 - a failure of another tool is a result
+            error_said = _said(error)
+            continue
+        taken = time.perf_counter() - start
+        return {"macs": counter.get_total_flops() // 2, "flop_counter_s": taken}
+    return {"error": error_said}
 
 
 def _said(error: Exception) -> str:

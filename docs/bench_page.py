@@ -38,8 +38,10 @@ ARMS = (
     ("graph", "the same kernels, recorded as a CUDA graph and replayed", "GPU"),
     ("compile", "`torch.compile`, whose kernels take several element-wise operations", "CPU, GPU"),
     ("compile-autotune", "the same with `max-autotune-no-cudagraphs`: it tries kernels out", "GPU"),
+    ("autotune-graph", "the same, recorded as a CUDA graph: what max-autotune itself does", "GPU"),
     ("cudnn-fused", "convolution, folded normalization, bias and ReLU in one kernel", "GPU"),
     ("ours", "kernels of costlab's own; what they decline, cuDNN runs, and it is said", "GPU"),
+    ("best-blocks", "a network with each block in the fastest arm of four, as one graph", "GPU"),
 )
 PARTS = (
     ("multiply-adds", "mac", "the saving if time went by multiply-adds alone"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from costlab.render.bench_columns import PARTS, tenths
 from costlab.units import percent, ratio, seconds
+from costlab.bench import study
 from docs.gpu_results import MAIN, conditions, family, mac_saving, place, time_s, time_saving
 from docs.gpu_words import NOTHING, points, saving
 from docs.parts import table
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from costlab.bench.document import Measured
     from docs.gpu_results import Results
 
-ARMS = ("eager", "graph", "compile", "compile-autotune", "cudnn-fused", "ours")
+ARMS = study.ARMS
 NOT_YET = "Not yet measured."
 NEAR = 0.10
 """A prediction within ten points of the measurement is called near."""
