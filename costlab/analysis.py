@@ -15,14 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from costlab.blocks import Block, block_tree
-from costlab.dataflow import depth, peak_activation_bytes
 from costlab.errors import TraceError, UnknownOperationError, UsageError
-from costlab.graph import Coverage, Graph
-from costlab.inputspec import format_spec
+from costlab.graph import Graph
 from costlab.ops import installed
-from costlab.parameters import parameters_of
-from costlab.report import Covered, Report, Total, Unknown
+from costlab.reporting import report_of
 from costlab.tracing import trace
 from costlab.training import DEFAULT, training_of
 from costlab.training.optimizers import optimizer_named
@@ -31,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from costlab.ops import Op
+    from costlab.report import Report
 
 
 def analyze(
@@ -124,75 +121,7 @@ def _no_collection() -> Iterator[None]:
 
 def report_on(graph: Graph, name: str, mode: str, stopped: str = "") -> Report:
     """The report on a traced forward; `stopped` is what ended it before its time."""
-    root = block_tree(graph)
-    coverage = _coverage(graph)
-    warnings = [stopped] if stopped else []
-    warnings += [*graph.remarks, *_remarks(graph)]
-    if coverage.unknown:
-        count = len(coverage.unknown)
-        named = "operation is" if count == 1 else "operations are"
-        warnings.append(f"{count} {named} unknown: the totals are a lower bound")
-    return Report(
-        model=name,
-        mode=mode,
-        inputs=graph.arguments
-        or tuple(
-            f"{argument}={format_spec(graph.tensors[number].spec)}".removeprefix("=")
-            for argument, number in zip(graph.input_names, graph.inputs, strict=True)
-        ),
-        total=_total(graph, root),
-        coverage=coverage,
-        root=root,
-        versions=versions(),
-        warnings=tuple(warnings),
-        complete=not stopped,
-        parameters=parameters_of(graph),
-    )
-
-
-def _total(graph: Graph, root: Block) -> Total:
-    cost = root.cost
-    return Total(
-        macs=cost.macs,
-        flops=cost.flops,
-        params=cost.params,
-        params_executed=cost.params_executed,
-        activations=cost.activations,
-        peak_activation_bytes=peak_activation_bytes(graph),
-        bytes=cost.bytes,
-        depth=depth(graph),
-    )
-
-
-def _coverage(graph: Graph) -> Covered:
-    kinds = [node.coverage for node in graph.nodes]
-    unknown: dict[tuple[str, str], list[int]] = {}
-    for node in graph.nodes:
-        if node.coverage is Coverage.UNKNOWN:
-            seen = unknown.setdefault((node.op, node.scope), [0, 0])
-            seen[0] += 1
-            seen[1] += sum(graph.tensors[number].spec.elements for number in node.outputs)
-    ranked = sorted(unknown.items(), key=lambda item: -item[1][1])
-    return Covered(
-        kinds.count(Coverage.PRICED),
-        kinds.count(Coverage.FREE),
-        tuple(Unknown(op, scope, *seen) for (op, scope), seen in ranked),
-    )
-
-
-def _remarks(graph: Graph) -> list[str]:
-    """What is remarked on parameters and operations, each remark once, with the first place."""
-    places: dict[str, list[str]] = {}
-    for parameter in graph.parameters:
-        if parameter.remark:
-            places.setdefault(parameter.remark, []).append(parameter.path)
-    for node in graph.nodes:
-        if "remark" in node.attributes:
-            places.setdefault(node.attributes["remark"], []).append(node.scope)
-    return [
-        f"{scopes[0]}{f' and {len(scopes) - 1} more' if len(scopes) > 1 else ''}: {remark}"
-        for remark, scopes in places.items()
-    ]
+    return report_of(graph, name, mode, versions(), stopped)
 
 
 def _refusal(report: Report) -> str:

@@ -41,6 +41,11 @@ ITEM_BITS = {
     "quint4x2": 4,
     "quint2x4": 2,
     "float4_e2m1fn_x2": 8,
+    "int4": 4,
+    "uint4": 4,
+    "float4_e2m1": 4,
+    "int2": 2,
+    "uint2": 2,
 }
 """Bits that one element of a type takes; every `float8_*` type takes eight."""
 

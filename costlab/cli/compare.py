@@ -51,7 +51,7 @@ def compare(
         typer.Argument(
             metavar="MODEL",
             help="Models as `costlab report` takes them: networks of `costlab list`, "
-            "file.py:factory, torchvision:NAME, timm:NAME, hf:FOLDER, program.pt2.",
+            "file.py:factory, torchvision:NAME, timm:NAME, hf:FOLDER, program.pt2, model.onnx.",
         ),
     ],
     inputs: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -18,19 +18,20 @@ from costlab.cli.options import (
     Debug,
     Depth,
     Formats,
+    InputsFrom,
+    OnOption,
     Quiet,
     UnitsOption,
     Verbose,
 )
 from costlab.cli.output import Face, Mode, Target, emit, targets
-from costlab.cli.running import analyzed, load_torch, running
+from costlab.cli.running import analyzed, load_torch, one_way, running
 from costlab.cli.views import showing
 from costlab.cli.voice import Voice
 from costlab.errors import CostlabError, TraceError, UsageError
-from costlab.inputspec import read
 from costlab.render.diff import diff_data, diff_markdown, diff_tables
 from costlab.report import Report
-from costlab.sources import find
+from costlab.sources import COUNTED, FILES, find
 from costlab.store import load
 from costlab.zoo import CATALOGUE
 
@@ -53,6 +54,14 @@ class Side:
     saved: Report | None = None
     commit: Commit | None = None
     model: str = ""
+
+
+class Given(NamedTuple):
+    """What the options say of both forwards: what goes in, and what they run on."""
+
+    specs: tuple[str, ...]
+    function: str
+    on: str
 
 
 def diff(
@@ -79,9 +88,11 @@ def diff(
             help="f32[1,3,299,299] or name=i64[2,128], for both sides; repeatable.",
         ),
     ] = [],  # noqa: B006 - typer copies it
+    inputs_from: InputsFrom = None,
     mode: Annotated[
         Mode | None, typer.Option("--mode", help="The mode of the forwards; eval if none is given.")
     ] = None,
+    on: OnOption = "auto",
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit 1 if the two differ, as git diff does.")
     ] = False,
@@ -97,15 +108,15 @@ def diff(
     """What changed between two sides, block by block, and why; renamed blocks are recognized."""
     wanted, voice = targets(formats), Voice(quiet, verbose)
     levels = showing(depth, [], None, None, None).depth
-    for spec in inputs:
-        read(spec)
+    specs, function = one_way(inputs, inputs_from)
     before, after = _sides(base, head, voice)
     known = [side.saved for side in (before, after) if side.saved is not None]
     # A saved report says what the other side is to be given, if nobody else does.
-    chosen = tuple(inputs) or (known[0].inputs if len(known) == 1 else ())
+    chosen = specs or (known[0].inputs if len(known) == 1 and not function else ())
     how = mode or (known[0].mode if len(known) == 1 else "eval")
     with voice.working(f"comparing {before.given} and {after.given}"):
-        reports = [_report(side, chosen, how, voice) for side in (before, after)]
+        given = Given(chosen, function, on)
+        reports = [_report(side, given, how, voice) for side in (before, after)]
         found = difference(*reports, names=(_name(before), _name(after)))
         found = replace(found, warnings=(*_same(before, after), *found.warnings))
     show(found, levels, wanted, Face(units, color, accessible), voice)
@@ -174,7 +185,7 @@ def _is_saved(given: str) -> bool:
     """Whether a side is a file with a report, and not the text of a model."""
     if given.endswith(".json"):
         return True
-    if given in CATALOGUE or given.endswith(".py"):
+    if given in CATALOGUE or given.endswith((".py", *FILES, *COUNTED)):
         return False
     try:
         return Path(given).exists() and not Path(given).is_dir()
@@ -200,18 +211,18 @@ def _name(side: Side) -> str:
     return f"{side.model} at {side.commit}" if side.commit else side.given
 
 
-def _report(side: Side, specs: tuple[str, ...], mode: str, voice: Voice) -> Report:
+def _report(side: Side, given: Given, mode: str, voice: Voice) -> Report:
     """The report of a side; whatever goes wrong is told with its name."""
     if side.saved is not None:
         return side.saved
     try:
         if side.commit is not None:
             with voice.step("worktree", str(side.commit)), worktree(side.commit) as tree:
-                return tree.report(side.model, specs, mode)
+                return tree.report(side.model, given.specs, mode, given.function, given.on)
         source = find(side.model)
         load_torch(voice)
         with running(side.model):
-            return analyzed(source, specs, mode, voice).report
+            return analyzed(source, given.specs, mode, voice, given.function, on=given.on).report
     except TraceError as error:
         # What ran until then would be read as the whole network.
         raise TraceError(f"{side.model}: {error}", error.partial) from error

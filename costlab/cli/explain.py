@@ -12,16 +12,16 @@ from costlab.cli.options import (
     ColorOption,
     Debug,
     Formats,
+    InputsFrom,
     Quiet,
     UnitsOption,
     Verbose,
 )
 from costlab.cli.output import Face, Mode, Target, emit, targets
-from costlab.cli.running import analyzed, load_torch, running
+from costlab.cli.running import analyzed, load_torch, one_way, running
 from costlab.cli.voice import Voice
 from costlab.conventions.explanation import Explanation
 from costlab.errors import UsageError, did_you_mean
-from costlab.inputspec import parse
 from costlab.render.explain import explanation_table
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def explain(
             "--input", "-i", metavar="SPEC", help="f32[1,3,299,299] or name=i64[2,128]; repeatable."
         ),
     ] = [],  # noqa: B006 - typer copies it
+    inputs_from: InputsFrom = None,
     mode: Annotated[Mode, typer.Option("--mode", help="The mode of the forward.")] = "eval",
     counters: Annotated[
         list[str],
@@ -70,13 +71,11 @@ def explain(
 ) -> int:
     """What other counters would print of a model, and the terms that make the difference."""
     wanted, voice = targets(formats), Voice(quiet, verbose)
-    specs = tuple(inputs)
-    for spec in specs:
-        parse(spec)
+    given = one_way(inputs, inputs_from)
     source = sources.find(model)
     with voice.working(f"explaining {model}"), running(model):
         load_torch(voice)
-        found = _explanation(source, specs, mode, counters, voice, run=run)
+        found = _explanation(source, given, mode, counters, voice, run=run)
     show(found, wanted, Face(units, color, accessible), voice)
     return 0
 
@@ -91,7 +90,7 @@ def show(found: Explanation, wanted: list[Target], face: Face, voice: Voice) -> 
 
 def _explanation(
     source: sources.Source,
-    specs: tuple[str, ...],
+    given: tuple[tuple[str, ...], str],
     mode: str,
     names: list[str],
     voice: Voice,
@@ -100,7 +99,10 @@ def _explanation(
 ) -> Explanation:
     chosen_counters = _counters(names)
     # Traced as every command traces, so that what stops a forward is told in the same words.
-    _, module, chosen = analyzed(source, specs, mode, voice)
+    _, module, chosen = analyzed(source, given[0], mode, voice, given[1])
+    if module is None:
+        message = f"{source.name} has no module that other counters could be asked about"
+        raise UsageError(message)
     from costlab.conventions.deriving import explain as derived
 
     found = derived(module, chosen, chosen_counters, mode=mode, name=source.name)

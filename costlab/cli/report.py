@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ from costlab.cli.options import (
     Formats,
     InputsFrom,
     Modules,
+    OnOption,
     OptimizerOption,
     Params,
     Quiet,
@@ -52,6 +53,7 @@ EXAMPLES = (
     ("costlab report net.py:Net --input 'f32[1,3,32,32]'", "a model of your own"),
     ("costlab report 'net.py:Net(width=16)' --input 'f32[1,3,32,32]'", "with arguments"),
     ("costlab report 'timm:resnet18(num_classes=10)'", "a model of timm, at timm's image size"),
+    ("costlab report model.onnx --input 'f32[1,3,224,224]'", "a graph of ONNX; no torch needed"),
 )
 
 
@@ -61,8 +63,8 @@ def report(
         typer.Argument(
             metavar="MODEL",
             help="A network of `costlab list`, file.py:factory, package.module:factory, "
-            "torchvision:NAME, timm:NAME, hf:FOLDER or program.pt2, with literal arguments if need "
-            "be: 'inception_v3(width=2)'.",
+            "torchvision:NAME, timm:NAME, hf:FOLDER, program.pt2 or model.onnx, with literal "
+            "arguments if need be: 'inception_v3(width=2)'.",
         ),
     ],
     inputs: Annotated[
@@ -77,14 +79,7 @@ def report(
     inputs_from: InputsFrom = None,
     mode: Annotated[Mode, typer.Option("--mode", help="The mode of the forward.")] = "eval",
     optimizer: OptimizerOption = None,
-    on: Annotated[
-        Literal["auto", "meta", "fake", "real"],
-        typer.Option(
-            "--on",
-            help="What the forward runs on: shapes alone, fake or real tensors; auto tries them in "
-            "this order.",
-        ),
-    ] = "auto",
+    on: OnOption = "auto",
     depth: Depth = "auto",
     modules: Modules = [],  # noqa: B006 - typer copies it
     sort: Sort = None,
@@ -158,9 +153,13 @@ def _analyze(
 ) -> Report:
     specs, function = given
     source = sources.find(model)
-    load_torch(voice)
+    if source.count is None:
+        load_torch(voice)
+    elif cross_check:
+        message = f"{model} has no module that other counters could be asked about"
+        raise UsageError(f"{message}: leave --cross-check out")
     found, module, chosen = analyzed(source, specs, mode, voice, function, optimizer, on)
-    if cross_check:
+    if cross_check and module is not None:
         with voice.step("cross-check", "FlopCounterMode, fvcore"):
             from costlab.crosscheck import cross_checked
 

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
 
 class Analyzed(NamedTuple):
-    """A report, with the module and the inputs that it is of: specs, or a function's result."""
+    """A report, with the module and the inputs that it is of: specs, or a function's result.
+
+    What is counted without a module has none.
+    """
 
     report: Report
-    module: torch.nn.Module
+    module: torch.nn.Module | None
     inputs: Any
 
 
@@ -69,6 +72,9 @@ def analyzed(
         UsageError: the model has no inputs of its own, or the function is none.
         TraceError: the forward stopped; of a network of the zoo the message says what it takes.
     """
+    if source.count is not None:
+        with voice.step("count", source.name):
+            return Analyzed(_counted(source, specs, mode, function, on), None, specs)
     with voice.step("build", source.name):
         module = _built(source, weights=on == "real")
     if function:
@@ -94,6 +100,21 @@ def analyzed(
         message = f"{error}\n{told}" if told else str(error)
         raise TraceError(message, error.partial) from error
     return Analyzed(found, module, chosen)
+
+
+def _counted(source: Source, specs: tuple[str, ...], mode: str, function: str, on: str) -> Report:
+    """The report of a source that is counted without a module.
+
+    Raises:
+        UsageError: an option asks for what only a module has.
+    """
+    if function or on != "auto":
+        option = "--inputs-from" if function else "--on"
+        message = f"{source.name} has no forward that could run: leave {option} out"
+        raise UsageError(message)
+    if source.count is None:
+        raise UsageError(f"{source.name} is counted as a module")
+    return source.count(specs, mode)
 
 
 def _built(source: Source, *, weights: bool) -> torch.nn.Module:

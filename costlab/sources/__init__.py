@@ -1,4 +1,4 @@
-"""Where a model comes from: costlab's zoo, code, a library, a configuration, an exported program.
+"""Where a model comes from: costlab's zoo, code, a library, a configuration, an exported graph.
 
 Does not know what a model costs. Importing a user's file runs it, as Python does.
 """
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
     import torch
 
+    from costlab.report import Report
+
 __all__ = ["Kind", "Source", "describe_inputs", "find"]
 
-Kind = Literal["zoo", "code", "torchvision", "timm", "hf", "exported"]
+Kind = Literal["zoo", "code", "torchvision", "timm", "hf", "exported", "onnx"]
 FORMS = (
     "a network of the zoo (`costlab list`), file.py:factory, package.module:factory, "
-    "torchvision:NAME, timm:NAME, hf:FOLDER or program.pt2, "
+    "torchvision:NAME, timm:NAME, hf:FOLDER, program.pt2 or model.onnx, "
     'each with literal arguments if need be: inception_v3(width=2), net.py:make("small")'
 )
 LIBRARIES: dict[str, tuple[Kind, str]] = {
@@ -39,8 +41,10 @@ Each such module has `build(words, name)` and `inputs(words, name, model)`.
 """
 FILES: dict[str, tuple[Kind, str]] = {".pt2": ("exported", "costlab.sources.exported")}
 """The same for files that are a model by themselves, by how their names end."""
+COUNTED: dict[str, tuple[Kind, str]] = {".onnx": ("onnx", "costlab.onnx.counting")}
+"""Files of a graph that no module is made of: each has `report(path, specs, mode, name)`."""
 PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".bin")
-GRAPHS = (".onnx", ".safetensors")
+GRAPHS = (".safetensors",)
 
 
 def _none(_: torch.nn.Module) -> None:
@@ -52,6 +56,7 @@ class Source:
     """A model that can be built: its name as the user wrote it, and the inputs it is made for.
 
     `inputs` are what is known before it is built, as it is of the zoo; `own` asks the model.
+    `count` is there for a source that is counted without a module: specs and a mode to a report.
     """
 
     name: str
@@ -59,6 +64,7 @@ class Source:
     inputs: tuple[str, ...] | None
     kind: Kind = "code"
     own: Callable[[torch.nn.Module], tuple[str, ...] | None] = _none
+    count: Callable[[tuple[str, ...], str], Report] | None = None
 
     def inputs_for(self, model: torch.nn.Module) -> tuple[str, ...]:
         """The specs of the inputs that the model is made for, once it is built.
@@ -100,6 +106,8 @@ def find(text: str) -> Source:
             message = f"{words.place} is a program as it was exported: leave its arguments out"
             raise UsageError(message)
         return _known_to(FILES[Path(words.place).suffix], text, words, words.place)
+    if words.place.endswith(tuple(COUNTED)):
+        return _counted(COUNTED[Path(words.place).suffix], text, words)
     if colon:
         _check_place(words.place, home, attribute)
         return Source(text, lambda: model_from(words, words.place), None)
@@ -127,6 +135,31 @@ def _known_to(entry: tuple[Kind, str], text: str, words: Words, name: str) -> So
         return None if specs is None else tuple(specs)
 
     return Source(text, build, None, kind, own)
+
+
+def _counted(entry: tuple[Kind, str], text: str, words: Words) -> Source:
+    """The source of a file that is counted as it is.
+
+    Raises:
+        UsageError: arguments are given.
+    """
+    kind, module = entry
+    if words.args or words.kwargs:
+        message = f"{words.place} is a graph as it was exported: leave its arguments out"
+        raise UsageError(message)
+
+    def build() -> torch.nn.Module:
+        message = (
+            f"{text} holds no module of torch; `costlab report`, `compare`, `check` and `diff` "
+            "count it as it is"
+        )
+        raise UsageError(message)
+
+    def count(specs: tuple[str, ...], mode: str) -> Report:
+        found: Report = import_module(module).report(words.place, specs, mode, text)
+        return found
+
+    return Source(text, build, None, kind, count=count)
 
 
 def _refuse_data(place: str) -> None:

@@ -150,7 +150,9 @@ def inputs(words: Words, name: str, model: torch.nn.Module) -> tuple[str, ...] |
         if "pixel_values" in takes and vision is not None:
             found.append(_image(vision))
     elif main == "pixel_values":
-        found.append(_image(config))
+        if "input_ids" in takes and hasattr(config, "text_config"):
+            found.append(f"input_ids=i64[1,{_tokens(config)}]")
+        found.append(_image(config) or _image(vision))
     elif main == "input_features":
         found.append(_frames(config))
     elif main == "input_values":
@@ -168,13 +170,15 @@ def _tokens(config: Any) -> int:
 
 
 def _image(config: Any) -> str | None:
-    """An image of the configured size; None if none is configured."""
+    """An image of the configured size, or the frames of a clip; None if none is configured."""
     size: Any = getattr(config, "image_size", None)
     channels = getattr(config, "num_channels", None)
     if not size or not channels:
         return None
     high, wide = tuple(size) if isinstance(size, list | tuple) else (size, size)
-    return f"pixel_values=f32[1,{channels},{high},{wide}]"
+    frames = getattr(config, "num_frames", None)
+    clip = f"{frames}," if isinstance(frames, int) else ""
+    return f"pixel_values=f32[1,{clip}{channels},{high},{wide}]"
 
 
 def _frames(config: Any) -> str | None:

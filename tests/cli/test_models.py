@@ -139,7 +139,7 @@ REFUSED = [
     ("Inception_V3", r"Did you mean inception_v3\?"),
     ("weights.pt", r"weights.pt is a pickle, which could run anything when it is read; name"),
     ("weights.pth:model", r"weights.pth is a pickle"),
-    ("model.onnx", r"model.onnx holds no code; name the code that builds the model"),
+    ("model.safetensors", r"model.safetensors holds no code; name the code that builds the model"),
 ]
 
 
