@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks._gpu_ending import BROKEN, DONE, REFUSED, TIME_UP, Ended, ended_by
 from benchmarks._gpu_files import REFERENCE, Folder, floor_of
-from benchmarks._gpu_parts import CEILINGS, Part, Slice, estimate_s, pace_key, parts
+from benchmarks._gpu_pace import estimate_s, pace_key
+from benchmarks._gpu_parts import CEILINGS, Part, Slice, parts
 from costlab.bench.backends import choose
 from costlab.bench.document import Measurements
 from costlab.bench.runner import Request, run

@@ -53,6 +53,8 @@ KERNELS = "costlab.bench.kernels"
 OURS: tuple[Arm, ...] = ("ours",) if find_spec(KERNELS) else ()
 QUICK_ARMS: tuple[Arm, ...] = ("eager", "graph", "cudnn-fused", *OURS)
 """Those for which nothing is compiled: seconds, where `compile` may take a minute."""
+OTHERS: tuple[Arm, ...] = ("autotune-graph", "graph", "compile", "eager")
+"""What a network with each block in its fastest arm is held against, the hardest first."""
 AUTOTUNED: tuple[Arm, ...] = ("compile-autotune",)
 SHOWCASE = (
     "5x5 → 3x3 3x3, 35x35x64",
@@ -71,19 +73,6 @@ MEASURED_NETWORKS = (
     "inception_resnet_v2",
 )
 TRAINED = tuple(f"{name}, training step" for name in MEASURED_NETWORKS)
-
-CHECKS_S, NULL_S, COUNTED_S = 120.0, 60.0, 12.0
-"""What the tests, the ceilings with the identical arms, and a side under ncu are taken to last."""
-ARM_S: dict[str, float] = {
-    "eager": 3.0,
-    "graph": 3.5,
-    "compile": 12.0,
-    "compile-autotune": 90.0,
-    "cudnn-fused": 3.0,
-    "ours": 6.0,
-}
-"""What a case of an arm is taken to last until some were measured."""
-LONGER = {"blocks": 1.2, "networks": 2.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +169,7 @@ def _rest() -> Iterator[Slice]:
     yield from _both((1,), ("cudnn-fused", *OURS))
     yield from _both((256, 32, 1), ("eager",))
     yield _networks((32,), ("eager", "compile"))
-    yield from _both((256, 32, 1), ("graph", "cudnn-fused"), precisions=("tf32",))
+    yield from _both((256, 32, 1), ("graph", "cudnn-fused", *OURS), precisions=("tf32",))
     yield from _both((32, 1), QUICK_ARMS, regimes=("warm",))
     yield Slice(BLOCKS, _axes(BLOCKS, (1, 256), ("eager", "graph")))
     yield from _both((256, 32, 1), ("compile",))
@@ -194,6 +183,13 @@ def _rest() -> Iterator[Slice]:
 def _autotuned() -> Iterator[Slice]:
     yield _showcase((256, 32, 1), AUTOTUNED)
     yield from _both((256, 32, 1), AUTOTUNED)
+
+
+def _best() -> Iterator[Slice]:
+    """The first network with each block in its fastest arm, against each arm that runs it all."""
+    for batch in (1, 32, 256):
+        for other in OTHERS:
+            yield _networks((batch,), (other, "best-blocks"), pairs=MEASURED_NETWORKS[:1])
 
 
 def parts(*, tiny: bool = False) -> tuple[Part, ...]:
@@ -211,6 +207,7 @@ def parts(*, tiny: bool = False) -> tuple[Part, ...]:
         Part(AGREEMENT, "whether fresh processes choose the same kernels"),
         Part(7, "all arms on all pairs, compiled networks", tuple(_rest())),
         Part(8, "max-autotune, which takes minutes a case", tuple(_autotuned())),
+        Part(9, "the first network, each block in its fastest arm", tuple(_best())),
     )
 
 
@@ -242,21 +239,3 @@ def _tiny() -> tuple[Part, ...]:
         Part(COUNTERS, "hardware counters of the showcase pairs"),
         Part(AGREEMENT, "whether fresh processes choose the same kernels"),
     )
-
-
-def estimate_s(piece: Slice, cases: Iterable[Case], pace: dict[str, tuple[int, float]]) -> float:
-    """Seconds that cases will take: by what those of their study and arm took, else by a guess."""
-    total = 0.0
-    for case in cases:
-        count, taken_s = pace.get(pace_key(case), (0, 0.0))
-        guess_s = ARM_S[case.variant.arm] * LONGER.get(case.study, 1.0)
-        if case.variant.subject.training:
-            guess_s *= 2
-        total += taken_s / count if count else guess_s + 2 * piece.plan.energy_s
-    return total
-
-
-def pace_key(case: Case) -> str:
-    """What cases that take about as long have in common."""
-    step = " training" * case.variant.subject.training
-    return f"{case.study} {case.variant.arm}{step}"

@@ -8,15 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks import _gpu_agreement, _gpu_counters
+from benchmarks._gpu_pace import CHECKS_S, COUNTED_S, NULL_S, estimate_s
 from benchmarks._gpu_parts import (
     AGREEMENT,
     CEILINGS,
     CHECKS,
-    CHECKS_S,
-    COUNTED_S,
     COUNTERS,
-    NULL_S,
-    estimate_s,
 )
 
 if TYPE_CHECKING:

@@ -8,8 +8,6 @@ process of its own measures (`_gpu_measure.py`), and another is started where th
 
 from __future__ import annotations
 
-import argparse
-import math
 import signal
 import subprocess
 import sys
@@ -22,12 +20,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import _gpu_agreement, _gpu_checks, _gpu_counters, _gpu_plan
+from benchmarks._gpu_asked import Asked, asked_of
 from benchmarks._gpu_ending import BROKEN, DONE, REFUSED, TERMINATED, TIME_UP, Ended, ended_by
-from benchmarks._gpu_files import Folder, failed
-from benchmarks._gpu_parts import AGREEMENT, CHECKS, COUNTERS, Part, parts
+from benchmarks._gpu_files import failed
+from benchmarks._gpu_parts import AGREEMENT, CHECKS, COUNTERS, Part
 from benchmarks._gpu_summary import summary
 from costlab.bench.studies import FACTORIZATIONS
-from costlab.errors import CostlabError, UsageError
+from costlab.errors import CostlabError
 
 ROOT = Path(__file__).resolve().parents[1]
 RESERVE_S, RESERVE_SHARE = 12.0, 0.1
@@ -39,18 +38,6 @@ LEAST_S = 20.0
 RESTARTS = 6
 UNFINISHED = {"finished": False, "sound": False, "passed": 0, "failed": 0, "skipped": 0}
 """What is known of the tests while they run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the command line asks for."""
-
-    minutes: float
-    folder: Folder
-    device: str
-    tiny: bool
-    force: bool
-    parts: tuple[Part, ...]
 
 
 @dataclass(slots=True)
@@ -211,42 +198,11 @@ def fingerprint() -> int:
     return found
 
 
-def asked_of(arguments: list[str] | None) -> tuple[Asked, bool]:
-    """What the command line asks for, and whether only the plan is to be shown.
-
-    Raises:
-        UsageError: there is no time, or no such part.
-    """
-    parser = argparse.ArgumentParser(
-        prog="gpu_study.py", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("--minutes", type=float, default=8.0, help="the time for this call: 8")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "gpu")
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--parts", default="", help="only these, as in 2,4")
-    parser.add_argument("--dry-run", action="store_true", help="show the plan, measure nothing")
-    parser.add_argument("--resume", action="store_true", help="the default: go on with --out")
-    parser.add_argument("--tiny", action="store_true", help="the same path with tiny models")
-    parser.add_argument("--force", action="store_true", help="also on a GPU that others use")
-    given = parser.parse_args(arguments)
-    if not (math.isfinite(given.minutes) and given.minutes > 0):
-        raise UsageError(f"--minutes is {given.minutes:g}; it must be a number above 0, such as 8")
-    known = {str(part.number): part for part in parts(tiny=given.tiny)}
-    names = [name.strip() for name in given.parts.split(",") if name.strip()] or list(known)
-    for name in names:
-        if name not in known:
-            raise UsageError(f"--parts names {name!r}; the parts are {', '.join(known)}")
-    chosen = tuple(known[name] for name in known if name in names)
-    folder = Folder(given.out.resolve())
-    asked = Asked(given.minutes, folder, given.device, given.tiny, given.force, chosen)
-    return asked, given.dry_run
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Measures, or shows what it would; the exit code."""
     begun_s = time.monotonic()
     try:
-        asked, dry = asked_of(arguments)
+        asked, dry = asked_of(arguments, (__doc__ or "").split("\n")[0])
         if dry:
             print(_gpu_plan.shown(asked.parts, asked.folder, asked.minutes, fingerprint()))
             return DONE

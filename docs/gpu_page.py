@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from costlab.render.plots import latency_svg, roofline_svg
 from costlab.units import percent, scale_bytes, scale_count, seconds
-from docs import gpu_tables
+from docs import gpu_kernels, gpu_tables
 from docs.gpu_answer import NOT_YET, answer
 from docs.gpu_results import REFERENCE, STUDIES, read
 from docs.gpu_words import name_of, saving
@@ -52,6 +52,8 @@ def written(results: Results) -> str:
             "the baseline's time, each row adding up to the saving."
         ),
         *gpu_tables.families(results),
+        "## Kernels of our own",
+        *gpu_kernels.section(results),
         "## What was predicted",
         *gpu_tables.predictions(results),
         "## Under other conditions",

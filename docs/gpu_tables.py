@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
+from costlab.bench import study
 from costlab.render.bench_columns import PARTS, tenths
 from costlab.units import percent, ratio, seconds
-from costlab.bench import study
 from docs.gpu_results import MAIN, conditions, family, mac_saving, place, time_s, time_saving
 from docs.gpu_words import NOTHING, points, saving
 from docs.parts import table
@@ -179,6 +179,16 @@ def counters(results: Results) -> str:
         return NOT_YET
     shares = ("memory busy", "tensor pipe busy", "warps resident")
     return table(("side", "kernels", "under ncu", "moved", "rate", *shares), rows)
+
+
+def busy(results: Results, side: str) -> str:
+    """What the counters say of a side's kernels in a few words; "" if it was not counted."""
+    found = results.counted.get("sides", {}).get(side, {})
+    kernels = [one for one in found.get("kernels", ()) if one.get("time_s")]
+    if not kernels:
+        return ""
+    named = {"memory": "memory", "tensor_pipe": "tensor pipe", "occupancy": "warps resident"}
+    return ", ".join(f"{name} {_weighed(kernels, what)}" for what, name in named.items())
 
 
 def _weighed(kernels: Iterable[dict[str, Any]], what: str) -> str:

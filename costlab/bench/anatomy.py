@@ -16,7 +16,6 @@ from costlab.inputspec import parse
 from costlab.tracing import trace
 
 if TYPE_CHECKING:
-
     from costlab.blocks import Block
 
 FEWEST = 2

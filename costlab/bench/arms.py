@@ -108,6 +108,12 @@ def _of_ours(module: nn.Module, example: Example) -> Callable[..., Any]:
     return build(module, *args, **kwargs)
 
 
+def _of_blocks(module: nn.Module, example: Example) -> Callable[..., Any]:
+    build: Callable[..., Callable[..., Any]] = import_module(f"{KERNELS}.inception").recordable
+    args, kwargs = example
+    return build(module, *args, **kwargs)
+
+
 def _nothing(device: torch.device) -> str:
     del device
     return ""
@@ -132,6 +138,10 @@ def _choices(device: torch.device) -> str:
     return _compiler(device)
 
 
+def _graph_of_choices(device: torch.device) -> str:
+    return _cuda("autotune-graph")(device) or _choices(device)
+
+
 def _kernels(device: torch.device) -> str:
     why: str = import_module(KERNELS).unavailable(device)
     return why
@@ -143,11 +153,14 @@ WAYS: dict[Arm, Way] = {
     "compile": Way(_compiled(None), _compiler),
     # Not `max-autotune`: its own graphs first copy every input to one place, which then is warm.
     "compile-autotune": Way(_compiled("max-autotune-no-cudagraphs"), _choices),
+    # What its own graphs would give, on inputs that rotate: the bench records it.
+    "autotune-graph": Way(_compiled("max-autotune-no-cudagraphs"), _graph_of_choices),
     "cudnn-fused": Way(_fused, _cuda("cudnn-fused"), copied=True),
     "ours": Way(_of_ours, _kernels),
+    "best-blocks": Way(_of_blocks, _kernels),
 }
 """Every arm. What one makes may tell in `declined` which layers it leaves to others."""
-COMPILING = frozenset(arm for arm in WAYS if arm.startswith("compile"))
+COMPILING = frozenset({"compile", "compile-autotune", "autotune-graph"})
 COPIED = frozenset(arm for arm, way in WAYS.items() if way.copied)
 """Arms whose function is a module that holds all of its weights, so that copies of it do as well
 as what is made of copies of the model, and in less time."""

@@ -29,6 +29,8 @@ EPILOGUES = frozenset({"bias", "normalization", "activation"})
 """What the kernel of a product can do to a result that it has not yet written."""
 POINTWISE = EPILOGUES | {"elementwise", "padding"}
 """What reads and writes one element at a time, so that a compiler makes one kernel of several."""
+FINISHES = frozenset({"batch_norm", "relu"})
+"""What may stand between two convolutions that one kernel computes."""
 BIASED = 3
 """Operands of a convolution with a bias: input, weight, bias."""
 
@@ -80,11 +82,34 @@ class Lowering:
             self._add_pass(node, "padding", factors[:1], (), written=self.bytes(factors[0]) + extra)
         rows, columns, groups = self._sizes(node)
         moved = self.bytes(*factors, result) + extra
+        after = self._after(node)
+        between = 0 if after is None else self.bytes(factors[0])
         self._product[result] = len(self.products)
-        self.products.append(Product(rows, columns, groups, node.macs, moved))
+        self.products.append(
+            Product(
+                rows, columns, groups, node.macs, moved, after=after, between=between, padded=extra
+            )
+        )
         self.origin.append(node)
         if node.family == "convolution" and len(node.inputs) == BIASED:
             self._add_pass(node, "bias", (result, node.inputs[2]), (result,))
+
+    def _after(self, node: Node) -> int | None:
+        """The convolution before this one, if one kernel could compute both (`in_series`).
+
+        Normalization and ReLU may stand between: what else does, no kernel here does.
+        """
+        read = node.inputs[0]
+        before = self._product.get(read)
+        if self.training or before is None or self._readers[read] != 1:
+            return None
+        finish = {
+            source.op.rstrip("_")
+            for one, source in zip(self.passes, self.sources, strict=True)
+            if one.product == before and one.kind != "bias"
+        }
+        pair = self.origin[before], node
+        return before if finish <= FINISHES and in_series(self.graph, *pair) else None
 
     def _sizes(self, node: Node) -> tuple[int, int, int]:
         """Rows, columns and groups of a product, from the shape of what it writes."""
@@ -150,3 +175,24 @@ class Lowering:
         found = [self._pass[t] for t in tensors if t in self._pass and self._readers[t] == 1]
         joinable = [one for one in found if self.passes[one].kind in POINTWISE | {"pooling"}]
         return max(joinable, default=None)
+
+
+def in_series(graph: Graph, *pair: Node) -> bool:
+    """Whether one kernel of ours could compute two convolutions: what `kernels.units` takes so.
+
+    Both have patches of more than one place, neither groups, strides nor dilation, and the second
+    keeps its grid.
+    """
+    for node in pair:
+        options = node.attributes
+        if node.family != "convolution" or "channels" not in options:
+            return False
+        # Two axes of places, one group, no transposed convolution.
+        if node.op != "conv2d" or options["groups"] != 1 or max(options["kernel"]) == 1:
+            return False
+        if {*options["stride"], *options["dilation"]} != {1}:
+            return False
+    read, written = (
+        graph.tensors[number].spec.shape for number in (pair[1].inputs[0], pair[1].outputs[0])
+    )
+    return read[2:] == written[2:]

@@ -233,7 +233,7 @@ class Ready:
         for name in ("module", "inputs"):
             self.__dict__.pop(name, None)
         self.where.held.give_back()
-        if not self.where.held.users and self.arm in COMPILING:
+        if not self.where.held.users and self.arm in {*COMPILING, "best-blocks"}:
             torch.compiler.reset()  # else each later call would look through all that was compiled
         free()
 

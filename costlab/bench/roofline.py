@@ -15,6 +15,9 @@ Knows neither torch nor a clock. It is a lower bound, and as rough as its assump
   makes one pass of all element-wise operations between two of them, and has what is concatenated
   written in place by the passes and poolings before it. cudnn-fused and kernels of our own have
   bias, folded normalization and activation done by the product's kernel, before it writes.
+- Kernels of our own compute two convolutions in series as one: what is between is neither written
+  nor read, and no copy is made to pad. Lines that neighbouring tiles both compute are not counted,
+  nor is it asked whether the pair is really run so: what that costs, is the kernel's.
 - cuDNN leaves the bias of a convolution to a pass; oneDNN does not.
 - A graph, as which kernels of our own run too, adds one node's time a kernel. Else kernels follow
   one another as closely, but the host must have launched them: the side takes at least its
@@ -42,9 +45,11 @@ FEED = 128 * 64 / (128 + 64)
 """Multiply-adds an element read, rows·columns / (rows + columns), from which on a tile's operands
 come fast enough."""
 
-COMPILED: frozenset[Arm] = frozenset({"compile", "compile-autotune"})
-EPILOGUE: frozenset[Arm] = frozenset({"cudnn-fused", "ours"})
-GRAPHED: frozenset[Arm] = frozenset({"graph", "ours"})
+COMPILED: frozenset[Arm] = frozenset({"compile", "compile-autotune", "autotune-graph"})
+EPILOGUE: frozenset[Arm] = frozenset({"cudnn-fused", "ours", "best-blocks"})
+SERIES: frozenset[Arm] = frozenset({"ours", "best-blocks"})
+"""Arms whose kernels pad by themselves, and compute two convolutions in series as one."""
+GRAPHED: frozenset[Arm] = frozenset({"graph", "ours", "best-blocks", "autotune-graph"})
 """Arms whose calls are recorded as CUDA graphs: Python launches a kernel of Triton in more time
 than most of them run."""
 
@@ -66,12 +71,14 @@ def predict(costs: Costs, arm: Arm, case: Case, ceilings: Ceilings) -> Model | N
     if flops_per_s is None:
         return None
     left = apart(costs, arm, adds_bias=ceilings.graph_node_s is not None)
-    moved = [*(product.moved for product in costs.products), *left]
+    kernels = kernels_of(costs, arm)
+    moved = [*(moved_by(kernel, arm) for kernel in kernels), *left]
     rates = Rates(flops_per_s, _bytes_per_s(moved, case, ceilings), ceilings.processors)
-    compute = [2 * product.macs / rates.flops_per_s for product in costs.products]
-    memory = [product.moved / rates.bytes_per_s for product in costs.products]
+    compute = [2 * sum(one.macs for one in kernel) / rates.flops_per_s for kernel in kernels]
+    memory = [moved_by(kernel, arm) / rates.bytes_per_s for kernel in kernels]
     tiled = [
-        max(tiles_s(product, rates), m) for product, m in zip(costs.products, memory, strict=True)
+        max(fsum(tiles_s(one, rates) for one in kernel), m)
+        for kernel, m in zip(kernels, memory, strict=True)
     ]
     compute_s, memory_s, tiled_s = fsum(compute), fsum(memory), fsum(tiled)
     roof_s = fsum(map(max, compute, memory))
@@ -92,6 +99,34 @@ def predict(costs: Costs, arm: Arm, case: Case, ceilings: Ceilings) -> Model | N
         binds=max(largest, key=lambda part: largest[part]),
         uneven_s=max(0.0, roof_s - max(compute_s, memory_s)),
     )
+
+
+def kernels_of(costs: Costs, arm: Arm) -> list[tuple[Product, ...]]:
+    """The products that an arm runs as a kernel each: one, or in ours two in series.
+
+    >>> from dataclasses import replace
+    >>> from costlab.bench.work import Costs, Product
+    >>> conv = Product(1225, 64, 1, macs=15_052_800, moved=338_176)
+    >>> pair = Costs(0, 0, 0, 0, (conv, replace(conv, after=0, between=156_800)))
+    >>> [[len(kernel) for kernel in kernels_of(pair, arm)] for arm in ("graph", "ours")]
+    [[1, 1], [2]]
+    """
+    kernels: list[tuple[Product, ...]] = []
+    single: dict[int, int] = {}
+    for index, product in enumerate(costs.products):
+        if arm in SERIES and product.after in single:
+            place = single.pop(product.after)
+            kernels[place] = (*kernels[place], product)
+        else:
+            single[index] = len(kernels)
+            kernels.append((product,))
+    return kernels
+
+
+def moved_by(kernel: tuple[Product, ...], arm: Arm) -> int:
+    """The fewest bytes that a kernel moves: of two in series, not what is between them."""
+    padded = sum(one.padded for one in kernel) if arm in SERIES else 0
+    return sum(one.moved for one in kernel) - padded - 2 * sum(one.between for one in kernel[1:])
 
 
 def tiles_s(product: Product, rates: Rates) -> float:
@@ -135,6 +170,8 @@ def apart(costs: Costs, arm: Arm, *, adds_bias: bool) -> list[int]:
         if one.kind == "bias" and not adds_bias:
             continue
         if arm in EPILOGUE and one.product is not None:
+            continue
+        if arm in SERIES and one.kind == "padding":
             continue
         moved = one.moved
         if arm in COMPILED:

@@ -20,7 +20,7 @@ EVERYTHING = Axes(
     layouts=("nhwc", "nchw"),
     finishes=("bn_relu", "bias_relu", "bare"),
     regimes=("cold",),
-    arms=("eager", "graph", "compile", "compile-autotune", "cudnn-fused"),
+    arms=("eager", "graph", "compile", "compile-autotune", "cudnn-fused", "ours"),
 )
 """Every combination, the most telling values first, as a run may end before the last."""
 WHOLE = Axes(

@@ -17,7 +17,16 @@ Finish = Literal["bare", "bias_relu", "bn_relu"]
 Regime = Literal["cold", "warm", "wall"]
 """Cold: inputs rotate through twice the last-level cache; warm: the same input again; wall: the
 time on the host's clock, launches included, of calls made one by one."""
-Arm = Literal["eager", "graph", "compile", "compile-autotune", "cudnn-fused", "ours"]
+Arm = Literal[
+    "eager",
+    "graph",
+    "compile",
+    "compile-autotune",
+    "autotune-graph",
+    "cudnn-fused",
+    "ours",
+    "best-blocks",
+]
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)

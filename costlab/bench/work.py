@@ -29,6 +29,10 @@ class Product:
     image, and a column a filter. `tiled` is False where kernels split the sums over processors, as
     they do for gradients, so that tiles say nothing of how many processors have work.
 
+    `after` is the index of the convolution whose finished result is all that this one reads and
+    that nothing else reads, where one kernel could compute both; `between` are the bytes of that
+    result. `padded` are bytes of `moved` that are read of a copy that is only made to pad.
+
     Units: `macs` multiply-adds; `moved` bytes: both factors read once, the result written once.
     """
 
@@ -38,6 +42,9 @@ class Product:
     macs: int
     moved: int
     tiled: bool = True
+    after: int | None = None
+    between: int = 0
+    padded: int = 0
 
     @property
     def depth(self) -> float:

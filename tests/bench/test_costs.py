@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from costlab import Report, analyze, sources
 from costlab.bench.costs import price
 from costlab.bench.studies import BLOCKS, FACTORIZATIONS
 from costlab.bench.study import Case, Finish, Precision, Side, Subject
+from costlab.bench.subjects import build
 from costlab.errors import UsageError
 from tests.bench.work_by_hand import convolutions
 
@@ -109,7 +111,9 @@ def test_the_blocks_make_up_the_network() -> None:
     assert sum(block.params for block in blocks) == whole.params
     assert sum(block.bytes for block in blocks) == whole.bytes
     assert sum(len(block.passes) for block in blocks) == len(whole.passes)
-    assert [one for block in blocks for one in block.products] == list(whole.products)
+    # A block does not know which convolution of another block it follows.
+    alone = [replace(one, after=None, between=0) for one in whole.products]
+    assert [replace(one, after=None, between=0) for b in blocks for one in b.products] == alone
 
 
 def test_a_block_is_not_its_namesakes() -> None:
@@ -226,3 +230,23 @@ def test_what_the_factorizations_promise(pair: Any) -> None:
     promised = {"3x3 3x3": 18 / 25, "3x1 1x3": 6 / 9, "2x2 2x2": 8 / 9, "1x7 7x1": 2 / 7}
     after = pair.variant.name.split(",")[0]
     assert priced(pair.variant).macs / priced(pair.baseline).macs == promised[after]
+
+
+@pytest.mark.parametrize("block", ["Mixed_5b", "Mixed_6a", "Mixed_6b", "Mixed_7a", "Mixed_7b"])
+def test_pairs_are_those_that_the_kernels_take(block: str) -> None:
+    """The model computes as one what `kernels.units` makes one launch of, and nothing else."""
+    pytest.importorskip("triton")
+    from torch import fx
+
+    from costlab.bench.kernels.program import _shapes
+    from costlab.bench.kernels.units import groups_of, units_of
+    from costlab.bench.roofline import kernels_of
+
+    subject = Subject("", "inception_v3(aux=False, width=0.1)", IMAGE, block=block)
+    built = build(subject, "bn_relu", 1, 0)
+    traced = fx.symbolic_trace(built.module)
+    shapes = _shapes(traced, built.example[0])
+    taken = groups_of(traced, list(units_of(traced, shapes)), shapes)
+    series = sum(group.kind == "series" for group in taken)
+    kernels = kernels_of(priced(subject), "ours")
+    assert sum(len(kernel) == 2 for kernel in kernels) == series

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from costlab.bench.graphs import COPIES
 from costlab.bench.precision import recorded
 from costlab.bench.prepared import Ready
 from costlab.bench.seams import ArmError
-from costlab.bench.study import Arm, Case, Layout, Precision, Regime, Side, Subject
+from costlab.bench.study import Arm, Case, Finish, Layout, Precision, Regime, Side, Subject
 from costlab.bench.timers import EventTimer
 
 pytestmark = [
@@ -78,6 +79,38 @@ def test_autotuned_kernels_are_right(backend: Cuda) -> None:
     try:
         assert side.check().before < side.check().tolerance
         assert backend.timer.time_s(side.call, 20) > 0
+    finally:
+        side.close()
+
+
+@pytest.mark.parametrize("name", ["two_3x3", "pair_3x1_1x3", "two_2x2"])
+@pytest.mark.parametrize("finish", ["bn_relu", "bare"])
+@pytest.mark.parametrize("precision", ["bf16", "tf32"])
+def test_our_kernels_are_right_in_a_graph(
+    backend: Cuda, name: str, finish: Finish, precision: Precision
+) -> None:
+    """Recorded, with their tilings chosen before, on rotating inputs, at one image and several."""
+    subject = Subject(name, f"{name}(inputs=64)", (64, 35, 35), takes_finish=True)
+    for batch in (1, 8):
+        case = replace(case_of("ours", precision, subject=subject, batch=batch), finish=finish)
+        side = ready(backend, case)
+        try:
+            assert side.check().before < side.check().tolerance
+            assert backend.timer.time_s(side.call, 20) > 0
+            assert side.check().before < side.check().tolerance
+        finally:
+            side.close()
+
+
+@pytest.mark.parametrize("arm", ["autotune-graph", "best-blocks"])
+def test_a_network_is_right_as_one_graph(backend: Cuda, arm: Arm) -> None:
+    """A narrow network, compiled or block by block, recorded on copies of its weights in turn."""
+    subject = Subject("v3", "inception_v3(aux=False, width=0.25)", (3, 139, 139))
+    side = ready(backend, case_of(arm, subject=subject, batch=2))
+    try:
+        assert side.check().before < side.check().tolerance
+        assert backend.timer.time_s(side.call, 20) > 0
+        side.check()
     finally:
         side.close()
 

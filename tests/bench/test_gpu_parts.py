@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import _gpu_measure, gpu_study
+from benchmarks._gpu_asked import Asked
 from benchmarks._gpu_ending import BROKEN, TERMINATED, TIME_UP, Ended, ended_by
 from benchmarks._gpu_files import Folder, floor_of
 from benchmarks._gpu_measure import Measuring
+from benchmarks._gpu_pace import estimate_s
 from benchmarks._gpu_parts import (
     AGREEMENT,
     MEASURED_NETWORKS,
@@ -21,13 +23,13 @@ from benchmarks._gpu_parts import (
     TRAINED,
     Part,
     Slice,
-    estimate_s,
     parts,
 )
 from benchmarks._gpu_plan import plan
 from costlab.bench.document import Measurements
 from costlab.bench.gauge import THROTTLE
 from costlab.bench.plan import POWER_CAP
+from costlab.bench.roofline import GRAPHED
 from costlab.bench.studies import FACTORIZATIONS, GRID_REDUCTION
 from costlab.bench.study import Pair
 from costlab.errors import UsageError
@@ -54,6 +56,37 @@ def _pretended_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def keys(folder: Path) -> list[str]:
     """The cases of the pretended study."""
     return sorted(Folder(folder).measured("pretended"))
+
+
+def test_the_whole_network_is_held_against_each_other_arm() -> None:
+    """In bf16 at batch 1, 32 and 256; first what max-autotune makes, which is a graph as well."""
+    (part,) = (part for part in parts() if part.number == 9)
+    cases = [case for piece in part.slices for case in piece.cases()]
+    assert {case.pair for case in cases} == {"inception_v3"}
+    assert {case.variant.arm for case in cases} == {"best-blocks"}
+    others = ("autotune-graph", "graph", "compile", "eager")
+    told = [(case.batch, case.baseline.arm) for case in cases]
+    assert told == [(batch, other) for batch in (1, 32, 256) for other in others]
+    assert {case.precision for case in cases} == {"bf16"}
+    assert {"autotune-graph", "best-blocks"} <= GRAPHED
+
+
+def test_ours_is_measured_wherever_the_kernels_take_it() -> None:
+    """On every factorization and grid reduction, in bf16 and as TF32, at each batch."""
+    cases = {
+        (case.pair, case.precision, case.batch)
+        for part in parts()
+        for piece in part.slices
+        for case in piece.cases()
+        if case.variant.arm == "ours" and (case.layout, case.regime) == ("nhwc", "cold")
+    }
+    pairs = [pair.name for study in (FACTORIZATIONS, GRID_REDUCTION) for pair in study.pairs]
+    assert cases == {
+        (pair, precision, batch)
+        for pair in pairs
+        for precision in ("bf16", "tf32")
+        for batch in (1, 32, 256)
+    }
 
 
 def test_what_matters_most_comes_first() -> None:
@@ -231,7 +264,7 @@ def test_the_case_that_a_process_died_of_is_passed(tmp_path: Path) -> None:
     folder.save(Measurements("pretended", {}, ()))
     case = next(iter(STUDY.cases(AXES)))
     folder.note(current=[3, case.key])
-    asked = gpu_study.Asked(1.0, folder, "cpu", tiny=False, force=False, parts=PRETENDED_PARTS)
+    asked = Asked(1.0, folder, "cpu", tiny=False, force=False, parts=PRETENDED_PARTS)
     study = gpu_study.Study(asked, 0.0, [])
     assert study._blame(list(PRETENDED_PARTS), -signal.SIGSEGV)
     found = folder.document("pretended")

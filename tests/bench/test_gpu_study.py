@@ -137,7 +137,7 @@ def test_the_whole_path_cut_off_and_resumed(plain: dict[str, str], tmp_path: Pat
     [
         (["--minutes", "0"], "--minutes is 0; it must be a number above 0"),
         (["--minutes", "nan"], "--minutes is nan"),
-        (["--parts", "2,9"], "--parts names '9'; the parts are 1, 2, 3, 4, 5, 6, 7, 8"),
+        (["--parts", "2,10"], "--parts names '10'; the parts are 1, 2, 3, 4, 5, 6, 7, 8, 9"),
     ],
 )
 def test_nonsense_is_refused(options: list[str], message: str, plain: dict[str, str]) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costlab.bench.explain import stages
-from costlab.bench.roofline import Rates, apart, predict, tiles_s
+from costlab.bench.roofline import Rates, apart, kernels_of, predict, tiles_s
+from costlab.bench.study import ARMS
 from costlab.bench.work import Costs, Pass, Product
 from tests.bench.predictions import PREDICTIONS, Prediction
 from tests.bench.work_by_hand import CPU, H200, case, convolutions
@@ -19,8 +20,6 @@ from tests.bench.work_by_hand import CPU, H200, case, convolutions
 if TYPE_CHECKING:
     from costlab.bench.document import Ceilings, Model
     from costlab.bench.study import Arm, Regime
-
-ARMS: tuple[Arm, ...] = ("eager", "graph", "compile", "compile-autotune", "cudnn-fused", "ours")
 
 
 def model(
@@ -126,6 +125,38 @@ def test_what_arms_fuse() -> None:
     # Each reads the convolution's result and the four vectors, and writes once.
     assert left["compile"] == left["compile-autotune"] == [2 * written + 8 * 64] * 2
     assert left["cudnn-fused"] == left["ours"] == []
+
+
+@pytest.mark.parametrize("batch", [1, 256])
+def test_ours_computes_a_pair_as_one(batch: int) -> None:
+    """What is between 3×1 and 1×3 is neither written nor read, and one kernel is launched."""
+    costs = convolutions("3x1 1x3", 35, 64, batch, finished=True)
+    written, weights = 2 * batch * 35 * 35 * 64, 2 * 3 * 64 * 64
+    apart_, ours = model(costs, "cudnn-fused"), model(costs, "ours")
+    assert apart_.memory_s == pytest.approx((4 * written + 2 * weights) / 4.3e12)
+    assert ours.memory_s == pytest.approx((2 * written + 2 * weights) / 4.3e12)
+    assert ours.compute_s == apart_.compute_s == pytest.approx(2 * costs.macs / 788e12)
+    assert (model(costs, "graph").floor_s, ours.floor_s) == (6 * 2e-6, 2e-6)
+    assert ours.roof_s < apart_.roof_s
+
+
+def test_ours_computes_two_at_a_time() -> None:
+    """Of three in series two are one kernel; what is not in series is one each."""
+    three = convolutions("3x3 3x3 3x3", 35, 64, 1)
+    assert [len(kernel) for kernel in kernels_of(three, "ours")] == [2, 1]
+    assert [len(kernel) for kernel in kernels_of(three, "graph")] == [1, 1, 1]
+    beside = replace(three, products=tuple(replace(one, after=None) for one in three.products))
+    assert [len(kernel) for kernel in kernels_of(beside, "ours")] == [1, 1, 1]
+
+
+def test_ours_pads_without_a_copy() -> None:
+    """The copy that torch makes to pad on one side is none of ours, nor is it read."""
+    product = Product(1225, 64, 1, macs=20_070_400, moved=1000, padded=100)
+    costs = Costs(0, 0, 0, 0, (product,), (Pass("padding", 450, 550),))
+    assert apart(costs, "cudnn-fused", adds_bias=True) == [1000]
+    assert apart(costs, "ours", adds_bias=True) == []
+    assert model(costs, "ours").memory_s == pytest.approx(900 / 4.3e12)
+    assert model(costs, "cudnn-fused").memory_s == pytest.approx(1000 / 4.3e12)
 
 
 def test_a_bias_is_a_pass_where_there_are_graphs() -> None:

@@ -44,7 +44,11 @@ def convolutions(
         rows, columns = map(int, patch.split("x"))
         weights = rows * columns * width * width
         macs = positions * weights
-        products.append(Product(positions, width, 1, macs, 2 * written + 2 * weights))
+        # All of them keep the grid, so that one kernel could compute each with the one before.
+        after = place - 1 if place else None
+        between = written if place else 0
+        moved = 2 * written + 2 * weights
+        products.append(Product(positions, width, 1, macs, moved, after=after, between=between))
         if finished:
             # Four vectors of statistics and slopes, in elements of two bytes.
             passes += [

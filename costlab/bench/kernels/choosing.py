@@ -5,19 +5,15 @@ It knows no module. In the interpreter nothing is tried: one tiling that is chea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from costlab.bench.correctness import UNIT_ROUNDOFF
-from costlab.bench.kernels.running import (
-    Pooling,
-    convolve,
-    convolve_and_pool,
-    convolve_both,
-    convolve_in_series,
-)
-from costlab.bench.kernels.tuning import SETTLED, Tiling, best, lines_of, power_of_two, tilings
+from costlab.bench.kernels.in_series import convolve_in_series
+from costlab.bench.kernels.running import Pooling, convolve, convolve_and_pool, convolve_both
+from costlab.bench.kernels.tilings import INTERPRETED, Processors, Tiling, fusions, tilings
+from costlab.bench.kernels.tuning import SETTLED, best
 from costlab.bench.kernels.work import Lines
 
 if TYPE_CHECKING:
@@ -36,11 +32,8 @@ ROUNDOFF = {
 # Two kernels that are right round the same sums in another order, and the result once; what one
 # of them rounds between two convolutions, the other does as well. A wrong one is off by about 1.
 ROUNDINGS = 4
-INTERPRETED = Tiling(128, 64, 64)
-LARGEST_HELD = 8
-"""Blocks of positions that a tile of two convolutions in series has at most."""
-WIDEST_SHARED = 128
-"""Channels, to a power of two, that a tile holds in registers at most."""
+REPEATED_MS = 5
+"""How long a graph of launches lasts that times a candidate; ten of them are replayed."""
 
 
 def tried(
@@ -55,10 +48,13 @@ def tried(
     if x.device.type != "cuda":
         return candidates[0]
     device = torch.cuda.get_device_name(x.device)
-    key = " · ".join((device, name, *map(said, shapes), str(x.dtype).removeprefix("torch.")))
+    import triton
+    from triton.testing import do_bench_cudagraph
+
+    kind = str(x.dtype).removeprefix("torch.")
+    key = " · ".join((device, f"triton {triton.__version__}", name, *map(said, shapes), kind))
     if key in SETTLED:
         return SETTLED[key]
-    from triton.testing import do_bench
 
     wanted = list(expected())
     outputs = [torch.empty_like(one, memory_format=torch.channels_last) for one in wanted]
@@ -71,7 +67,10 @@ def tried(
         return all(off(y, z) <= limit for y, z in zip(outputs, wanted, strict=True))
 
     def time_s(tiling: Tiling) -> float:
-        median_ms = do_bench(lambda: launch(tiling, outputs), return_mode="median")
+        # As a graph: launched from Python, all that take less than a launch would look alike.
+        median_ms = do_bench_cudagraph(
+            lambda: launch(tiling, outputs), rep=REPEATED_MS, return_mode="median"
+        )
         return float(median_ms) / 1e3
 
     return best(key, candidates, right, time_s)
@@ -163,11 +162,12 @@ def for_series(x: Tensor, first: Weights, second: Weights) -> Tiling:
             for pdl in (False, True)
             if not pdl or torch.cuda.get_device_capability(x.device) >= (9, 0)
         ]
+    fused = fusions(pair, x.element_size(), there(x))
     return tried(
         "in series",
         [a, pair.second],
         x,
-        (*fusions(pair, x.element_size()), *apart),
+        (*apart[:1], *fused, *apart[1:]),
         lambda tiling, outputs: series(x, first, second, outputs[0], tiling),
         lambda: [second.reference(first.reference(x))],
     )
@@ -192,30 +192,17 @@ def series(x: Tensor, first: Weights, second: Weights, y: Tensor, tiling: Tiling
     convolve(middle, second, [y], tiling, pdl=tiling.pdl)
 
 
-def fusions(pair: Lines, element: int) -> tuple[Tiling, ...]:
-    """What is tried for two convolutions as one kernel, the most promising first."""
-    a, b = pair.first, pair.second
-    found: list[Tiling] = []
-    base = tilings(a.positions, max(a.filters, b.filters), a.channels, element)
-    for lines in sorted(lines_of(pair.length, 128, LARGEST_HELD * 128), reverse=True)[:3]:
-        found += [
-            Tiling(one.block_m, one.block_f, one.block_k, one.warps, one.stages, lines)
-            for one in base
-            if one.block_m == 128 and one.warps == 4  # noqa: PLR2004 - others gain nothing here
-        ]
-    middle = power_of_two(a.filters)
-    if not pair.halo and middle <= WIDEST_SHARED:
-        for height, warps in ((128, 4), (128, 8), (256, 8)):
-            lines = height // pair.length
-            if lines:
-                width = min(64, power_of_two(b.filters))
-                depth = min(64, power_of_two(a.channels))
-                found.append(Tiling(height, width, depth, warps, 3, lines, shared=True))
-    lines = max(1, INTERPRETED.block_m // pair.length - pair.halo)
-    return tuple(found) or (Tiling(128, 64, 32, lines=lines),)
+def there(x: Tensor) -> Processors:
+    """What a tensor's device has of processors and shared memory; in the interpreter, an H200's."""
+    if x.device.type != "cuda":
+        return Processors()
+    found: Any = torch.cuda.get_device_properties(x.device)  # its stubs lack a field
+    shared = getattr(found, "shared_memory_per_block_optin", Processors().shared_bytes)
+    return Processors(found.multi_processor_count, int(shared))
 
 
 def _candidates(x: Tensor, shape: Shape) -> tuple[Tiling, ...]:
     if x.device.type != "cuda":
         return (INTERPRETED,)
-    return tilings(shape.positions, shape.filters, shape.channels, x.element_size())
+    size = x.element_size()
+    return tilings(shape.positions, shape.filters, shape.channels, size, there(x))

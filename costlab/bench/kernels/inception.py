@@ -1,6 +1,7 @@
 """Inception-v3's inference, each block in the arm that is best for it, as one CUDA graph.
 
 It knows no kernel. Any network whose blocks run one after the other (`costlab.zoo.trunk`) will do.
+The arm `best-blocks` of `costlab bench` is what `recordable` gives.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from costlab.bench.arms import attempted
+from costlab.bench.arms import attempted, function_of
 from costlab.bench.correctness import judge, oracle, poison, tolerance_of
 from costlab.bench.fused import fuse
 from costlab.bench.kernels import build
 from costlab.bench.seams import ArmError
-from costlab.zoo.trunk import Auxiliary
+from costlab.zoo.trunk import Auxiliary, Trunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,9 +36,9 @@ PRECISIONS: dict[torch.dtype, Precision] = {
 }
 
 
-def _inductor(block: nn.Module, _x: Tensor) -> Block:
-    compiled: Block = torch.compile(block, dynamic=False)
-    return compiled
+def _inductor(block: nn.Module, x: Tensor) -> Block:
+    # As the arm `compile`: past a limit of modules that share their code, torch would run eager.
+    return function_of("compile", block, ((x,), {}))
 
 
 def _torch(block: nn.Module, _x: Tensor) -> Block:
@@ -51,6 +52,9 @@ MAKERS: dict[str, Callable[[nn.Module, Tensor], Block]] = {
     "torch": _torch,
 }
 """The arms of a block: our kernels, cuDNN's convolution with ReLU, Inductor's, torch as it is."""
+CHOSEN: dict[str, Mapping[str, str]] = {}
+"""The arms that were measured in this process, by network and images: as many copies of a network
+as are timed in turn, and each side of each comparison, need them once."""
 
 
 class Network:
@@ -60,13 +64,25 @@ class Network:
     A block without a convolution runs as it is.
     """
 
-    def __init__(self, model: nn.Module, images: Tensor, arms: Mapping[str, str] | None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        arms: Mapping[str, str] | None,
+        *,
+        recorded: bool = True,
+    ) -> None:
         if model.training:
             raise ArmError("an inference path is for a network in eval mode: call model.eval()")
+        if not isinstance(model, Trunk | nn.Sequential):
+            raise ArmError(
+                f"{type(model).__name__} is no sequence of blocks, each of which reads what the "
+                "one before it wrote (costlab.zoo.trunk.Trunk, or nn.Sequential)"
+            )
         self.arms: dict[str, str] = {}
         self.why: dict[str, str] = {}
         self._blocks: list[Block] = []
-        self._kind = images.shape, images.dtype, images.device
+        self._kind = _kind(images)
         self._graph: torch.cuda.CUDAGraph | None = None
         x = images
         with torch.no_grad():
@@ -83,7 +99,7 @@ class Network:
             if arms is not None and set(arms) != set(self.arms):
                 odd = ", ".join(sorted(set(arms) ^ set(self.arms)))
                 raise ArmError(f"the table of arms and the blocks of the network differ: {odd}")
-            if images.device.type == "cuda":
+            if recorded and images.device.type == "cuda":
                 self._capture(images)
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -92,13 +108,18 @@ class Network:
         Raises:
             ArmError: the images are of another shape, type or device.
         """
-        if (images.shape, images.dtype, images.device) != self._kind:
+        if _kind(images) != self._kind:
             raise ArmError("the images differ from those that the network was made ready for")
         if self._graph is None:
             return self._run(images)
         self._input.copy_(images)
         self._graph.replay()
         return self._output
+
+    @property
+    def declined(self) -> tuple[str, ...]:
+        """The blocks that other arms than ours run, each with which."""
+        return tuple(f"{name}: in {arm}" for name, arm in self.arms.items() if arm != "ours")
 
     @torch.no_grad()
     def _run(self, images: Tensor) -> Tensor:
@@ -113,13 +134,14 @@ class Network:
         """The arm of a block: the one that is asked for, else the fastest, off a GPU the first."""
         if wanted is not None and wanted not in MAKERS:
             raise ArmError(f"{name}: there is no arm {wanted!r}; it is one of {', '.join(MAKERS)}")
+        exact = oracle(block, ((x,), {}), training=False)
         timed: dict[str, float] = {}
         ready: dict[str, Block] = {}
         for arm, make in MAKERS.items():
             if wanted not in {None, arm}:
                 continue
             try:
-                ready[arm] = attempted(f"{name} in {arm}", partial(_right, make, block, x))
+                ready[arm] = attempted(f"{name} in {arm}", partial(_right, make, block, x, exact))
             except ArmError as error:
                 self.why[f"{name}: {arm}"] = str(error)
                 continue
@@ -158,12 +180,34 @@ def ready(model: nn.Module, images: Tensor, arms: Mapping[str, str] | None = Non
     return Network(model, images, arms)
 
 
+def recordable(model: nn.Module, *images: Tensor, **options: Any) -> Network:
+    """The same without a graph of its own, for a bench that records it on inputs that rotate.
+
+    Raises:
+        ArmError: as `ready`, or it is not given images alone.
+    """
+    if len(images) != 1 or options:
+        raise ArmError("the best arm a block is for a network that takes images, and nothing else")
+    key = f"{type(model).__name__} {_kind(images[0])} " + " ".join(
+        f"{name}{tuple(tensor.shape)}" for name, tensor in model.named_parameters()
+    )
+    network = Network(model, images[0], CHOSEN.get(key), recorded=False)
+    CHOSEN[key] = network.arms
+    return network
+
+
+def _kind(images: Tensor) -> tuple[torch.Size, torch.dtype, torch.device]:
+    return images.shape, images.dtype, images.device
+
+
 def _flattening(child: nn.Module) -> nn.Module:
     """A block; a linear layer reads the channels and places of an image as one row."""
     return nn.Sequential(nn.Flatten(), child) if isinstance(child, nn.Linear) else child
 
 
-def _right(make: Callable[[nn.Module, Tensor], Block], block: nn.Module, x: Tensor) -> Block:
+def _right(
+    make: Callable[[nn.Module, Tensor], Block], block: nn.Module, x: Tensor, exact: list[Tensor]
+) -> Block:
     """A block in an arm, held against float64 with poisoned outputs.
 
     Raises:
@@ -171,7 +215,7 @@ def _right(make: Callable[[nn.Module, Tensor], Block], block: nn.Module, x: Tens
     """
     run = make(block, x)
     poison([run(x)])
-    judge([run(x)], oracle(block, ((x,), {}), training=False), tolerance_of(PRECISIONS[x.dtype]))
+    judge([run(x)], exact, tolerance_of(PRECISIONS[x.dtype]))
     return run
 
 

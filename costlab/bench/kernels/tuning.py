@@ -1,4 +1,4 @@
-"""How a kernel is cut into tiles: a bounded list to choose from, tried on the device, and kept.
+"""Which of a list of tilings is the fastest: tried on the device within a time, and kept.
 
 It knows no kernel. What was chosen stands in a JSON file of the user's cache, by GPU, kernel, shape
 and type. A candidate is tried on poisoned outputs and must be right: in Triton 3.6 eight warps were
@@ -9,96 +9,28 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from functools import cache
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from costlab.bench.kernels.tilings import Tiling
 from costlab.bench.seams import ArmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-SHARED_BYTES = 227 * 1024
-"""Shared memory that one program may have on compute capability 9.0 (CUDA programming guide,
-"Technical specifications per compute capability")."""
-SMALLEST = 16
-"""The least side of a product of tiles (`tl.dot`)."""
-VERSION = 1
+VERSION = 2
 FILE = "kernels.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Tiling:
-    """How a kernel is cut: sides of a tile, warps that share it, and loads that are under way.
-
-    `lines` are those of a tile of two convolutions in series, 0 for two kernels one after the
-    other; `shared` is whether what is between them stays in shared memory; `pdl` whether the second
-    kernel starts while the first one ends.
-    """
-
-    block_m: int
-    block_f: int
-    block_k: int
-    warps: int = 4
-    stages: int = 3
-    lines: int = 0
-    shared: bool = False
-    pdl: bool = False
-
-    def shared_bytes(self, element: int) -> int:
-        """Shared memory that the loads under way take."""
-        return self.stages * (self.block_m + self.block_f) * self.block_k * element
 
 
 SETTLED: dict[str, Tiling] = {}
 """What was chosen in this process, and so was found right: as many copies of a module as are timed
 in turn need it once."""
-
-
-def power_of_two(number: int) -> int:
-    """The least power of two that is no less than the number, and no less than a tile's side.
-
-    >>> power_of_two(3), power_of_two(48), power_of_two(64)
-    (16, 64, 64)
-    """
-    return max(SMALLEST, 1 << (number - 1).bit_length())
-
-
-def tilings(positions: int, filters: int, channels: int, element: int) -> tuple[Tiling, ...]:
-    """What is tried for one convolution.
-
-    A tile is no wider than there are filters, nor deeper than there are channels, each rounded to a
-    power of two, and its loads fit in shared memory.
-    """
-    widest = min(128, power_of_two(filters))
-    widths = [width for width in (16, 32, 64, 128) if widest // 4 <= width <= widest]
-    deepest = min(64, power_of_two(channels))
-    depths = [depth for depth in (16, 32, 64) if deepest // 2 <= depth <= deepest]
-    heights = [height for height in (64, 128) if height == 64 or positions > height]  # noqa: PLR2004 - the smaller side always
-    found = [
-        Tiling(height, width, depth, warps, stages)
-        for height, width, depth, (warps, stages) in product(
-            heights, widths, depths, ((4, 3), (4, 4), (8, 3))
-        )
-        if not (warps == 8 and height * width < 128 * 64)  # noqa: PLR2004 - too little for 8 warps
-    ]
-    return tuple(one for one in found if one.shared_bytes(element) <= SHARED_BYTES)
-
-
-def lines_of(length: int, block_m: int, most: int) -> Iterator[int]:
-    """How many lines a tile may hold so that the last block of it is at least 7/8 full.
-
-    >>> list(lines_of(35, 128, 4 * 128)), list(lines_of(17, 128, 2 * 128))
-    ([7, 10, 13, 14], [7, 14, 15])
-    """
-    for lines in range(1, most // length + 1):
-        blocks = -(-lines * length // block_m)
-        if 8 * lines * length >= 7 * blocks * block_m:
-            yield lines
 
 
 def path() -> Path:
@@ -151,35 +83,74 @@ def keep(key: str, chosen: Tiling) -> None:
     _kept.cache_clear()
 
 
+@dataclass(slots=True)
+class Budget:
+    """The time that choices may take: so long each, and so long all of them in a process.
+
+    Compiling a candidate takes about a second, and what compiles may not be stopped: a choice ends
+    with the first candidate that is over its time. `spent_s` is what choices have taken.
+    """
+
+    each_s: float = 8.0
+    all_s: float = 300.0
+    spent_s: float = 0.0
+
+    @property
+    def left_s(self) -> float:
+        """What the next choice may take; 0 when all is spent."""
+        return max(0.0, min(self.each_s, self.all_s - self.spent_s))
+
+
+BUDGET = Budget()
+
+
 def best(
     key: str,
     candidates: Sequence[Tiling],
     right: Callable[[Tiling], bool],
     time_s: Callable[[Tiling], float],
+    clock: Callable[[], float] = time.monotonic,
 ) -> Tiling:
     """The fastest of the candidates that are right, tried unless an earlier run has chosen.
 
     `right` runs a candidate on poisoned outputs and compares; what an earlier run chose must be
     right in this one as well. One that does not compile, or needs more of the device than there is,
-    is passed over.
+    is passed over. They are tried in their order until `BUDGET` is spent, and until one is right. A
+    choice for which there was no time is kept for this process alone.
 
     Raises:
         ArmError: none is right.
     """
     earlier = kept(key)
-    if earlier is not None and earlier in candidates and _is_right(earlier, right):
+    if earlier is not None and earlier in candidates and _passes(right, earlier):
         SETTLED[key] = earlier
         return earlier
-    times = {one: time_s(one) for one in candidates if _is_right(one, right)}
+    begun_s, limit_s = clock(), BUDGET.left_s
+    times: dict[Tiling, float] = {}
+    for one in candidates:
+        if times and clock() - begun_s >= limit_s:
+            break
+        if _passes(right, one):
+            times[one] = _timed(time_s, one) if limit_s else 0.0
+    BUDGET.spent_s += clock() - begun_s
     if not times:
         raise ArmError(f"none of {len(candidates)} tilings of {key} gives the right result here")
     chosen = SETTLED[key] = min(times, key=times.__getitem__)
-    keep(key, chosen)
+    if limit_s:
+        keep(key, chosen)
     return chosen
 
 
-def _is_right(one: Tiling, right: Callable[[Tiling], bool]) -> bool:
+def _passes(right: Callable[[Tiling], bool], one: Tiling) -> bool:
     try:
         return right(one)
     except Exception:  # noqa: BLE001 - a compiler raises anything on a tiling that it has no room for
         return False
+
+
+def _timed(time_s: Callable[[Tiling], float], one: Tiling) -> float:
+    """Seconds; without end where a candidate that is right cannot be timed."""
+    try:
+        return time_s(one)
+    except Exception:  # noqa: BLE001 - as above: another may well be timed
+        return math.inf

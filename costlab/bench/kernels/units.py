@@ -12,7 +12,9 @@ import torch
 from torch import fx, nn
 
 from costlab.bench.fused import RELUS
-from costlab.bench.kernels.running import OUTPUTS, Pooling, refusal_in_series
+from costlab.bench.kernels.arguments import OUTPUTS
+from costlab.bench.kernels.in_series import refusal_in_series
+from costlab.bench.kernels.running import Pooling
 from costlab.bench.kernels.weights import refusal_of, weights_of
 
 if TYPE_CHECKING:

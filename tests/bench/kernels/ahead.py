@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,16 +92,17 @@ def resources(ptx: str) -> tuple[int, int]:
 @contextmanager
 def compiling() -> Iterator[list[Compiled]]:
     """Within it, kernels are compiled where they would be launched; what came of it is listed."""
-    from costlab.bench.kernels import running
+    from costlab.bench.kernels import in_series, running
 
     found: list[Compiled] = []
-    kernels = (
-        "conv_bn_relu",
-        "side_by_side",
-        "conv_and_pool",
-        "between_in_cache",
-        "between_in_shared",
-    )
-    stand_ins: dict[str, Any] = {name: Ahead(getattr(running, name), found) for name in kernels}
-    with mock.patch.multiple(running, **stand_ins):
+    kernels: dict[Any, tuple[str, ...]] = {
+        running: ("conv_bn_relu", "side_by_side", "conv_and_pool"),
+        in_series: ("between_in_cache", "between_in_shared"),
+    }
+    with ExitStack() as stack:
+        for module, names in kernels.items():
+            stand_ins: dict[str, Any] = {
+                name: Ahead(getattr(module, name), found) for name in names
+            }
+            stack.enter_context(mock.patch.multiple(module, **stand_ins))
         yield found

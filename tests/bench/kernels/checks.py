@@ -14,14 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from costlab.bench.kernels import build
-from costlab.bench.kernels.running import (
-    Pooling,
-    convolve,
-    convolve_and_pool,
-    convolve_both,
-    convolve_in_series,
-)
-from costlab.bench.kernels.tuning import Tiling
+from costlab.bench.kernels.in_series import convolve_in_series
+from costlab.bench.kernels.running import Pooling, convolve, convolve_and_pool, convolve_both
+from costlab.bench.kernels.tilings import Tiling
 from costlab.bench.kernels.weights import merged, weights_of
 from costlab.bench.seams import ArmError
 from costlab.bench.study import Subject

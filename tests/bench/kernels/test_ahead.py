@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +11,7 @@ import torch
 from torch import nn
 
 from costlab.bench.kernels.interpreted import interpreting
-from costlab.bench.kernels.tuning import SHARED_BYTES, Tiling
+from costlab.bench.kernels.tilings import Processors, Tiling
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,12 +52,12 @@ def images(*shape: int, dtype: torch.dtype = torch.bfloat16) -> Tensor:
 def checked(compiled: list[Compiled]) -> Compiled:
     """The one kernel that was compiled: it fits, and its products are the matrix units'."""
     (found,) = compiled
-    assert found.shared <= SHARED_BYTES
+    assert found.shared <= Processors().shared_bytes
     assert "wgmma" in found.ptx
     return found
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 def test_convolution(dtype: torch.dtype) -> None:
     """Its shared memory is what the tiling says, so that candidates are judged by it rightly."""
     from costlab.bench.kernels.running import convolve
@@ -132,7 +134,7 @@ def test_series(
     first: tuple[int, int], second: tuple[int, int], grid: int, width: int, tiling: Tiling
 ) -> None:
     """Pairs at the study's widths; a barrier stands between writing and reading what is between."""
-    from costlab.bench.kernels.running import convolve_in_series
+    from costlab.bench.kernels.in_series import convolve_in_series
     from tests.bench.kernels.ahead import compiling
 
     x, y = images(256, width, grid, grid), images(256, width, grid, grid)
@@ -142,3 +144,36 @@ def test_series(
     made = checked(found)
     assert made.spilled == 0
     assert "bar.sync" in made.ptx
+
+
+SAMPLE = 3
+
+
+def test_a_sample_of_all_tilings() -> None:
+    """Drawn from all that is tried: each compiles, and takes the shared memory that it is let.
+
+    `python -m tests.bench.kernels.sweep` compiles as many as there is time for.
+    """
+    from tests.bench.kernels.sweep import compiled, points
+
+    every = list(points())
+    assert {point.tiling.shared for point in every} == {False, True}
+    for point in random.Random(7).sample(every, SAMPLE):  # noqa: S311 - nothing secret
+        assert compiled(point).shared <= Processors().shared_bytes
+
+
+def test_rows_are_loaded_in_sixteen_bytes() -> None:
+    """Channels of a slice are read in vectors, and a pair of one image compiles as others do.
+
+    A place that is no multiple of 16 bytes by what the compiler knows would be read piece by piece.
+    """
+    from costlab.bench.kernels.in_series import convolve_in_series
+    from tests.bench.kernels.ahead import compiling
+
+    with compiling() as found:
+        x, y = images(1, 64, 35, 35), images(1, 64, 35, 35)
+        one, two = weights(64, 64, (3, 1)), weights(64, 64, (1, 3))
+        convolve_in_series(x, one, two, y, Tiling(64, 64, 64, lines=7))
+    copies = re.findall(r"cp\.async\.c[ag]\.shared\.global [^;]*?, (0x[0-9a-f]+|\d+)", found[0].ptx)
+    assert copies
+    assert {int(size, 0) for size in copies} == {16}

@@ -25,14 +25,17 @@ PAIRS = {
 ALONG = ("3x1 1x3", "1x3 3x1", "1x7 7x1")
 
 
-@pytest.mark.parametrize("lines", [2, 3, 20])
-@pytest.mark.parametrize("pair", list(PAIRS))
+@pytest.mark.parametrize(
+    ("pair", "lines"),
+    [*((pair, 2) for pair in PAIRS), ("3x1 1x3", 3), ("2x2 2x2", 3), ("1x7 7x1", 20),
+     ("3x3 valid 3x3", 20)],
+)  # fmt: skip
 def test_between_in_cache(interpreter: Ask, pair: str, lines: int) -> None:
     """Tiles of lines of one image, of two images, and of more lines than there are."""
     first, second = PAIRS[pair]
     found = interpreter(
         "series",
-        shape=(2, 18, 4, 5),
+        shape=(2, 10, 3, 4),
         first={**first, "filters": 20},
         second={**second, "filters": 16},
         lines=lines,
@@ -48,7 +51,7 @@ def test_between_in_shared(interpreter: Ask, pair: str, dtype: str) -> None:
     first, second = PAIRS[pair]
     found = interpreter(
         "series",
-        shape=(2, 18, 5, 7),
+        shape=(2, 10, 4, 5),
         first={**first, "filters": 20},
         second={**second, "filters": 40},
         lines=4,
@@ -66,8 +69,8 @@ def test_half_precision(interpreter: Ask, pair: str, dtype: str) -> None:
     first, second = PAIRS[pair]
     found = interpreter(
         "series",
-        shape=(1, 33, 4, 6),
-        first={**first, "filters": 48},
+        shape=(1, 17, 3, 4),
+        first={**first, "filters": 20},
         second={**second, "filters": 16},
         lines=2,
         dtype=dtype,
@@ -94,7 +97,7 @@ def test_finishes(interpreter: Ask, finishes: tuple[str, str], shared: bool) -> 
     assert found["error"] < LIMITS["float32"]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(4))
 def test_random_pairs(interpreter: Ask, seed: int) -> None:
     """Patches, grids and tiles that nobody chose; the second patch is odd and keeps the grid."""
     draw = random.Random(seed)  # noqa: S311 - nothing secret

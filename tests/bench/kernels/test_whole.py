@@ -13,15 +13,25 @@ from tests.bench.kernels.conftest import LIMITS
 if TYPE_CHECKING:
     from tests.bench.kernels.conftest import Ask
 
+KINDS = ("Mixed_5b", "Mixed_6a", "Mixed_6b", "Mixed_7a", "Mixed_7b")
 SMALL = "inception_v3(aux=False, width=0.05)"
 
 
-@pytest.mark.parametrize("finish", ["bare", "bias_relu", "bn_relu"])
-@pytest.mark.parametrize("name", ["two_3x3", "pair_3x1_1x3", "pair_1xn_nx1", "two_2x2"])
+@pytest.mark.parametrize(
+    ("name", "finish"),
+    [
+        ("two_3x3", "bare"),
+        ("pair_3x1_1x3", "bare"),
+        ("pair_3x1_1x3", "bias_relu"),
+        ("pair_3x1_1x3", "bn_relu"),
+        ("pair_1xn_nx1", "bias_relu"),
+        ("two_2x2", "bn_relu"),
+    ],
+)
 def test_factorizations(interpreter: Ask, name: str, finish: str) -> None:
     """Two convolutions in series are one launch, whatever stands behind them."""
     found = interpreter(
-        "module", source=f"{name}(inputs=6)", shape=(6, 6, 7), finish=finish, takes_finish=True
+        "module", source=f"{name}(inputs=6)", shape=(6, 4, 5), finish=finish, takes_finish=True
     )
     assert found["error"] < LIMITS["float32"]
     assert [launch.split(":")[0] for launch in found["launches"]] == ["series"]
@@ -74,21 +84,29 @@ def test_what_is_refused(interpreter: Ask, kind: str, why: str) -> None:
 
 
 def test_inception_v3(interpreter: Ask) -> None:
-    """The whole network, narrow and small, gives what the plain one gives in float64."""
-    found = interpreter("inception", width=0.05, side=75)
+    """The network, its arms told by a table, gives what the plain one gives in float64.
+
+    One module of each kind runs in our kernels; the others, and the stem, whose grids take the
+    interpreter long, are left to torch.
+    """
+    names = [name for name in INCEPTION_V3_BLOCKS if name.startswith(("Conv", "Mixed"))]
+    table = {name: "ours" if name in KINDS else "torch" for name in names}
+    found = interpreter("inception", width=0.05, side=75, arms=table)
     assert found["error"] < 10 * LIMITS["float32"]  # ninety layers, each rounded
     assert found["untouched"]
     assert found["why"] == {}
-    assert list(found["arms"]) == [
-        name for name in INCEPTION_V3_BLOCKS if name.startswith(("Conv", "Mixed"))
-    ]
-    assert set(found["arms"].values()) == {"ours"}
-
-
-def test_a_table_of_arms(interpreter: Ask) -> None:
-    """Where a table says the arm of each block, the blocks run in these."""
-    names = [name for name in INCEPTION_V3_BLOCKS if name.startswith(("Conv", "Mixed"))]
-    table = {name: "ours" if name == "Mixed_7b" else "torch" for name in names}
-    found = interpreter("inception", width=0.05, side=75, dtype="bfloat16", arms=table)
     assert found["arms"] == table
-    assert found["error"] < 0.0625
+    assert list(found["arms"]) == names
+
+
+def test_blocks_choose(interpreter: Ask) -> None:
+    """Where no table says it, each block takes the first arm that is right; the next copy the same.
+
+    What is no sequence of blocks is refused, as its blocks do not say how they are joined.
+    """
+    found = interpreter("chosen")
+    assert found["error"] < LIMITS["float32"]
+    assert found["arms"] == found["again"] == {"first": "ours", "second": "torch"}
+    assert found["declined"] == ["second: in torch"]
+    assert found["made"] == 1
+    assert re.search("Parallel is no sequence of blocks", found["refused"])

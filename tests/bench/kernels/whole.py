@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import copy
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, cast
+from unittest import mock
 
 import torch
+from torch import nn
 
-from costlab.bench.kernels.inception import ready
+from costlab.bench.kernels import inception as path
+from costlab.bench.kernels.inception import ready, recordable
+from costlab.bench.seams import ArmError
 from costlab.bench.study import Subject
 from costlab.bench.subjects import build
 
@@ -48,4 +54,46 @@ def inception(
         "arms": network.arms,
         "why": network.why,
         "untouched": same,
+    }
+
+
+class Parallel(nn.Module):
+    """Blocks side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Their sum."""
+        return cast("torch.Tensor", self.first(x) + self.second(x))
+
+
+@torch.no_grad()
+def chosen() -> dict[str, Any]:
+    """A network of two blocks of which the kernels take one, made ready twice."""
+    torch.manual_seed(0)
+    blocks = {
+        "first": nn.Sequential(nn.Conv2d(4, 8, 3, padding=1), nn.ReLU()),
+        "second": nn.Sequential(nn.Conv2d(8, 8, 3, groups=2), nn.ReLU()),
+    }
+    model = nn.Sequential(OrderedDict(blocks)).eval()
+    x = torch.randn(2, 4, 5, 6).contiguous(memory_format=torch.channels_last)
+    with mock.patch.dict(path.MAKERS):
+        del path.MAKERS["inductor"]  # which a CPU may lack a compiler for
+        network = recordable(model, x)
+        again = recordable(copy.deepcopy(model), x)
+    y, wanted = network(x).double(), copy.deepcopy(model).double()(x.double())
+    try:
+        recordable(Parallel().eval(), x)
+        refused = ""
+    except ArmError as error:
+        refused = str(error)
+    return {
+        "error": float((y - wanted).norm() / wanted.norm()),
+        "arms": network.arms,
+        "again": again.arms,
+        "declined": network.declined,
+        "made": len(path.CHOSEN),
+        "refused": refused,
     }

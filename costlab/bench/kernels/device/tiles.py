@@ -194,3 +194,13 @@ def put(y, acc, m, f, positions, y_step, FROM: tl.constexpr, TO: tl.constexpr):
     at = m.to(tl.int64)[:, None] * y_step + (f - FROM)[None, :]
     mine = (m < positions)[:, None] & ((f >= FROM) & (f < TO))[None, :]
     tl.store(y + at, acc.to(y.dtype.element_ty), mask=mine)
+
+
+@triton.jit
+def placed(line, along, lines, ROWWISE: tl.constexpr):
+    """Image, row and column of a place on a line; a line is a row if `ROWWISE`, else a column."""
+    image = line // lines
+    across = line % lines
+    if ROWWISE:
+        return image, across, along
+    return image, along, across

@@ -1,8 +1,8 @@
-"""Two convolutions in series as one kernel, what is between them kept on chip.
+"""Two convolutions in series as one kernel, what is between them kept in the last-level cache.
 
-It knows no tensor; `costlab.bench.kernels.running` launches these.
+It knows no tensor; `costlab.bench.kernels.in_series` launches it.
 
-Both cut the output into whole *lines* along the axis of the second convolution: a 1×k reads only
+The output is cut into whole *lines* along the axis of the second convolution: a 1×k reads only
 its own row, so that rows need no neighbours, and what the first convolution gives is computed once.
 A second convolution that reaches across lines has some of them computed twice (halo). Lines are
 numbered through all images; those of another image, and places outside of the grid, are zeros to
@@ -17,17 +17,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from costlab.bench.kernels.device.tiles import finished, product, put, summed
-
-
-@triton.jit
-def placed(line, along, lines, ROWWISE: tl.constexpr):
-    """Image, row and column of a place on a line; a line is a row if `ROWWISE`, else a column."""
-    image = line // lines
-    across = line % lines
-    if ROWWISE:
-        return image, across, along
-    return image, along, across
+from costlab.bench.kernels.device.tiles import finished, placed, put, summed
 
 
 @triton.jit
@@ -61,7 +51,8 @@ def between_in_cache(
     LEFT2: tl.constexpr,
     ROWWISE: tl.constexpr,
     LINES: tl.constexpr,
-    BIAS: tl.constexpr,
+    BIAS1: tl.constexpr,
+    BIAS2: tl.constexpr,
     RELU1: tl.constexpr,
     RELU2: tl.constexpr,
     BLOCK_M: tl.constexpr,
@@ -118,7 +109,7 @@ def between_in_cache(
                     PRECISION,
                     WIDE,
                 )
-                acc = finished(acc, bias1, f, MID, BIAS, RELU1)
+                acc = finished(acc, bias1, f, MID, BIAS1, RELU1)
                 put(between, acc, p, f, held, MID, 0, MID)
         tl.debug_barrier()
         for start in range(0, LINES * length, BLOCK_M):
@@ -158,102 +149,6 @@ def between_in_cache(
                     PRECISION,
                     WIDE,
                 )
-                acc = finished(acc, bias2, f, F, BIAS, RELU2)
+                acc = finished(acc, bias2, f, F, BIAS2, RELU2)
                 put(y, acc, m, f, images * OUT_ROWS * OUT_COLUMNS, y_step, 0, F)
         tl.debug_barrier()
-
-
-@triton.jit
-def between_in_shared(
-    x,
-    w1,
-    bias1,
-    w2,
-    bias2,
-    y,
-    y_step,
-    images,
-    rows,
-    columns,
-    x_step,
-    OUT_ROWS: tl.constexpr,
-    OUT_COLUMNS: tl.constexpr,
-    C: tl.constexpr,
-    MID: tl.constexpr,
-    F: tl.constexpr,
-    KH1: tl.constexpr,
-    KW1: tl.constexpr,
-    TOP1: tl.constexpr,
-    LEFT1: tl.constexpr,
-    TAPS: tl.constexpr,
-    BEFORE: tl.constexpr,
-    ROWWISE: tl.constexpr,
-    LINES: tl.constexpr,
-    BIAS: tl.constexpr,
-    RELU1: tl.constexpr,
-    RELU2: tl.constexpr,
-    BLOCK_M: tl.constexpr,
-    BLOCK_MID: tl.constexpr,
-    BLOCK_F: tl.constexpr,
-    BLOCK_K: tl.constexpr,
-    PRECISION: tl.constexpr,
-    WIDE: tl.constexpr,
-):
-    """The same for a second convolution along its lines: what is between stays in its processor.
-
-    A tile holds `LINES` whole lines, all of what is between is in registers, and `tl.gather` brings
-    it to each tap through shared memory, shifted by as many places. The `TAPS` of the second
-    convolution begin `BEFORE` places ahead.
-    """
-    length: tl.constexpr = OUT_COLUMNS if ROWWISE else OUT_ROWS
-    lines: tl.constexpr = OUT_ROWS if ROWWISE else OUT_COLUMNS
-    p = tl.arange(0, BLOCK_M)
-    line = tl.program_id(0) * LINES + p // length
-    along = p % length
-    image, row, column = placed(line, along, lines, ROWWISE)
-    alive = (p < LINES * length) & (line < images * lines)
-    base = image.to(tl.int64) * rows * columns + (row - TOP1) * columns + column - LEFT1
-    f = tl.arange(0, BLOCK_MID)
-    acc = tl.zeros((BLOCK_M, BLOCK_MID), dtype=tl.float32)
-    acc = summed(
-        acc,
-        x,
-        base * x_step,
-        row - TOP1,
-        column - LEFT1,
-        alive,
-        rows,
-        columns,
-        columns * x_step,
-        x_step,
-        w1,
-        f,
-        C,
-        MID,
-        KH1,
-        KW1,
-        BLOCK_K,
-        False,
-        PRECISION,
-        WIDE,
-    )
-    between = finished(acc, bias1, f, MID, BIAS, RELU1).to(y.dtype.element_ty)
-    m = (image * OUT_ROWS + row) * OUT_COLUMNS + column
-    m = tl.where(alive, m, images * OUT_ROWS * OUT_COLUMNS)
-    for first in range(0, F, BLOCK_F):
-        g = first + tl.arange(0, BLOCK_F)
-        out = tl.zeros((BLOCK_M, BLOCK_F), dtype=tl.float32)
-        for tap in range(TAPS):
-            there = along + tap - BEFORE
-            inside = alive & (there >= 0) & (there < length)
-            at = tl.where(inside, p + tap - BEFORE, 0)
-            a = tl.gather(between, tl.broadcast_to(at[:, None], (BLOCK_M, BLOCK_MID)), axis=0)
-            a = tl.where(inside[:, None], a, 0.0).to(between.dtype)
-            b = tl.load(
-                w2 + (tap * MID + f)[:, None] * F + g[None, :],
-                mask=(f < MID)[:, None] & (g < F)[None, :],
-                other=0.0,
-            )
-            out = product(a, b, out, PRECISION, WIDE)
-        out = finished(out, bias2, g, F, BIAS, RELU2)
-        put(y, out, m, g, images * OUT_ROWS * OUT_COLUMNS, y_step, 0, F)

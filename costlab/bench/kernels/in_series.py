@@ -1,0 +1,129 @@
+"""The kernels of two convolutions in series, launched on tensors.
+
+It knows no module, and does not choose tilings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from costlab.bench.kernels.arguments import (
+    arithmetic,
+    bias_of,
+    blocks_of,
+    options_of,
+    position_step,
+    refuse_misfit,
+    tiles_of,
+)
+from costlab.bench.kernels.device.between_in_cache import between_in_cache
+from costlab.bench.kernels.device.between_in_shared import between_in_shared
+from costlab.bench.kernels.tilings import PER_PROCESSOR, power_of_two
+from costlab.bench.kernels.work import Lines
+from costlab.bench.seams import ArmError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from costlab.bench.kernels.tilings import Tiling
+    from costlab.bench.kernels.weights import Weights
+    from costlab.bench.kernels.work import Shape
+
+INTERPRETED_PROGRAMS = 2
+"""In the interpreter, two programs take turns: each has several tiles, and a scratch of its own."""
+
+
+def convolve_in_series(
+    x: Tensor, first: Weights, second: Weights, y: Tensor, tiling: Tiling
+) -> None:
+    """Two convolutions, what is between them kept on chip: in the cache, or in shared memory.
+
+    Raises:
+        ArmError: see `refusal_in_series`.
+    """
+    a = first.shape(x.shape)
+    between = (x.shape[0], first.filters, *a.out)
+    b = second.shape(between)
+    why = refusal_in_series(a, b)
+    if why:
+        raise ArmError(why)
+    refuse_misfit(y, b)
+    pair = Lines(a, b, tiling.lines)
+    layers: dict[str, Any] = {
+        "C": first.channels,
+        "MID": first.filters,
+        "F": second.filters,
+        "KH1": first.kernel[0],
+        "KW1": first.kernel[1],
+        "TOP1": first.padding[0],
+        "LEFT1": first.padding[1],
+        "ROWWISE": pair.rowwise,
+        "LINES": tiling.lines,
+        "BIAS1": first.bias is not None,
+        "BIAS2": second.bias is not None,
+        "RELU1": first.relu,
+        "RELU2": second.relu,
+    }
+    operands = (
+        x,
+        first.packed,
+        bias_of(first),
+        second.packed,
+        bias_of(second),
+        y,
+        position_step(y),
+    )
+    sizes = (*a.grid, position_step(x), *b.out)
+    if tiling.shared:
+        if pair.halo or tiling.block_m < pair.held:
+            raise ArmError("in shared memory, a tile holds whole lines and has no halo")
+        between_in_shared[(pair.tiles,)](
+            *operands,
+            b.images,
+            *sizes,
+            **layers,
+            TAPS=b.taps,
+            BEFORE=second.padding[pair.rowwise],
+            BLOCK_MID=power_of_two(first.filters),
+            **blocks_of(tiling),
+            **arithmetic(),
+            **options_of(tiling),
+        )
+        return
+    programs = min(pair.tiles, _programs(x.device))
+    scratch = torch.empty(programs * pair.held * first.filters, dtype=x.dtype, device=x.device)
+    between_in_cache[(programs,)](
+        *operands,
+        scratch,
+        b.images,
+        programs,
+        *sizes,
+        TURNS=tiles_of(pair.tiles, programs),
+        **layers,
+        KH2=second.kernel[0],
+        KW2=second.kernel[1],
+        TOP2=second.padding[0],
+        LEFT2=second.padding[1],
+        **blocks_of(tiling),
+        **arithmetic(),
+        **options_of(tiling),
+    )
+
+
+def refusal_in_series(first: Shape, second: Shape) -> str:
+    """Why two convolutions are not one kernel; empty if they are."""
+    if first.stride != (1, 1) or second.stride != (1, 1):
+        return "a convolution in series is strided"
+    if second.out != second.grid:
+        return "the second convolution does not keep its grid"
+    return ""
+
+
+def _programs(device: torch.device) -> int:
+    """Programs that take turns at the tiles of two convolutions in series."""
+    if device.type != "cuda":
+        return INTERPRETED_PROGRAMS
+    processors: int = torch.cuda.get_device_properties(device).multi_processor_count
+    return PER_PROCESSOR * processors
