@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from costlab.ops.dtypes import is_kind, name_of, promoted, wider
-from costlab.ops.rule import Effect, Rule, Shape, Shaped, axis_of, broadcast, require
+from costlab.ops.rule import Declined, Effect, Rule, Shape, Shaped, axis_of, broadcast, require
 
 
 def matmul(input: Shaped, other: Shaped) -> Effect:
@@ -129,6 +129,42 @@ def kron(input: Shaped, other: Shaped) -> Effect:
     return Effect(shape, flops=prod(shape), dtype=dtype)
 
 
+GROUPED = frozenset({"float32", "float16", "bfloat16"})
+"""Types that torch multiplies in groups."""
+
+
+def grouped_mm(
+    input: Shaped,
+    mat2: Shaped,
+    offs: Shaped | None = None,
+    bias: object = None,
+    out_dtype: object = None,
+) -> Effect:
+    """A product for each of g groups, as mixtures of experts have it; a row belongs to one group.
+
+    Equation: y[s,p] = Σ a[s,m] · b[group of s,m,p]  →  MACs = s·m·p, whatever the groups: values
+    decide where they end, and every row is taken to be in one of them.
+
+    Shapes: a (s, m) and b (g, m, p) to (s, p); a (g, n, m) and b (m, s) to (n, s); a (n, s) and
+    b (s, p), whose sum is cut into groups, to (g, n, p); a (g, n, m) and b (g, m, p) to (g, n, p).
+    """
+    a, b = tuple(input.shape), tuple(mat2.shape)
+    kind = name_of(input.dtype)
+    require(bias is None and (out_dtype is None or out_dtype == input.dtype))
+    require(input.dtype == mat2.dtype and kind in GROUPED and {len(a), len(b)} <= {2, 3})
+    require(a[-1] == b[-2])
+    if len(a) == len(b) == 3:
+        require(offs is None)
+        return bmm(input, mat2)
+    if offs is None or len(offs.shape) != 1 or name_of(offs.dtype) != "int32":
+        raise Declined
+    (groups,) = offs.shape
+    require(all(len(each) == 2 or each[0] == groups for each in (a, b)))
+    shape = (a[-2], b[-1])
+    macs = prod(shape) * a[-1]
+    return Effect((groups, *shape) if len(a) == len(b) else shape, macs=macs)
+
+
 mm = exactly(2, 2)
 bmm = exactly(3, 3)
 mv = exactly(2, 1)
@@ -153,4 +189,5 @@ RULES: dict[str, Rule] = {
     "linalg_vecdot": vecdot,
     "kron": kron,
     "tensordot": tensordot,
+    "_grouped_mm": grouped_mm,
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
-from costlab.ops.dtypes import REAL, is_kind, real
-from costlab.ops.rule import Effect, Rule, Shaped, axis_of, numbers, require
+from costlab.ops.dtypes import REAL, is_kind, name_of, real, wider
+from costlab.ops.rule import SAME, Effect, Rule, Shaped, axis_of, numbers, require
 
 # Element-wise operations an element. With statistics at hand, a normalization is one multiply and
 # one add (the statistics folded); from the data, it also sums, squares and centres.
@@ -158,7 +158,29 @@ def normalize(
     return Effect(tuple(input.shape), flops=3 * prod(input.shape))
 
 
+def weight_norm(v: Shaped, g: Shaped, dim: int = 0) -> Effect:
+    """w = g · v / ‖v‖ with a norm for each index of an axis; 3 operations an element of v.
+
+    One to square, one to sum, one to scale; and two a norm, its root and the division of g.
+
+    Shapes: v (…, n, …), g n along `dim` and 1 elsewhere; output as v, then the norms, as g.
+    Source: Salimans and Kingma 2016, §2.
+    """
+    shape, scales = tuple(v.shape), tuple(g.shape)
+    # Torch has a kernel for the first axis and for the last.
+    require(len(shape) > 0 and dim in (0, len(shape) - 1))
+    require(v.dtype == g.dtype and is_kind(v, REAL))
+    require(scales == tuple([size if axis == dim else 1 for axis, size in enumerate(shape)]))
+    return Effect(
+        shape,
+        flops=3 * prod(shape) + 2 * prod(scales),
+        dtype=(SAME, wider(name_of(v.dtype), "float32")),
+        shapes=(shape, scales),
+    )
+
+
 RULES: dict[str, Rule] = {
+    "_weight_norm_interface": weight_norm,
     "batch_norm": batch_norm,
     "instance_norm": instance_norm,
     "layer_norm": layer_norm,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import INTEGER, REAL, is_kind
 from costlab.ops.reduction import selection, sum_type
-from costlab.ops.rule import SAME, Effect, Rule, Shaped, axis_of, require
+from costlab.ops.rule import SAME, Effect, Rule, Shaped, axis_of, numbers, require
 
 if TYPE_CHECKING:
     from types import EllipsisType
@@ -77,7 +77,20 @@ def median(input: Shaped, dim: int | EllipsisType = ..., keepdim: bool = False) 
     return selection(input, dim, keepdim)
 
 
+def histc(input: Shaped, bins: int = 100, min: float = 0, max: float = 0) -> Effect:
+    """How many elements are in each of equal intervals; 3 operations an element, 5 without limits.
+
+    One to shift, one to scale, one to count; and the least and the largest if they are not given.
+    """
+    numbers(min, max)
+    require(is_kind(input, REAL) and type(bins) is int and bins > 0 and min <= max)
+    require(max > min or prod(input.shape) > 0)
+    each = 3 if min < max else 5
+    return Effect((bins,), flops=each * prod(input.shape))
+
+
 RULES: dict[str, Rule] = {
+    "histc": histc,
     "cumsum": scan,
     "cumprod": scan,
     "cummax": scan_with_indices,

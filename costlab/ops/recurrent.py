@@ -160,6 +160,54 @@ def single(cell: Cell) -> Rule:
     return step
 
 
+MODE_LSTM = 2
+"""What oneDNN's kernel is given for a layer of LSTM cells (`RNN_MODE` in torch's RNN.cpp)."""
+
+
+def onednn_lstm(
+    input: Shaped,
+    w_ih: Shaped,
+    w_hh: Shaped,
+    b_ih: Shaped,
+    b_hh: Shaped,
+    hx: Shaped,
+    cx: Shaped,
+    reverse: bool,
+    batch_sizes: Sequence[int],
+    mode: int,
+    hidden_size: int,
+    num_layers: int,
+    has_biases: bool,
+    bidirectional: bool,
+    batch_first: bool,
+    train: bool,
+) -> Effect:
+    """One layer in one direction, by the kernel that scripted code comes to on a CPU.
+
+    Equation: as of a layer  →  MACs = t·n · 4·h·(i + h).
+
+    Shapes: input (t, n, i), states (n, h); output (t, n, h), the new states, and the kernel's own
+    memory, of which torch's shapes have none either.
+    """
+    del reverse, num_layers, bidirectional, batch_first, train
+    require(mode == MODE_LSTM and not batch_sizes and len(input.shape) == 3)
+    require(real(input, hx, cx, w_ih, w_hh))
+    steps, batch, features = input.shape
+    biases = [b_ih, b_hh] if has_biases else []
+    _fits((w_ih, w_hh, *biases), LSTM.gates * hidden_size, features, hidden_size, has_biases)
+    state = (batch, hidden_size)
+    require(tuple(hx.shape) == tuple(cx.shape) == state)
+    shape = (steps, *state)
+    return Effect(
+        shape,
+        macs=prod(shape) * LSTM.gates * (features + hidden_size),
+        flops=prod(shape) * LSTM.flops(has_biases),
+        dtype=(SAME, SAME, SAME, "uint8"),
+        attributes={"channels": (features, hidden_size), "hidden": hidden_size},
+        shapes=(shape, state, state, (0,)),
+    )
+
+
 def _widths(w_ih: Shaped, w_hh: Shaped, cell: Cell) -> tuple[int, int]:
     """The hidden size, and the width of what a step hands to the next."""
     require(len(w_ih.shape) == len(w_hh.shape) == 2 and w_ih.shape[0] % cell.gates == 0)
@@ -181,4 +229,5 @@ RULES: dict[str, Rule] = {
     "gru_cell": single(GRU),
     "rnn_tanh_cell": single(RNN),
     "rnn_relu_cell": single(RNN),
+    "mkldnn_rnn_layer": onednn_lstm,
 }

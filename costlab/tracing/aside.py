@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from costlab.tracing.entries import Entry
-    from costlab.tracing.tensors import Registry
+    from costlab.tracing.registry import Registry
 
 
 class Aside:

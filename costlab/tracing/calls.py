@@ -6,8 +6,10 @@ way; global forward hooks would see them too, but could not answer in a forward'
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -94,6 +96,17 @@ JIT_TRACES = Interception("trace", torch.jit)
 """`torch.jit.trace` within a forward."""
 AUTOCASTS = Interception("set_autocast_enabled", torch)
 """What `torch.autocast` calls when it is entered and left."""
+
+ASKING = {"transformers.utils.import_utils": "is_fake_tensor"}
+"""Functions of libraries that ask whether a tensor has no values, by the module that calls them."""
+
+
+@cache
+def asking(module: str) -> Interception | None:
+    """What intercepts the question of a library that is loaded; None if it has none."""
+    loaded, name = sys.modules[module], ASKING[module]
+    return Interception(name, loaded) if hasattr(loaded, name) else None
+
 
 OWN_CALLS: WeakKeyDictionary[type, dict[str, Interception]] = WeakKeyDictionary()
 """Of each class that has a call of its own, what intercepts it."""

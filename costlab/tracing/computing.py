@@ -18,7 +18,7 @@ from costlab.tracing.entries import Entry, Treatment
 from costlab.tracing.names import names_of
 from costlab.tracing.realtensors import FILLED, Filling
 from costlab.tracing.recorder import ASIDE, RULE_MISMATCH, Recorder
-from costlab.tracing.tensors import Registry, map_tensors, tensors_in, tensors_of
+from costlab.tracing.tensors import map_tensors, tensors_in, tensors_of
 from costlab.tracing.where import user_line
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from costlab.ops import Effect
     from costlab.tracing.entries import Entries
     from costlab.tracing.inputs import Call
+    from costlab.tracing.registry import Registry
     from costlab.tracing.scopes import Scopes
 
 

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from costlab.graph import Coverage
 from costlab.ops import Effect
 from costlab.tracing.names import lookup, names_of
-from costlab.tracing.stops import NeedsMoreError, no_kernel
+from costlab.tracing.stops import NeedsMoreError, has_no_kernel, no_kernel
 from costlab.tracing.tensors import map_tensors, tensors_in
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
         try:
             run = _plainly if self.on_meta else recorder.run_kernel
             made = run(func, twins, named)
-        except NotImplementedError as error:
+        except RuntimeError as error:
+            if not has_no_kernel(error):
+                raise
             raise NeedsMoreError(no_kernel(names_of(func)[0])) from error
         inputs = tensors_in((twins, named))
         outputs = tensors_in(made)

@@ -19,8 +19,9 @@ from costlab.tracing.hidden import made_visible
 from costlab.tracing.inputs import as_call, as_specs
 from costlab.tracing.parameters import buffers_of, unregistered
 from costlab.tracing.recorder import Recorder
+from costlab.tracing.registry import Registry
 from costlab.tracing.scopes import Scopes
-from costlab.tracing.tensors import Registry, tensors_in
+from costlab.tracing.tensors import tensors_in
 from costlab.tracing.untouched import untouched
 from costlab.tracing.where import explain
 

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from costlab.tracing.calls import AUTOCASTS, JIT_TRACES, SCRIPTS, SETS, SWAPS
+from costlab.tracing.calls import (
+    ASKING,
+    AUTOCASTS,
+    JIT_TRACES,
+    SCRIPTS,
+    SETS,
+    SWAPS,
+    asking,
+)
 from costlab.tracing.tensors import meta
 from costlab.tracing.transforms import carried_out
 
@@ -50,6 +58,10 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
             stack.enter_context(JIT_TRACES.handled_by(_trace))
             stack.enter_context(AUTOCASTS.handled_by(switch))
             stack.enter_context(carried_out(recorder.enter_transform))
+            stack.enter_context(_unchecked_distributions())
+            for module in ASKING:
+                if module in sys.modules and (question := asking(module)) is not None:
+                    stack.enter_context(question.handled_by(_has_no_values))
             if "torch._dynamo" in sys.modules:
                 # Nothing is compiled before: what is compiled runs as it was written.
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
@@ -57,6 +69,35 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
     finally:
         for one, other in reversed(swapped):
             torch.utils.swap_tensors(one, other)  # type: ignore[no-untyped-call]  # torch leaves it untyped; a swap undoes itself
+
+
+@contextmanager
+def _unchecked_distributions() -> Iterator[None]:
+    """Has distributions take their parameters as they are: the checks read values.
+
+    They are no part of a network's cost either; `python -O` leaves them out.
+    """
+    if "torch.distributions.distribution" not in sys.modules:
+        yield
+        return
+    kind: Any = sys.modules["torch.distributions.distribution"].Distribution
+    before = kind._validate_args  # noqa: SLF001 - torch has no way to ask for it
+    kind.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        kind.set_default_validate_args(before)
+
+
+def _has_no_values(call: Any, value: Any, args: Any, kwargs: Any) -> bool:
+    """Whether a tensor is one of shapes alone, so that a library does not ask for its values.
+
+    A mask that has none is then made and applied, as when the model is exported.
+    """
+    with torch._C.DisableTorchFunction():  # noqa: SLF001 - torch has no public name for it
+        return bool(call(value, *args, **kwargs)) or (
+            isinstance(value, torch.Tensor) and value.is_meta
+        )
 
 
 def _trace(call: Any, function: Any, args: Any, kwargs: Any) -> Any:

@@ -10,7 +10,7 @@ from weakref import ref
 
 import torch
 
-from costlab.tracing.tensors import Registry
+from costlab.tracing.registry import Registry
 
 
 class Passing(list[torch.Tensor]):

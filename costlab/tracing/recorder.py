@@ -15,7 +15,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from costlab.errors import TraceError
-from costlab.graph import NOTHING, Coverage, Node
+from costlab.graph import Coverage
 from costlab.ops import Declined
 from costlab.tracing.aside import Aside
 from costlab.tracing.autocast import KEYS, Autocast, is_nested
@@ -25,9 +25,10 @@ from costlab.tracing.entries import Treatment
 from costlab.tracing.factories import SMALL
 from costlab.tracing.names import body_of, names_of
 from costlab.tracing.outputs import allocate, fits
+from costlab.tracing.record import Record
 from costlab.tracing.shortcuts import IN_PLACE, SHORTCUTS, shortcut
 from costlab.tracing.stops import NeedsMoreError, no_kernel
-from costlab.tracing.tensors import Registry, map_tensors, meta, tensors_in, tensors_of
+from costlab.tracing.tensors import map_tensors, meta, tensors_in, tensors_of
 from costlab.tracing.where import Failure
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from costlab.tracing.entries import Entries, Entry
     from costlab.tracing.fakes import Fakes
     from costlab.tracing.inputs import Call
+    from costlab.tracing.registry import Registry
     from costlab.tracing.scopes import Scopes
 
 RULE_MISMATCH = (Declined, TypeError, ValueError, IndexError, AttributeError)
@@ -47,18 +49,17 @@ A rule's own bug would be hidden here; `costlab.ops.price` and the tests call ru
 """
 
 
-class Recorder(TorchFunctionMode):
+class Recorder(TorchFunctionMode, Record):
     """Records each torch function call as a node and answers it with a tensor on meta."""
 
     def __init__(self, registry: Registry, scopes: Scopes, entries: Entries, device: str) -> None:
         """A recorder of one forward; `device` is where the forward believes its tensors are."""
         super().__init__()
         self.registry, self.scopes, self.entries = registry, scopes, entries
+        self.nodes, self.repeated = [], {}
         self.aside = Aside(registry, torch.device(device))
-        self.nodes: list[Node] = []
         self.failed: Failure | None = None
         self.switches: list[tuple[int, bool]] = []
-        self.repeated: dict[int, tuple[int, ...]] = {}
         self.depth = self._outside = 0
         self.fakes: Fakes | None = None
         self.remarks: dict[str, None] = {}
@@ -297,83 +298,6 @@ class Recorder(TorchFunctionMode):
             func(*values, **named)
         else:
             self.registry.stand_in(target, meta(target))
-
-    def unknown(self, name: str) -> None:
-        """Writes down that something could not be counted or told."""
-        self.nodes.append(Node(name, "unknown", Coverage.UNKNOWN, self.scopes.current, (), ()))
-
-    def record(
-        self,
-        name: str,
-        family: str,
-        coverage: Coverage,
-        inputs: list[torch.Tensor],
-        made: Any,
-        effect: Effect | None,
-        *,
-        view: bool = False,
-        in_place: bool = False,
-    ) -> None:
-        """Writes a node down: what it read, and what it made or wrote to."""
-        registry = self.registry
-        try:
-            numbers = tuple(dict.fromkeys(map(registry.numbers.__getitem__, map(id, inputs))))
-        except KeyError:
-            numbers = tuple(dict.fromkeys(map(self.number, inputs)))
-        if len(numbers) != len(inputs):
-            self.repeated[len(self.nodes)] = tuple(map(self.number, inputs))
-        storage = None
-        if (view or in_place) and numbers:
-            storage = registry.storages[numbers[0]]
-        outputs = (
-            (registry.add(made, storage),)
-            if type(made) is torch.Tensor
-            else tuple([registry.add(out, storage) for out in tensors_in(made)])
-        )
-        macs, flops, attributes = 0, 0, NOTHING
-        if effect is not None:
-            macs, attributes = effect.macs, effect.attributes
-            flops = 2 * macs + effect.flops
-        self.nodes.append(
-            Node(
-                name,
-                family,
-                coverage,
-                self.scopes.current,
-                numbers,
-                outputs,
-                macs,
-                flops,
-                attributes,
-            )
-        )
-
-    def number(self, tensor: torch.Tensor) -> int:
-        """The number of a tensor; one that came from nowhere is recorded as an unknown operation.
-
-        Whatever the mode cannot see (a compiled or scripted function, a foreign library) hands its
-        result to an operation that it can see, or returns it: there it is found out.
-        """
-        registry = self.registry
-        known = registry.numbers.get(id(tensor))
-        if known is not None:
-            return known
-        number = registry.add(tensor, owned=False)
-        if tensor.is_meta and not registry.is_expected(tensor):
-            self.nodes.append(
-                Node("unseen", "unseen", Coverage.UNKNOWN, self.scopes.current, (), (number,))
-            )
-        return number
-
-    def value(self, tensor: torch.Tensor) -> torch.Tensor:
-        """A constant to compute with, under the same number."""
-        self.number(tensor)
-        return self.registry.value_of(tensor)
-
-    def twin(self, tensor: torch.Tensor) -> torch.Tensor:
-        """A tensor's twin on meta, under the same number."""
-        self.number(tensor)
-        return self.registry.twin(tensor)
 
     # Functions, not the methods of one recorder: those would have it hold itself, and every tensor
     # of the trace with it, until the garbage collector comes by.

@@ -27,8 +27,17 @@ SIGNS = (
     "device meta",
     "'Meta' backend",
     "FakeTensor",
+    "not allocated yet",
+    "not at the same device",
 )
 """What torch's own errors say where a tensor without values is the reason."""
+NO_FAKE = "no fake impl registered"
+"""What torch says of an operation that was registered without its shapes."""
+
+
+def has_no_kernel(error: RuntimeError) -> bool:
+    """Whether an operation stopped because it has no kernel for shapes, and not by its operands."""
+    return isinstance(error, NotImplementedError) or NO_FAKE in str(error)
 
 
 def needs_more(error: BaseException) -> bool:

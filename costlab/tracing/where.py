@@ -13,6 +13,7 @@ import torch
 
 from costlab.errors import TraceError
 from costlab.inputspec import format_spec
+from costlab.tracing.registry import RAGGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 
 TORCH = str(Path(torch.__file__).parent)
 OURS = str(Path(__file__).parent)
+WAYS_OUT = {
+    "NestedTensorImpl": RAGGED,
+    "does not require grad and does not have a grad_fn": (
+        "the forward asks for gradients itself, and what a trace makes has no history; trace the "
+        "part that is differentiated, or write its derivative out"
+    ),
+}
+"""What is said instead of torch's own words where those do not tell what to do."""
+SCRIPT = "The following operation failed in the TorchScript interpreter"
+"""How TorchScript's interpreter begins to tell of an error."""
 
 
 class Failure(NamedTuple):
@@ -44,8 +55,18 @@ def explain(error: Exception, scopes: Scopes, failed: Failure | None) -> str:
     line = user_line(traceback.extract_tb(error.__traceback__))
     at = f" [{line}]" if line else ""
     # What the tracer itself says is a sentence; the user's own error keeps its class.
-    said = str(error) if isinstance(error, TraceError) else f"{type(error).__name__}: {error}"
+    said = (
+        str(error) if isinstance(error, TraceError) else f"{type(error).__name__}: {_told(error)}"
+    )
     return f"the forward stopped at {name}{operation}{at}: {said}"
+
+
+def _told(error: Exception) -> str:
+    """What an error says; of one in a script the reason, which TorchScript puts last."""
+    text = str(error)
+    if SCRIPT in text:
+        return text.strip().rpartition("\n")[2]
+    return next((way for sign, way in WAYS_OUT.items() if sign in text), text)
 
 
 def _innermost(trace: TracebackType | None, scopes: Scopes) -> tuple[str, str]:

@@ -134,3 +134,20 @@ def test_conversion_to_the_same_type() -> None:
     assert price("float", IMAGE).unchanged
     assert not price("half", IMAGE).unchanged
     assert price("type_as", IMAGE, MATRIX).unchanged
+
+
+def test_weight_norm() -> None:
+    """Each element is squared, added and scaled; each norm takes a root and a division."""
+    v, g = TensorSpec((8, 3, 5)), TensorSpec((8, 1, 1))
+    assert price("_weight_norm_interface", v, g).flops == 3 * 8 * 3 * 5 + 2 * 8
+    assert price("_weight_norm_interface", v, TensorSpec((1, 1, 5)), 2).shapes == (
+        (8, 3, 5),
+        (1, 1, 5),
+    )
+
+
+def test_histogram() -> None:
+    """Each element is shifted, scaled and counted; limits that are not given are looked for."""
+    assert price("histc", MATRIX, 4, 0, 1).flops == 3 * 60
+    assert price("histc", MATRIX).flops == 5 * 60
+    assert price("histc", MATRIX).shape == (100,)

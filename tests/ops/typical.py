@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import _C
 
 from costlab.ops import activation, elementwise
 from tests.ops.draws import tensor
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-Call = tuple["Callable[..., Any]", tuple[Any, ...], dict[str, Any]]
-
-
-def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Call:
-    """A function and its arguments."""
-    return function, args, kwargs
-
-
-IMAGES = {1: tensor(2, 4, 9), 2: tensor(2, 4, 9, 9), 3: tensor(2, 4, 9, 9, 9)}
-MATRIX, VECTOR, BATCH = tensor(3, 4), tensor(4), tensor(2, 3, 4)
-CLASSES = torch.zeros(len(MATRIX), dtype=torch.long)
-SQUARE, WHOLE = tensor(4, 4), tensor(3, 4, dtype=torch.int64)
-PLACES = torch.zeros(3, 4, dtype=torch.int64)
-ROWS = torch.zeros(3, dtype=torch.int64)
-CHANNELS = tensor(4)
-EIGHTHS = tensor(16, 16).to(torch.float8_e4m3fn)
+from tests.ops.operands import (
+    BATCH,
+    CHANNELS,
+    CLASSES,
+    EIGHTHS,
+    IMAGES,
+    MATRIX,
+    PLACES,
+    ROWS,
+    SQUARE,
+    VECTOR,
+    WHOLE,
+    Call,
+    call,
+)
+from tests.ops.typical_kernels import kernels, recurrences
 
 
 def windows(rank: int) -> dict[str, Call]:
@@ -136,6 +131,7 @@ def reductions() -> dict[str, Call]:
         "linalg_norm": call(torch.linalg.norm, MATRIX),
         "topk": call(torch.topk, MATRIX, 2),
         "kthvalue": call(torch.kthvalue, MATRIX, 2),
+        "histc": call(torch.histc, MATRIX, 5, 0, 1),
     }
 
 
@@ -160,65 +156,6 @@ def conversions() -> dict[str, Call]:
         "full_like": call(torch.full_like, MATRIX, 2.0),
         "new_full": call(torch.Tensor.new_full, MATRIX, (2, 3), 1.0),
     }
-
-
-def kernels() -> dict[str, Call]:
-    """Operations by the dispatcher's names, on images and rows."""
-    aten = torch.ops.aten
-    x, c = IMAGES[2], CHANNELS
-    weight = tensor(6, 4, 2, 2)
-    convolved = (x, weight, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1)
-    statistics = (x, c, c, c.clone(), c.clone())
-    normalized = ("native_batch_norm", "_native_batch_norm_legit")
-    calls = {
-        "convolution": call(aten.convolution, *convolved),
-        "_convolution": call(aten._convolution, *convolved, False, False, False, False),
-        "native_layer_norm": call(aten.native_layer_norm, MATRIX, [4], VECTOR, VECTOR, 1e-5),
-        **{name: call(getattr(aten, name), *statistics, True, 0.1, 1e-5) for name in normalized},
-        "_native_batch_norm_legit_no_training": call(
-            aten._native_batch_norm_legit_no_training, *statistics, 0.1, 1e-5
-        ),
-        "native_group_norm": call(aten.native_group_norm, x, c, c, 2, 4, 81, 2, 1e-5),
-        "native_dropout": call(aten.native_dropout, MATRIX, 0.5, True),
-        "grid_sampler_2d": call(aten.grid_sampler_2d, x, tensor(2, 3, 3, 2), 0, 0, False),
-        "grid_sampler_3d": call(
-            aten.grid_sampler_3d, IMAGES[3], tensor(2, 3, 3, 3, 3), 0, 0, False
-        ),
-        "_euclidean_dist": call(aten._euclidean_dist, MATRIX, MATRIX),
-        "_cdist_forward": call(aten._cdist_forward, MATRIX, MATRIX, 2.0, None),
-    }
-    for rank in (2, 3):
-        name = f"_adaptive_avg_pool{rank}d"
-        calls[name] = call(getattr(aten, name), IMAGES[rank], [2] * rank)
-    for rank, image in IMAGES.items():
-        for name in (f"upsample_nearest{rank}d", f"_upsample_nearest_exact{rank}d"):
-            calls[name] = call(getattr(aten, name), image, [7] * rank)
-        for name in (f"reflection_pad{rank}d", f"replication_pad{rank}d"):
-            calls[name] = call(getattr(aten, name), image, [1, 2] * rank)
-    blended = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
-    for mode, rank in blended.items():
-        name = f"upsample_{mode}{rank}d"
-        calls[name] = call(getattr(aten, name), IMAGES[rank], [7] * rank, False)
-    return calls
-
-
-def recurrences() -> dict[str, Call]:
-    """One layer over a sequence of 5 steps, and one step."""
-    x, step, state = tensor(5, 2, 4), tensor(2, 4), tensor(2, 4)
-    calls = {}
-    for kind, gates in {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}.items():
-        weights = [tensor(4 * gates, 4), tensor(4 * gates, 4)]
-        first = tensor(1, 2, 4)
-        held = (first, first) if kind == "lstm" else first
-        calls[kind] = call(
-            getattr(_C._VariableFunctions, kind), x, held, weights, False, 1, 0.0, False, False,
-            False,
-        )  # fmt: skip
-        now = (state, state) if kind == "lstm" else state
-        calls[f"{kind}_cell"] = call(
-            getattr(_C._VariableFunctions, f"{kind}_cell"), step, now, *weights
-        )
-    return calls
 
 
 def _identity(score: torch.Tensor, *_places: torch.Tensor) -> torch.Tensor:
@@ -275,6 +212,9 @@ CALLS: dict[str, Call] = {
     "einsum": call(torch.einsum, "bij,jk->bik", BATCH, SQUARE),
     "scaled_dot_product_attention": call(F.scaled_dot_product_attention, BATCH, BATCH, BATCH),
     "flex_attention": call(_flex, *[tensor(1, 2, 16, 8)] * 3, _identity, ()),
+    "_grouped_mm": call(
+        torch._grouped_mm, tensor(6, 16), tensor(3, 16, 8), torch.tensor([2, 4, 6]).int()
+    ),
     "_int_mm": call(torch._int_mm, *[tensor(32, 32, dtype=torch.int8)] * 2),
     "_scaled_mm": call(
         torch._scaled_mm,
@@ -292,6 +232,7 @@ CALLS: dict[str, Call] = {
     ),
     "batch_norm": call(F.batch_norm, IMAGES[2], CHANNELS, CHANNELS, CHANNELS, CHANNELS),
     "instance_norm": call(F.instance_norm, IMAGES[2]),
+    "_weight_norm_interface": call(torch._weight_norm_interface, BATCH, tensor(2, 1, 1)),
     "layer_norm": call(F.layer_norm, MATRIX, (4,), VECTOR, VECTOR),
     "rms_norm": call(F.rms_norm, MATRIX, (4,)),
     "group_norm": call(F.group_norm, IMAGES[2], 2, CHANNELS, CHANNELS),

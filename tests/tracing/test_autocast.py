@@ -14,8 +14,8 @@ import costlab
 from costlab.tracing.autocast import KEYS, LOWER, PROMOTED, TOLD_THE_TYPE, listed
 from costlab.tracing.entries import Entries
 from costlab.tracing.recorder import Recorder
+from costlab.tracing.registry import Registry
 from costlab.tracing.scopes import Scopes
-from costlab.tracing.tensors import Registry
 from tests.tracing.networks import Calls
 
 if TYPE_CHECKING:

@@ -13,15 +13,12 @@ from torch.nn import functional as F
 
 import costlab
 from costlab.sources import find
-from costlab.tracing.fallbacks import available_bytes, what_is_missing
 from tests.tracing.networks import Calls, Shared, Tied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 R = torch.randn
-torch_library: Any = torch.library
 
 
 class Residual(nn.Module):
@@ -229,58 +226,6 @@ def test_a_real_run_computes_what_the_model_computes() -> None:
     assert seen[-2] == pytest.approx(seen[-1])
 
 
-def test_a_mistake_of_the_forwards_own_is_told_once() -> None:
-    """A shape that does not fit is an error of the first run, and no other run is tried."""
-    calls: list[int] = []
-
-    def count(m: Any, x: torch.Tensor) -> Any:
-        calls.append(1)
-        return x @ m.weight
-
-    model = Calls(count)
-    with pytest.raises(costlab.TraceError) as stopped:
-        costlab.analyze(model, R(2, 7))
-    assert calls == [1]
-    assert "real tensors" not in str(stopped.value)
-
-
-def test_a_model_without_weights_has_no_real_run() -> None:
-    """A model on meta that needs values is an error with the three reasons."""
-    with torch.device("meta"):
-        model = nn.Sequential(nn.Linear(8, 8), Calls(branch))
-    with pytest.raises(costlab.TraceError) as stopped:
-        costlab.analyze(model, R(2, 8))
-    message = str(stopped.value)
-    assert "reads the values of a tensor" in message
-    assert "on fake tensors: the same" in message
-    assert "on real tensors: not tried, as 3 of the model's 3 weights" in message
-    assert stopped.value.partial.total.macs == 2 * 8 * 8 + 2 * 8 * 8 * 0
-    with pytest.raises(costlab.TraceError, match="cannot be run on real tensors: 3 of the model"):
-        costlab.analyze(model, R(2, 8), on="real")
-
-
-def test_an_unknown_choice_is_refused() -> None:
-    """`on` is one of four words."""
-    with pytest.raises(costlab.UsageError, match="'auto', 'meta', 'fake', 'real'"):
-        costlab.analyze(nn.Linear(2, 2), R(2, 2), on="cuda")
-
-
-def test_what_does_not_fit_into_memory_is_not_run(tmp_path: Path) -> None:
-    """A run that would take more memory than is free is not begun, and the bytes are told."""
-    huge = [torch.empty(1 << 50, device="meta", dtype=torch.uint8)]
-    assert "1,125,899,906,842,624" not in what_is_missing([], [])
-    told = what_is_missing([], huge)
-    assert told.startswith(f"it would take {2 << 50:,} bytes of memory, and ")
-    assert available_bytes(tmp_path) is None
-    (tmp_path / "proc").mkdir()
-    (tmp_path / "proc/meminfo").write_text("MemTotal: 9 kB\nMemAvailable:  4096 kB\n")
-    assert available_bytes(tmp_path) == 4 << 20
-    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
-    (tmp_path / "sys/fs/cgroup/memory.max").write_text("3000000\n")
-    (tmp_path / "sys/fs/cgroup/memory.current").write_text("1000000\n")
-    assert available_bytes(tmp_path) == 2_000_000
-
-
 def test_a_real_run_holds_no_more_than_the_forward_does() -> None:
     """What a forward has let go of is freed while it runs, and not kept until its end."""
     from torch.utils.weak import WeakTensorKeyDictionary
@@ -297,31 +242,6 @@ def test_a_real_run_holds_no_more_than_the_forward_does() -> None:
 
     costlab.analyze(Calls(chain), R(8), on="real")
     assert max(alive) <= 2
-
-
-def test_a_call_without_a_kernel_on_meta_runs_on_fake_tensors() -> None:
-    """An operation that torch only knows on a device has its shape from that kernel, on zeros."""
-    model = Calls(lambda m, x: torch.geqrf(x)[0] @ m.weight)
-    report = costlab.analyze(model, R(6, 8))
-    assert report.total.macs == 6 * 8 * 8
-    assert [unknown.op for unknown in report.coverage.unknown] == ["geqrf"]
-    assert report.warnings[0].startswith("geqrf in the model has no kernel")
-    with pytest.raises(costlab.TraceError, match="no rule and no kernel"):
-        costlab.analyze(model, R(6, 8), on="meta")
-    assert costlab.analyze(model, R(6, 8), on="real").total == report.total
-
-
-def test_a_call_that_no_shapes_answer_runs_on_real_tensors() -> None:
-    """An operation of a library with a kernel for the CPU alone is run there, and named."""
-    library: Any = torch_library.Library("costlab_test", "FRAGMENT")
-    library.define("halve(Tensor x) -> Tensor")
-    library.impl("halve", lambda x: x[: len(x) // 2].clone(), "CPU")
-    model = Calls(lambda m, x: torch.ops.costlab_test.halve(x) @ m.weight)
-    report = costlab.analyze(model, R(6, 8))
-    assert report.total.macs == 3 * 8 * 8
-    assert [unknown.op for unknown in report.coverage.unknown] == ["costlab_test::halve"]
-    assert report.warnings[0].startswith("counted on real tensors")
-    library._destroy()
 
 
 def test_hidden_operations_are_counted_on_real_tensors() -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 import costlab
 from tests.tracing.networks import Calls, macs
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 R = torch.randn
 jit: Any = torch.jit
-utils: Any = torch.utils
 
 
 def plain() -> Any:
@@ -198,55 +196,6 @@ def test_a_trace_within_a_forward_is_the_call_that_it_traces(on: str) -> None:
     assert macs(model, R(2, 8), on=on) == 2 * 8 * 8
 
 
-def written(m: Any, x: torch.Tensor) -> Any:
-    """A buffer and a weight that are set to other memory, and used."""
-    m.kept.set_(torch.ones(8, 8))
-    m.weight.set_(torch.ones(8, 8))
-    return x @ m.weight + (x @ m.kept)
-
-
-def replaced(m: Any, x: torch.Tensor) -> Any:
-    """A buffer whose content is swapped with that of another tensor."""
-    utils.swap_tensors(m.kept, torch.ones(8, 8))
-    return x @ m.weight + (x @ m.kept)
-
-
-def shrunk(m: Any, x: torch.Tensor) -> Any:
-    """A tensor of the forward's own, set to another and to nothing."""
-    own: Any = torch.zeros(3)
-    own.set_(torch.ones(8, 8))
-    empty: Any = torch.zeros(4)
-    empty.set_()
-    return x @ own + x @ m.weight
-
-
-@pytest.mark.parametrize("function", [written, replaced, shrunk])
-@pytest.mark.parametrize("on", ["meta", "fake"])
-def test_setting_and_swapping_tensors_changes_no_number(function: Any, on: str) -> None:
-    """`set_` and `swap_tensors` cost nothing, and what they did to the model is undone."""
-    model: Any = Calls(function)
-    model.register_buffer("kept", torch.zeros(8, 8))
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    held = {
-        key: (id(value), value.data_ptr())
-        for key, value in model.state_dict(keep_vars=True).items()
-    }
-    report = costlab.analyze(model, R(2, 8), on=on)
-    assert report.coverage.unknown == ()
-    assert report.total.macs == 2 * (2 * 8 * 8)
-    after = model.state_dict(keep_vars=True)
-    assert all(torch.equal(before[key], after[key]) for key in before)
-    assert held == {key: (id(value), value.data_ptr()) for key, value in after.items()}
-
-
-def test_setting_a_weight_to_another_shape_is_named() -> None:
-    """A weight whose shape a forward changes by `set_` is an unknown operation, with its name."""
-    model = Calls(lambda m, x: (m.weight.set_(torch.ones(4, 4)), x)[1])
-    report = costlab.analyze(model, R(2, 8))
-    assert [unknown.op for unknown in report.coverage.unknown] == ["set_"]
-    assert model.weight.shape == (8, 8)
-
-
 def test_hooks_that_compute_are_counted() -> None:
     """What a user's hooks compute is charged to the module that they belong to."""
     model, extra = plain(), nn.Linear(8, 8)
@@ -256,29 +205,3 @@ def test_hooks_that_compute_are_counted() -> None:
     report = costlab.analyze(model, R(2, 8))
     assert [block.cost.macs for block in report.blocks] == [2 * (2 * 8 * 8), 0, 2 * (2 * 8 * 8)]
     assert len(model[0]._forward_hooks) == 1
-
-
-@pytest.mark.parametrize("mode", ["eval", "train"])
-def test_a_weight_norm_costs_no_multiply_adds(mode: str) -> None:
-    """Weights as direction and length: the layers' MACs, and the rest priced or named."""
-    model = plain()
-    nn.utils.parametrizations.weight_norm(model[0])
-    report = costlab.analyze(model, R(2, 8), mode=mode)
-    assert report.total.macs == 2 * (2 * 8 * 8)
-    assert report.total.params == 2 * (8 * 8 + 8) + 8
-    assert {unknown.op for unknown in report.coverage.unknown} <= {"_weight_norm_interface"}
-
-
-def test_a_parametrized_weight_is_computed_where_it_is_used() -> None:
-    """A symmetric weight W + Wᵀ costs its sum in the layer, each time that it is asked for."""
-
-    class Symmetric(nn.Module):
-        def forward(self, weight: torch.Tensor) -> torch.Tensor:
-            return weight + weight.T
-
-    model = plain()
-    nn.utils.parametrize.register_parametrization(model[0], "weight", Symmetric())
-    report = costlab.analyze(model, R(2, 8))
-    assert report.total.macs == 2 * (2 * 8 * 8)
-    assert report.total.flops == 2 * report.total.macs + 2 * (2 * 8) + 2 * 8 + 8 * 8
-    assert F.linear(R(1, 8), model[0].weight).shape == (1, 8)

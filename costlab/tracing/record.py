@@ -1,0 +1,105 @@
+"""What a trace writes down: a node for each operation, and which tensors it read and made.
+
+Does not know what an operation costs, nor how it is carried out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from costlab.graph import NOTHING, Coverage, Node
+from costlab.tracing.tensors import tensors_in
+
+if TYPE_CHECKING:
+    from costlab.ops import Effect
+    from costlab.tracing.registry import Registry
+    from costlab.tracing.scopes import Scopes
+
+
+class Record:
+    """The nodes of a trace in the order in which they ran, on the tensors of its registry."""
+
+    registry: Registry
+    scopes: Scopes
+    nodes: list[Node]
+    repeated: dict[int, tuple[int, ...]]
+    """The inputs of nodes that read a tensor several times, as often as they do."""
+
+    def unknown(self, name: str) -> None:
+        """Writes down that something could not be counted or told."""
+        self.nodes.append(Node(name, "unknown", Coverage.UNKNOWN, self.scopes.current, (), ()))
+
+    def record(
+        self,
+        name: str,
+        family: str,
+        coverage: Coverage,
+        inputs: list[torch.Tensor],
+        made: Any,
+        effect: Effect | None,
+        *,
+        view: bool = False,
+        in_place: bool = False,
+    ) -> None:
+        """Writes a node down: what it read, and what it made or wrote to."""
+        registry = self.registry
+        try:
+            numbers = tuple(dict.fromkeys(map(registry.numbers.__getitem__, map(id, inputs))))
+        except KeyError:
+            numbers = tuple(dict.fromkeys(map(self.number, inputs)))
+        if len(numbers) != len(inputs):
+            self.repeated[len(self.nodes)] = tuple(map(self.number, inputs))
+        storage = None
+        if (view or in_place) and numbers:
+            storage = registry.storages[numbers[0]]
+        outputs = (
+            (registry.add(made, storage),)
+            if type(made) is torch.Tensor
+            else tuple([registry.add(out, storage) for out in tensors_in(made)])
+        )
+        macs, flops, attributes = 0, 0, NOTHING
+        if effect is not None:
+            macs, attributes = effect.macs, effect.attributes
+            flops = 2 * macs + effect.flops
+        self.nodes.append(
+            Node(
+                name,
+                family,
+                coverage,
+                self.scopes.current,
+                numbers,
+                outputs,
+                macs,
+                flops,
+                attributes,
+            )
+        )
+
+    def number(self, tensor: torch.Tensor) -> int:
+        """The number of a tensor; one that came from nowhere is recorded as an unknown operation.
+
+        Whatever the mode cannot see (a compiled or scripted function, a foreign library) hands its
+        result to an operation that it can see, or returns it: there it is found out.
+        """
+        registry = self.registry
+        known = registry.numbers.get(id(tensor))
+        if known is not None:
+            return known
+        number = registry.add(tensor, owned=False)
+        if tensor.is_meta and not registry.is_expected(tensor):
+            self.nodes.append(
+                Node("unseen", "unseen", Coverage.UNKNOWN, self.scopes.current, (), (number,))
+            )
+        return number
+
+    def value(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A constant to compute with, under the same number."""
+        self.number(tensor)
+        return self.registry.value_of(tensor)
+
+    def twin(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A tensor's twin on meta, under the same number."""
+        self.number(tensor)
+        return self.registry.twin(tensor)

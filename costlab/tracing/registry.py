@@ -1,0 +1,196 @@
+"""The tensors of a trace: their numbers, their meta twins and what stands in for a model's own.
+
+Does not know operations.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from costlab.errors import TraceError
+from costlab.graph import TensorSpec
+from costlab.tracing.factories import SMALL
+from costlab.tracing.tensors import dtype_name, meta
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+RAGGED = (
+    "a nested tensor has rows of different lengths, which no shape says: give padded tensors and a "
+    "mask, or trace one row"
+)
+SHAPE_AND_DTYPE = attrgetter("shape", "dtype")
+
+
+class _Specs(dict[tuple[torch.Size, torch.dtype], TensorSpec]):
+    """The spec of each shape and element type, made when it is first asked for."""
+
+    def __missing__(self, key: tuple[torch.Size, torch.dtype]) -> TensorSpec:
+        shape, dtype = key
+        if not all(type(size) is int for size in shape):
+            raise TraceError(RAGGED)
+        spec = self[key] = TensorSpec(tuple(shape), dtype_name(dtype))
+        return spec
+
+
+class Registry:
+    """Every tensor of a trace by number, and what the forward's tensors are seen as.
+
+    Tensors are known by identity and kept alive until the trace ends, so that no number is given
+    twice. On meta they take no memory to speak of.
+    """
+
+    def __init__(self) -> None:
+        """An empty registry."""
+        self.specs: list[TensorSpec] = []
+        self.storages: list[int] = []
+        self.numbers: dict[int, int] = {}
+        self._alive: list[torch.Tensor] = []
+        self._owned: set[int] = set()
+        self._held_elsewhere: Callable[[], Iterable[torch.Tensor]] = tuple
+        self._stand_ins: dict[int, torch.Tensor] = {}
+        self._twins: dict[int, torch.Tensor] = {}
+        self._known = _Specs()
+
+    def spec(self, tensor: torch.Tensor) -> TensorSpec:
+        """The shape and element type of a tensor; one object for all tensors that share them."""
+        return self._known[SHAPE_AND_DTYPE(tensor)]
+
+    def spec_of(self, tensor: torch.Tensor) -> TensorSpec:
+        """The shape and element type of a tensor, without asking it if it has a number."""
+        number = self.numbers.get(id(tensor))
+        return self.specs[number] if number is not None else self.spec(tensor)
+
+    def add(self, tensor: torch.Tensor, storage: int | None = None, *, owned: bool = True) -> int:
+        """Gives a tensor the next number; one that has a number gets a new one (it was written).
+
+        `storage` is the number of the tensor whose memory it shares, None for its own.
+        """
+        number = len(self.specs)
+        self.specs.append(self._known[tensor.shape, tensor.dtype])
+        self.storages.append(number if storage is None else storage)
+        key = id(tensor)
+        if key not in self.numbers:
+            self._alive.append(tensor)
+            if owned:
+                self._owned.add(key)
+        self.numbers[key] = number
+        if key in self._twins:
+            self.numbers[id(self._twins[key])] = number
+        return number
+
+    def adopt(self, tensor: torch.Tensor, number: int) -> None:
+        """Gives a tensor of the trace a number that is known already."""
+        self.own(tensor)
+        self.numbers[id(tensor)] = number
+
+    def hold(self, tensors: Iterable[torch.Tensor]) -> range:
+        """Gives the tensors that a model holds their numbers, all at once: there are many."""
+        held = list(tensors)
+        first = len(self.specs)
+        numbers = range(first, first + len(held))
+        self.specs += map(self._known.__getitem__, map(SHAPE_AND_DTYPE, held))
+        self.storages += numbers
+        self.numbers.update(zip(map(id, held), numbers, strict=True))
+        self._alive += held
+        return numbers
+
+    def expect(self, held: Callable[[], Iterable[torch.Tensor]]) -> None:
+        """Names where the model's other tensors are found, for when the first stranger is met."""
+        self._held_elsewhere = held
+
+    def is_expected(self, tensor: torch.Tensor) -> bool:
+        """Whether the model holds a tensor that has no number: it then comes from no operation."""
+        return any(held is tensor for held in self._held_elsewhere())
+
+    def own(self, tensor: torch.Tensor) -> None:
+        """Marks a tensor as made by the trace, so that the trace may write to it."""
+        self._alive.append(tensor)
+        self._owned.add(id(tensor))
+
+    def alive(self) -> Iterable[torch.Tensor]:
+        """The tensors that are kept until the trace ends, all but those of the user's classes."""
+        return self._alive
+
+    def number_of(self, tensor: torch.Tensor) -> int | None:
+        """The number of a tensor, None if it is not known."""
+        return self.numbers.get(id(tensor))
+
+    def knows(self, tensor: torch.Tensor) -> bool:
+        """Whether the tensor has a number."""
+        return id(tensor) in self.numbers
+
+    def is_foreign(self, tensor: torch.Tensor) -> bool:
+        """Whether the tensor is the caller's: a parameter, a buffer, an attribute, a closure's."""
+        return id(tensor) not in self._owned
+
+    def is_constant(self, tensors: list[torch.Tensor]) -> bool:
+        """Whether each tensor is small and has values that a forward may read.
+
+        A parameter never has: what a network costs does not depend on its weights.
+        """
+        if tensors and tensors[0].is_meta:
+            return False  # as nearly always
+        for tensor in tensors:
+            if isinstance(tensor, torch.nn.Parameter):
+                return False
+            seen = self.seen_as(tensor)
+            if seen.is_meta or seen.numel() > SMALL:
+                return False
+        return True
+
+    def seen_as(self, tensor: torch.Tensor) -> torch.Tensor:
+        """What stands in for a tensor; itself where nothing does."""
+        return self._stand_ins.get(id(tensor), tensor) if self._stand_ins else tensor
+
+    def value_of(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A constant to compute with; a tensor of the caller's is copied and its copy seen.
+
+        So no operation ever runs on a tensor of the caller's, whatever it writes to.
+        """
+        seen = self.seen_as(tensor)
+        if seen is tensor and self.is_foreign(tensor):
+            seen = tensor.detach().to("cpu", copy=True)  # where constants live
+            self.stand_in(tensor, seen)
+        number = self.numbers.get(id(tensor))
+        if number is not None:
+            self.numbers[id(seen)] = number
+        return seen
+
+    def stand_in(self, tensor: torch.Tensor, replacement: torch.Tensor) -> None:
+        """From now on the tensor is seen as its replacement."""
+        self._alive.append(tensor)
+        self._owned.add(id(replacement))
+        self._stand_ins[id(tensor)] = replacement
+
+    def swap(self, one: torch.Tensor, other: torch.Tensor) -> None:
+        """From now on each of two tensors is what the other was, as they swapped their content."""
+        known: list[dict[int, Any]] = [self.numbers, self._stand_ins, self._twins]
+        first, second = id(one), id(other)
+        for table in known:
+            held = table.pop(first, None), table.pop(second, None)
+            table.update(
+                (key, kept)
+                for key, kept in zip((second, first), held, strict=True)
+                if kept is not None
+            )
+        if (first in self._owned) != (second in self._owned):
+            self._owned ^= {first, second}
+
+    def twin(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The tensor's twin on meta, which has the same number; itself if it is on meta."""
+        seen = self.seen_as(tensor)
+        # What wants a gradient has a twin even on meta, so that no kernel builds a graph of it.
+        if not seen.is_meta or seen.requires_grad:
+            known = self._twins.get(id(seen))
+            if known is None:
+                known = self._twins[id(seen)] = meta(seen)
+                self._alive += (seen, known)
+            seen = known
+        number = self.numbers.get(id(tensor))
+        if seen is not tensor and number is not None:
+            self.numbers[id(seen)] = number
+        return seen
