@@ -10,7 +10,6 @@ import platform
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +17,7 @@ import torch
 from costlab.errors import TraceError, UnknownOperationError, UsageError
 from costlab.graph import Graph
 from costlab.ops import installed
+from costlab.release import release
 from costlab.reporting import report_of
 from costlab.tracing import trace
 from costlab.training import DEFAULT, training_of
@@ -136,7 +136,7 @@ def _refusal(report: Report) -> str:
 def versions() -> Mapping[str, str]:
     """The versions that a number depends on."""
     return {
-        "costlab": version("costlab"),
+        "costlab": release(),
         "torch": str(torch.__version__),
         "python": platform.python_version(),
     }

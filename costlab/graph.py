@@ -177,6 +177,7 @@ class Autograd:
     parameters, buffers. `off` and `checkpoints` are ranges of nodes that ran with gradients turned
     off, or within `torch.utils.checkpoint` (True where its re-entrant variant computes all of the
     region anew). `repeated` has the operands of the nodes that got a tensor more than once.
+    `functions` are the names of what was called that has a backward of its own, written by hand.
     """
 
     leaves: frozenset[int] = frozenset()
@@ -184,6 +185,7 @@ class Autograd:
     off: tuple[tuple[int, int], ...] = ()
     checkpoints: tuple[tuple[int, int, bool], ...] = ()
     repeated: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    functions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

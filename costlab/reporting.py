@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+COMPLEX = (
+    "a multiply-add of complex numbers is counted as one, as torch's FlopCounterMode does; in "
+    "real numbers it takes four"
+)
+
+
 def report_of(
     graph: Graph, name: str, mode: str, versions: Mapping[str, str], stopped: str = ""
 ) -> Report:
@@ -87,6 +93,10 @@ def _remarks(graph: Graph) -> list[str]:
     for node in graph.nodes:
         if "remark" in node.attributes:
             places.setdefault(node.attributes["remark"], []).append(node.scope)
+        if node.macs and any(
+            graph.tensors[number].spec.dtype.startswith("complex") for number in node.outputs
+        ):
+            places.setdefault(COMPLEX, []).append(node.scope or "the model")
     return [
         f"{scopes[0]}{f' and {len(scopes) - 1} more' if len(scopes) > 1 else ''}: {remark}"
         for remark, scopes in places.items()

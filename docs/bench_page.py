@@ -9,12 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from costlab.bench import studyfile
 from costlab.bench.correctness import FP32_TOLERANCE, UNIT_ROUNDOFF, tolerance_of
 from costlab.bench.document import Measurements
 from costlab.bench.inputs import CACHES
 from costlab.bench.judging import FLOOR, WIDEST_SAME
 from costlab.bench.mixed import SCALES
 from costlab.bench.plan import Plan
+from costlab.bench.roofs import beaten
+from costlab.bench.study import Axes
 from costlab.bench.turns import MOST_COPIES, SHARE
 from costlab.render import markdown
 from costlab.render.bench import bench_tables
@@ -43,6 +46,63 @@ ARMS = (
     ("ours", "kernels of costlab's own; what they decline, cuDNN runs, and it is said", "GPU"),
     ("best-blocks", "a network with each block in the fastest arm of four, as one graph", "GPU"),
 )
+TOP, SUBJECT, PAIR, AXIS = "the file", "[subjects.NAME]", "[[pairs]]", "[axes]"
+READ = {
+    TOP: studyfile.KEYS,
+    SUBJECT: studyfile.SUBJECT_KEYS,
+    PAIR: studyfile.PAIR_KEYS,
+    AXIS: studyfile.AXES_KEYS,
+}
+"""Where keys stand, and those that the reader takes there."""
+KEYS = {
+    (TOP, "name"): "what the study is called; if left out as the file",
+    (TOP, "title"): "a line that stands over its table",
+    (TOP, "subjects"): "a table for each model that is timed, `[subjects.NAME]`",
+    (TOP, "pairs"): "a `[[pairs]]` for each comparison",
+    (TOP, "axes"): "under which conditions each pair is measured: every combination of them",
+    (TOP, "quick"): "the axes of `--quick`, with the keys of `[axes]`; what it leaves out is as "
+    "there",
+    (SUBJECT, "model"): "a model as `costlab report` takes it; needed",
+    (SUBJECT, "shape"): "the shape of one sample, without the batch; may be left out for what "
+    "`costlab list` shows",
+    (SUBJECT, "block"): "the path of a block of the model: that alone is timed, on what it is "
+    "given when the whole model runs",
+    (SUBJECT, "training"): "`true` times a step of training in place of an inference",
+    (SUBJECT, "takes_finish"): "`true` passes the axis `finishes` to the model as its argument "
+    "`finish`; if left out, for parts of the zoo alone",
+    (PAIR, "variant"): "the name of a subject; needed",
+    (PAIR, "baseline"): "the name of the subject that it may replace, of the same `shape`; if left "
+    "out, each arm is compared with the first of `arms`",
+    (PAIR, "name"): "what the pair is called, as `--pair` chooses it",
+    (AXIS, "batches"): "images in a batch",
+    (AXIS, "precisions"): "types that are computed in",
+    (AXIS, "layouts"): "where channels lie in memory",
+    (AXIS, "finishes"): "what stands behind a convolution",
+    (AXIS, "regimes"): "what is in the cache, see above",
+    (AXIS, "arms"): "what runs, see above",
+    (AXIS, "pairs"): "names of pairs; if left out all",
+}
+EXAMPLE = """
+title = "Two 3x3 for a 5x5"
+
+[subjects.five]
+model = "conv5x5(inputs=64)"
+
+[subjects.threes]
+model = "two_3x3(inputs=64)"
+
+[[pairs]]
+baseline = "five"
+variant = "threes"
+
+[axes]
+batches = [1, 32]
+precisions = ["fp32"]
+arms = ["eager", "compile"]
+
+[quick]
+batches = [1]
+"""
 PARTS = (
     ("multiply-adds", "mac", "the saving if time went by multiply-adds alone"),
     ("memory", "memory", "some convolutions wait for their bytes instead"),
@@ -68,6 +128,8 @@ def page(results: Mapping[str, Any]) -> str:
         "## What is compared",
         _compared(),
         table(("arm", "what runs", "where"), ARMS, numeric_from=3),
+        "## A study of your own",
+        *_own(),
         "## How",
         *_protocol(Plan()),
         "## What a verdict means",
@@ -116,6 +178,27 @@ def _compared() -> str:
     )
 
 
+def _own() -> list[str]:
+    """The format of a study's file: each key that the reader takes, and an example."""
+    default = Axes()
+    rows = []
+    for place, keys in READ.items():
+        for key in keys:
+            known = studyfile.CHOICES.get(key)
+            listed = f"; of {', '.join(known)}" if known else ""
+            here = getattr(default, key, None) if place == "[axes]" else None
+            usual = f"; if left out {', '.join(map(str, here))}" if here else ""
+            rows.append((f"`{place}`", f"`{key}`", f"{KEYS[place, key]}{listed}{usual}"))
+    return [
+        (
+            "`costlab bench study.toml` measures the pairs of a file; `costlab bench study.toml "
+            "--quick` what its `[quick]` chooses. For example:"
+        ),
+        f"```toml\n{EXAMPLE.strip()}\n```",
+        table(("where", "key", "what it says"), rows, text_from=1),
+    ]
+
+
 def _protocol(plan: Plan) -> list[str]:
     steps = (
         (
@@ -139,7 +222,10 @@ def _protocol(plan: Plan) -> list[str]:
         (
             f"**Until it is known.** At least {plan.min_pairs} pairs, until the 95 % bootstrap "
             f"interval of the ratio reaches at most {100 * plan.half_width:g} % to either side, "
-            f"or {plan.limit_s:g} s are over; which of the two is kept. `--quick` asks for less."
+            f"or {plan.limit_s:g} s are over; which of the two is kept. The ratio is the geometric "
+            "mean of the pairs, as its bootstrap interval is known to cover by simulation; medians "
+            "in another order deny a verdict. `--quick` asks for less. Calls too slow for "
+            f"{plan.fewest_pairs} pairs go on until they have them, where the run has the time."
         ),
         (
             "**Clocks.** They are read with every sample where the device tells, and never set. A "
@@ -151,13 +237,18 @@ def _protocol(plan: Plan) -> list[str]:
         ),
         (
             "**Noise.** An arm is compared with itself in the same run: what that shows is noise, "
-            "and less than it is never called a difference. If the machine is so busy that "
-            "differences drown in it, a warning says so."
+            "and less than it is never called a difference. As noise comes in bursts, each side is "
+            "also held against itself within the blocks of each comparison, and what that shows is "
+            "not called a difference there either. On Linux the time is read that threads waited "
+            f"for a core: if it is more than {100 * plan.waited_share:g} % of a sample, other "
+            "processes had the cores, and the block is dropped."
         ),
         (
             "**Ceilings.** The rates that a roofline needs (matrix products by precision, a copy, "
             "a copy within the cache, a launch, a node of a graph) are measured in the same run, "
-            "never taken from a datasheet."
+            "never taken from a datasheet. If a side beats its roof, they are measured once more; "
+            "if it still does, nothing is said of what binds it or why it saves what it saves. A "
+            "run that is resumed measures them, and the noise, anew."
         ),
         (
             "**Kernels.** Their names, calls and times come from a pass of the profiler; what is "
@@ -179,7 +270,10 @@ def _verdicts() -> str:
             ),
             (
                 "AMBIGUOUS",
-                "neither; or the cycles (time × clock) say otherwise; or there are too few pairs",
+                (
+                    "neither; or the cycles (time × clock) or the medians say otherwise; or a side "
+                    "differs from itself by as much meanwhile; or there are too few pairs"
+                ),
             ),
         ],
         numeric_from=2,
@@ -200,7 +294,7 @@ def _explained(found: Measurements) -> list[str]:
             "largest of arithmetic, memory, launches and idle processors."
         )
     ]
-    example = next((case for case in found.cases if case.explanation and case.comparison), None)
+    example = next((case for case in found.cases if _is_told(case)), None)
     if example is None or example.explanation is None:
         return parts
     rows = [
@@ -212,6 +306,12 @@ def _explained(found: Measurements) -> list[str]:
         f"For example `{example.key}`, on {name_of(found.environment)}:",
         table(("part", "points", "because"), rows, text_from=2),
     ]
+
+
+def _is_told(case: Measured) -> bool:
+    """Whether a case has a verdict, and so an explanation."""
+    verdict = case.comparison.verdict if case.comparison else "AMBIGUOUS"
+    return case.explanation is not None and verdict != "AMBIGUOUS" and not beaten(case)
 
 
 def _in_words(case: Measured) -> str:

@@ -6,7 +6,7 @@ Knows neither a device nor what is measured.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from math import fsum
+from math import ceil, fsum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from costlab.bench.seams import Timer
     from costlab.bench.study import Case
 
+SPARE = 2
+"""A time that is proposed is so much longer than what was seen: ceilings and checks come beside."""
 LEAST_SHARE = 0.25
 """A comparison gets at least this share of its limit, so that some are good rather than all bad."""
 
@@ -43,7 +45,14 @@ class Allotment:
         beside_s = fsum(self.beside_s.get(case.variant.arm, 0.0) for case in cases)
         fair_s = (self.left_s - beside_s) / len(cases)
         full_s = self.plan.limit_s
-        return replace(self.plan, limit_s=min(full_s, max(fair_s, LEAST_SHARE * full_s)))
+        limit_s = min(full_s, max(fair_s, LEAST_SHARE * full_s))
+        return replace(self.plan, limit_s=limit_s, patience_s=max(limit_s, fair_s))
+
+    def wanted_min(self, cases: Sequence[Case]) -> int:
+        """Whole minutes that these cases may take, by what others took besides their comparison."""
+        known = max(self.beside_s.values(), default=0.0)
+        beside_s = fsum(self.beside_s.get(case.variant.arm, known) for case in cases)
+        return ceil(SPARE * (beside_s + (len(cases) + 1) * self.plan.limit_s) / 60)
 
     def took(self, case: Case, all_s: float, plan: Plan) -> None:
         """Notes what a case took besides its comparison: compiling, above all."""

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from costlab.bench.precision import recorded
+from costlab.release import release
 
 if TYPE_CHECKING:
     from costlab.bench.gauge import NvmlGauge
 
-PACKAGES = ("costlab", "numpy", "triton")
+PACKAGES = ("numpy", "triton")
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 CPUINFO = Path("/proc/cpuinfo")
 MEMINFO = Path("/proc/meminfo")
@@ -34,6 +35,7 @@ SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 def common() -> dict[str, Any]:
     """What there is on every machine: versions, the CPU, threads, torch's flags."""
     found: dict[str, Any] = {
+        "costlab": release(),
         "torch": str(torch.__version__),
         "python": platform.python_version(),
         "system": platform.platform(),

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     Models: TypeAlias = tuple[Model, Model]
 
 
+_NOTHING = 1e-12
+
+
 def stages(macs: Macs, models: Models) -> tuple[float, float, float, float, float]:
     """The saving that is expected as one effect after the other is taken into account.
 
@@ -49,7 +52,10 @@ def explain(macs: Macs, models: Models, ratio: float) -> Explanation:
     """
     mac, memory, passes, waves, launch = stages(macs, models)
     known = (mac, memory - mac, passes - memory, waves - passes, launch - waves)
-    return Explanation(*known, residual=1 - ratio - sum(known))
+    # An effect that changes nothing may leave the last bit of a difference.
+    first, second, third, fourth, fifth = (0.0 if abs(part) < _NOTHING else part for part in known)
+    residual = 1 - ratio - (first + second + third + fourth + fifth)
+    return Explanation(first, second, third, fourth, fifth, residual)
 
 
 def _times(macs: int, model: Model) -> tuple[float, ...]:

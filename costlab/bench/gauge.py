@@ -21,6 +21,7 @@ LIBRARY = "libnvidia-ml.so.1"
 SM_CLOCK = 1  # NVML_CLOCK_SM
 MILLI = 1e-3
 KILO = 1e3
+NANO = 1e9
 NAME_BYTES = 96
 PROCESSES = 64
 # Bits of nvmlClocksEventReasons. Not among them: idleness (0x1), and clocks that somebody set (0x2,
@@ -175,12 +176,29 @@ class CpuGauge:
         )
         self._base = system / "sys/devices/system/cpu/cpu0/cpufreq/base_frequency"
         self._info = system / "proc/cpuinfo"
+        self._threads = system / "proc/self/task"
 
     def read(self) -> State:
         """The state now: the clock of the fastest core, which is one that works."""
         clocks = [_number(file) for file in self._files] or [self._told()]
         known = [clock for clock in clocks if clock is not None]
-        return State(clock_mhz=max(known, default=None), base_mhz=_number(self._base))
+        return State(
+            clock_mhz=max(known, default=None),
+            base_mhz=_number(self._base),
+            waited_s=self._waited_s(),
+        )
+
+    def _waited_s(self) -> float | None:
+        """How long the threads that live now waited for a core, since each began.
+
+        Source: Linux, Documentation/scheduler/sched-stats.rst: the second number of a schedstat is
+            the nanoseconds that a thread spent waiting on a runqueue.
+        """
+        waited = []
+        for file in self._threads.glob("*/schedstat"):
+            with contextlib.suppress(OSError, ValueError, IndexError):  # a thread that just ended
+                waited.append(int(file.read_text().split()[1]))
+        return sum(waited) / NANO if waited else None
 
     def _told(self) -> float | None:
         with contextlib.suppress(OSError, ValueError):

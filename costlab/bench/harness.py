@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ABBA: tuple[SideName, ...] = ("baseline", "variant", "variant", "baseline")
 BAAB: tuple[SideName, ...] = ("variant", "baseline", "baseline", "variant")
+WAITED = "other processes had the cores"
+"""Why a block does not count whose threads waited for a core."""
 _FURTHER = 1.1  # looking at the interval less often makes a lucky stop less likely
 
 
@@ -98,10 +100,13 @@ class _Run:
     stopped: str = "time limit"
     failed: SideName | None = None
     error: str = ""
+    waited_s: float | None = None
+    waited_share: float = 0.0
 
     def go(self) -> None:
         """Finds how long a sample must be, warms up, and takes blocks until it may stop."""
-        end = self.timer.wait_s() + self.plan.limit_s
+        begin = self.timer.wait_s()
+        end, last = begin + self.plan.limit_s, begin + self.plan.patience_s
         for side in self.sides:
             self._time_s(side, 1)  # the first call is no measure of the others
         self._pace()
@@ -109,7 +114,8 @@ class _Run:
         self._pace()
         random, block, next_look = Random(self.seed), 0, self.plan.min_pairs  # noqa: S311 - an order
         last_s = 0.0
-        while (start := self.timer.wait_s()) + last_s < end:
+        self.waited_s = self.gauge.read().waited_s
+        while self._may_go_on(start := self.timer.wait_s(), last_s, end, last):
             self._block(block, ABBA if random.random() < 1 / 2 else BAAB)
             block += 1
             last_s = self.timer.wait_s() - start
@@ -121,9 +127,15 @@ class _Run:
                     return
         if len(self.samples) < 2 * 2 * PAIRS_A_BLOCK:
             self.error = (
-                f"{self.plan.limit_s:g} s are too short: they left room for "
-                f"{block} block{'' if block == 1 else 's'} of four samples, and two are needed"
+                f"{max(self.plan.limit_s, self.plan.patience_s):.3g} s are too short: they left "
+                f"room for {block} block{'' if block == 1 else 's'} of four samples, and two are "
+                "needed; give it longer (--minutes), or less to do (--batch 1, --pair)"
             )
+
+    def _may_go_on(self, start: float, block_s: float, end: float, last: float) -> bool:
+        """Whether a block would end in time; there is more of it while no verdict is possible."""
+        pairs = PAIRS_A_BLOCK * (len(self.samples) // (2 * PAIRS_A_BLOCK) - len(self.dropped))
+        return start + block_s < (end if pairs >= self.plan.fewest_pairs else max(end, last))
 
     def result(self) -> Paired:
         """What was measured until now."""
@@ -163,6 +175,8 @@ class _Run:
             self.samples.append(Sample(side, block, time_s, state.clock_mhz))
             self.throttled |= dict.fromkeys(state.throttle)
             troubles |= dict.fromkeys(self._troubles(state))
+            if self.waited_share > self.plan.waited_share:
+                troubles[WAITED] = None
         if troubles:
             self.dropped[block] = ", ".join(sorted(troubles))
 
@@ -182,7 +196,11 @@ class _Run:
         if not time_s > 0:
             raise _FailedError(side, f"the timer gave {time_s:g} s for {calls} calls")
         self.latest_s[side] = time_s
-        return time_s / calls, self.gauge.read()
+        state = self.gauge.read()
+        if state.waited_s is not None and self.waited_s is not None:
+            self.waited_share = (state.waited_s - self.waited_s) / time_s
+        self.waited_s = state.waited_s
+        return time_s / calls, state
 
     def _time_s(self, side: SideName, calls: int) -> float:
         try:

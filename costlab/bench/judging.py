@@ -5,7 +5,7 @@ It knows neither what was measured nor how; times and cycles are numbers here.
 
 from __future__ import annotations
 
-from math import log
+from math import exp, log
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +26,15 @@ def noise_floor(null: Comparison | None) -> float:
     return FLOOR if null is None else max(FLOOR, abs(log(null.low)), abs(log(null.high)))
 
 
+def reach(floor: float) -> str:
+    """The savings that a noise floor, a logarithm, may feign.
+
+    >>> reach(0.005), reach(0.466)
+    ('-0.5 to +0.5 %', '-59.4 to +37.3 %')
+    """
+    return f"{100 * (1 - exp(floor)):+.1f} to {100 * (1 - exp(-floor)):+.1f} %"
+
+
 def judge(time: Interval, cycles: Interval | None, floor: float) -> tuple[Verdict, str]:
     """What may be said of a variant, and why if little.
 
@@ -38,7 +47,9 @@ def judge(time: Interval, cycles: Interval | None, floor: float) -> tuple[Verdic
     """
     verdict = _alone(time, floor)
     if verdict == "AMBIGUOUS":
-        return verdict, f"the interval neither clears the noise of ±{floor:.1%} nor stays within"
+        return verdict, (
+            f"the interval neither clears the noise of {reach(floor)} nor stays within"
+        )
     if cycles is None:
         return verdict, ""
     second = _alone(cycles, floor)

@@ -7,23 +7,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from math import fsum
+from math import fsum, log
+from statistics import median
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from costlab.bench.document import Comparison, Timing
 from costlab.bench.drifting import drift
-from costlab.bench.judging import FLOOR, judge
+from costlab.bench.judging import FLOOR, judge, reach
 from costlab.bench.statistics import Interval, interval, log_ratios
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from costlab.bench.document import Verdict
     from costlab.bench.plan import Plan
 
 SideName = Literal["baseline", "variant"]
 SIDES: tuple[SideName, SideName] = ("baseline", "variant")
 PAIRS_A_BLOCK = 2
 _FEWEST_BLOCKS = 2
+OPPOSITE = ("FASTER", "SLOWER")
 
 
 class Sample(NamedTuple):
@@ -92,16 +95,52 @@ class Paired:
             found.append(fsum(log_ratios(pair[0], pair[1])) / PAIRS_A_BLOCK)
         return found
 
+    @property
+    def _counted(self) -> tuple[int, ...]:
+        """The blocks that say something: those kept, or all if too few of them are."""
+        return self.kept if len(self.kept) >= _FEWEST_BLOCKS else tuple(self.blocks)
+
     def interval(self, *, cycles: bool = False) -> Interval | None:
         """The ratio of variant to baseline with its 95 % interval; None if it cannot be told.
 
         If fewer than two blocks are left, it is that of all that were taken.
         """
-        blocks = self.kept if len(self.kept) >= _FEWEST_BLOCKS else self.blocks
+        blocks = self._counted
         if len(blocks) < _FEWEST_BLOCKS:
             return None
         found = self.effects(blocks, cycles=cycles)
         return None if found is None else interval(found, self.seed, self.plan.resamples)
+
+    def noise(self) -> float:
+        """How far each side is from itself in the same blocks, as the logarithm of a ratio.
+
+        (ln a₁/a₂ − ln b₁/b₂) / 2  in each block, a₁ and a₂ the first and the second sample of the
+        baseline in it, b₁ and b₂ those of the variant.
+
+        That has the spread of a block's effect where noise is all there is, and meets the same
+        bursts, which identical arms at the start of a run may not: what it reaches, by the interval
+        of its mean, is noise here too. The sign keeps half of a drift out.
+        """
+        blocks = self._counted
+        if len(blocks) < _FEWEST_BLOCKS:
+            return 0.0
+        found = interval(self._apart(blocks), self.seed, self.plan.resamples)
+        return abs(found.log_ratio) + found.half_width
+
+    def _apart(self, blocks: Iterable[int]) -> list[float]:
+        baseline, variant = (self.of(side) for side in SIDES)
+        return [
+            (_parted(baseline, block) - _parted(variant, block)) / PAIRS_A_BLOCK for block in blocks
+        ]
+
+    def _medians_deny(self, verdict: Verdict) -> bool:
+        """Whether the medians are in another order than a verdict says.
+
+        The ratio is a mean, whose interval is known to cover; a few samples can pull it, medians
+        hardly.
+        """
+        baseline, variant = (median(self.kept_s(side)) for side in SIDES)
+        return (variant >= baseline) if verdict == "FASTER" else (variant <= baseline)
 
     def comparison(self, floor: float = FLOOR) -> Comparison | None:
         """What the pairs say against a noise floor; None if a call failed or there are too few.
@@ -114,6 +153,12 @@ class Paired:
             return None
         pairs = PAIRS_A_BLOCK * len(self.kept)
         verdict, reason = judge(time, self.interval(cycles=True), floor)
+        if verdict in OPPOSITE and abs(time.log_ratio) - time.half_width <= (here := self.noise()):
+            reason = f"{verdict} but for the noise of {reach(here)} that each side shows meanwhile"
+            verdict = "AMBIGUOUS"
+        if pairs and verdict in OPPOSITE and self._medians_deny(verdict):
+            reason = f"{verdict} by the mean of the pairs, but not by the medians"
+            verdict = "AMBIGUOUS"
         if pairs < self.plan.fewest_pairs:
             verdict = "AMBIGUOUS"
             reason = f"only {pairs} pairs are left, and {self.plan.fewest_pairs} are needed"
@@ -172,6 +217,12 @@ def ranges(numbers: Iterable[int]) -> str:
     runs = groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0])
     spans = ([number for _, number in run] for _, run in runs)
     return ", ".join(f"{span[0]}-{span[-1]}" if len(span) > 1 else f"{span[0]}" for span in spans)
+
+
+def _parted(samples: Sequence[Sample], block: int) -> float:
+    """The logarithm of a side's first sample of a block over its second."""
+    first, second = samples[PAIRS_A_BLOCK * block : PAIRS_A_BLOCK * (block + 1)]
+    return log(first.time_s / second.time_s)
 
 
 def _amounts(samples: Iterable[Sample], *, cycles: bool) -> list[float] | None:

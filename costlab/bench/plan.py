@@ -21,7 +21,8 @@ class Plan:
 
     Pairs are taken until there are `min_pairs` and the 95 % interval reaches at most `half_width`
     (of the logarithm, so 0.01 is 1 %) to either side, or until `limit_s` is over, warm-up
-    included. With fewer than `fewest_pairs` there is no verdict.
+    included. With fewer than `fewest_pairs` there is no verdict; to get as many, a comparison may
+    take until `patience_s`, if that is more: what slow calls need, where the run has the time.
 
     A sample takes at least `sample_s`, and `steps` steps of a coarse timer, but not more than
     `longest_sample_s` unless a single call does. Warm-up ends when nothing drifted by `drift` or
@@ -31,6 +32,9 @@ class Plan:
     `clock_share` of base for no tolerated reason. A board at its power cap is one to tolerate: to
     drop what it does under load would leave nothing. Both sides meet it in turn, so that ratios
     hold where absolute times do not; `document.Measured.throttled` says where that was.
+    It is dropped too if threads waited for a core for more than `waited_share` of a sample: what
+    was timed then is how the machine divides its cores, which ratios do not survive, as a side of
+    two kernels waits twice where one of a single kernel waits once.
     Energy is read over `energy_s`, not at all if that is 0.
     """
 
@@ -38,6 +42,7 @@ class Plan:
     fewest_pairs: int = 10
     half_width: float = 0.01
     limit_s: float = 20.0
+    patience_s: float = 0.0
     sample_s: float = 0.005
     longest_sample_s: float = 0.5
     steps: int = 200
@@ -45,6 +50,7 @@ class Plan:
     warmup_s: float = 3.0
     drift: float = 0.01
     clock_share: float = 0.75
+    waited_share: float = 0.05
     tolerated: tuple[str, ...] = (POWER_CAP,)
     energy_s: float = 3.0
     resamples: int = 2000
@@ -63,7 +69,14 @@ class Plan:
         for name in ("half_width", "limit_s", "sample_s", "longest_sample_s", "drift", "steps"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} must be above zero, not {getattr(self, name)}")
-        for name in ("settle_s", "warmup_s", "energy_s", "clock_share"):
+        for name in (
+            "settle_s",
+            "patience_s",
+            "warmup_s",
+            "energy_s",
+            "clock_share",
+            "waited_share",
+        ):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{name} must not be negative, but is {getattr(self, name)}")
 

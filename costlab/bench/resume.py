@@ -7,12 +7,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from costlab.bench.judging import noise_floor, reach
 from costlab.errors import UsageError
+from costlab.units import scale_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from costlab.bench.document import Measurements
+
+RESUMED = "Resumed"
+
+
+def resumed(known: Measurements) -> str:
+    """What is to be said of cases that an earlier run measured: by which ceilings and noise."""
+    beside = [] if known.null is None else [f"its noise was {reach(noise_floor(known.null))}"]
+    if known.ceilings is not None:
+        rates = known.ceilings.flops_per_s.items()
+        told = ", ".join(
+            f"{name} {scale_count(round(rate), unit='FLOP/s')}" for name, rate in rates
+        )
+        beside.append(f"its ceilings {told}")
+    cases = f"{len(known.cases)} case{'' if len(known.cases) == 1 else 's'}"
+    judged = f", judged by what it measured: {'; '.join(beside)}" if beside else ""
+    return f"{RESUMED}: {cases} of an earlier run{judged}."
+
 
 SAME = ("device", "gpu", "torch", "cudnn", "driver")
 SAME_ON_A_CPU = ("cpu", "threads")

@@ -14,9 +14,10 @@ from costlab.bench.document import Measurements
 from costlab.bench.judging import noise_floor
 from costlab.bench.plan import Plan
 from costlab.bench.progress import Moment, nobody
-from costlab.bench.resume import refuse_another
+from costlab.bench.resume import refuse_another, resumed
+from costlab.bench.roofs import beaten, better, impossible
 from costlab.bench.saved import plain
-from costlab.bench.single import Bench, failure
+from costlab.bench.single import Bench, failure, fault, smallness
 from costlab.errors import CostlabError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from costlab.bench.document import Ceilings, Comparison, Measured
     from costlab.bench.progress import Watch
     from costlab.bench.seams import Backend
-    from costlab.bench.study import Axes, Case, Study
+    from costlab.bench.study import Axes, Case, Study, Subject
 
 CEILINGS_SHARE = 0.1
 """Of the time that is left; ceilings are asked for within at most `CEILINGS_S`."""
@@ -40,7 +41,8 @@ ENDED = INTERRUPTED, TIME_OVER
 class Request:
     """What is asked for: the cases of a study, and the seconds for all of it.
 
-    `force` measures on a device that others use as well.
+    `force` measures on a device that others use as well; `anew` measures ceilings and identical
+    arms again though an earlier run has them, as what they were then may not hold now.
     """
 
     study: Study
@@ -49,6 +51,12 @@ class Request:
     plan: Plan = field(default_factory=Plan)
     seed: int = 0
     force: bool = False
+    anew: bool = False
+
+
+def named(study: Study) -> bool:
+    """Whether a study says more of itself than its name."""
+    return study.title not in {"", study.name}
 
 
 class Outcome(NamedTuple):
@@ -94,6 +102,7 @@ class _Run:
     cases: tuple[Case, ...] = ()
     done: dict[str, Measured] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    again: bool = False
     time: Allotment = field(init=False)
 
     def __post_init__(self) -> None:
@@ -131,6 +140,7 @@ class _Run:
                 **self.backend.environment(),
                 "plan": asdict(request.plan),
                 "seed": request.seed,
+                **({"title": request.study.title} if named(request.study) else {}),
             }
         )
         if known is not None:
@@ -140,13 +150,33 @@ class _Run:
         self.cases = tuple(request.study.cases(self._axes()))
         if not self.cases:
             raise UsageError(f"the study {request.study.name} has no case with these axes")
+        self._refuse_broken()
         for note in self.backend.refuse_if_busy(force=request.force):
             self._note(note)
         self.keep(self._document())  # a file that cannot be written is to be known now
-        if self.ceilings is None:
+        anew = request.anew and any(case.key not in self.done for case in self.cases)
+        if anew and self.done:
+            self._note(resumed(self._document()))
+        if self.ceilings is None or anew:
             self._measure_ceilings()
-        if self.null is None:
+        if self.null is None or anew:
             self._measure_null()
+
+    def _refuse_broken(self) -> None:
+        """Before anything is measured: whether a model can be had for both sides of any case.
+
+        Raises:
+            UsageError: there is no such case.
+        """
+        why: dict[Subject, str] = {}
+        for case in self.cases:
+            for subject in (case.baseline.subject, case.variant.subject):
+                if subject not in why:
+                    why[subject] = fault(subject, case)
+            if not (why[case.baseline.subject] or why[case.variant.subject]):
+                return
+        reasons = "; ".join(dict.fromkeys(filter(None, why.values())))
+        raise UsageError(f"nothing can be measured: {reasons}")
 
     def _axes(self) -> Axes:
         """The axes with the arms that can run here.
@@ -167,22 +197,39 @@ class _Run:
     def _measure_ceilings(self) -> None:
         self._tell("ceilings")
         try:
-            self.ceilings = self.backend.ceilings(
-                min(CEILINGS_S, CEILINGS_SHARE * self.time.left_s)
-            )
+            found = self._ceilings()
+            self.ceilings = better(found, self._ceilings()) if impossible(found) else found
         except Exception as error:  # noqa: BLE001 - without ceilings there is no roofline, but times
             self._note(f"The ceilings could not be measured: {failure(error)}.")
+
+    def _ceilings(self) -> Ceilings:
+        return self.backend.ceilings(min(CEILINGS_S, CEILINGS_SHARE * max(self.time.left_s, 0.0)))
+
+    def _under_its_roof(self, case: Case, measured: Measured) -> Measured:
+        """A case that beat its roof, with ceilings measured once more, in a better moment."""
+        if self.ceilings is None or self.again or not beaten(measured):
+            return measured
+        self.again = True
+        self._tell("ceilings, as they were beaten")
+        try:
+            self.ceilings = better(self.ceilings, self._ceilings())
+            return self._bench().modelled(case, measured)
+        except Exception as error:  # noqa: BLE001 - the first ceilings stand, and are told to be low
+            self._note(f"The ceilings could not be measured again: {failure(error)}.")
+            return measured
 
     def _measure_null(self) -> None:
         """Compares an arm with itself: the first of the study that runs."""
         bench = self._bench()
-        for case in self.cases[:NULL_TRIES]:
+        for case in sorted(self.cases, key=smallness)[:NULL_TRIES]:
             self._tell(f"identical arms: {case.baseline.subject.name} {case.baseline.arm}")
             try:
-                self.null = bench.null(case, self.time.share((case, *self.cases)))
+                found = bench.null(case, self.time.share((case, *self.cases)))
             except Exception as error:  # noqa: BLE001 - a case's own run tells its error
                 self._note(f"Identical arms could not be compared: {failure(error)}.")
-            if self.null is not None:
+                continue
+            if found is not None:
+                self.null = found
                 return
 
     def _fill(self) -> None:
@@ -191,24 +238,25 @@ class _Run:
         A case whose arm takes longer to prepare than there is time left is passed over.
         """
         missing = [case for case in self.cases if case.key not in self.done]
-        timer, passed = self.backend.timer, 0
+        timer, passed = self.backend.timer, []
         for place, case in enumerate(missing):
             if not self.time.has_room(case):
-                passed += 1
+                passed.append(case)
                 continue
             self._tell(f"{case.pair}, {case.variant.arm}, batch {case.batch}, {case.precision}")
             begun_s, plan = timer.wait_s(), self.time.share(missing[place:])
             measured = self._bench().measured(case, plan)
             self.time.took(case, timer.wait_s() - begun_s, plan)
             if measured is None:
-                passed += 1
+                passed.append(case)
                 continue
-            self.done[case.key] = measured
+            self.done[case.key] = self._under_its_roof(case, measured)
             self._keep()
         if passed:
             self._note(
-                f"{TIME_OVER} of {self.request.limit_s / 60:g} min came before {passed} of "
-                f"{len(self.cases)} cases."
+                f"{TIME_OVER} of {self.request.limit_s / 60:g} min left no room for {len(passed)} "
+                f"of {len(self.cases)} cases; they may take {self.time.wanted_min(passed)} min "
+                "(--minutes), or measure fewer (--pair, --arm, --batch)."
             )
 
     def _keep(self) -> None:

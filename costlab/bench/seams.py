@@ -26,7 +26,8 @@ class State:
     """The device at one moment; None for what cannot be read.
 
     Units: `clock_mhz` of the processors, `base_mhz` the clock that it should hold, `power_w`,
-    `energy_j` used so far. `throttle` are the reasons why the clock is held down.
+    `energy_j` used so far. `throttle` are the reasons why the clock is held down. `waited_s` is
+    how long threads of this process were ready to run, all together, while others had the cores.
     """
 
     clock_mhz: float | None = None
@@ -34,6 +35,7 @@ class State:
     power_w: float | None = None
     energy_j: float | None = None
     throttle: tuple[str, ...] = ()
+    waited_s: float | None = None
 
 
 class Timer(Protocol):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from costlab.bench.paired import Paired, SideName
     from costlab.bench.plan import Plan
     from costlab.bench.seams import Backend, Prepared, Timer
-    from costlab.bench.study import Case, Side
+    from costlab.bench.study import Case, Side, Subject
     from costlab.bench.work import Costs
 
 LONGEST = 300
@@ -53,6 +53,23 @@ def seed_of(key: str, seed: int) -> int:
     True
     """
     return zlib.crc32(f"{seed} {key}".encode())
+
+
+def fault(subject: Subject, case: Case) -> str:
+    """Why a subject cannot be traced; empty if it can."""
+    try:
+        price(subject, case)
+    except Exception as error:  # noqa: BLE001 - a model of the user's may raise anything
+        return failure(error)
+    return ""
+
+
+def smallness(case: Case) -> float:
+    """A key that puts the baseline with the fewest multiply-adds first, and what fails last."""
+    try:
+        return float(price(case.baseline.subject, case).macs)
+    except Exception:  # noqa: BLE001 - its own case tells why
+        return inf
 
 
 class _FailedError(Exception):
@@ -102,7 +119,14 @@ class Bench:
         left_s = self.end_s - self.backend.timer.wait_s()
         if left_s <= 0:
             raise TimeIsUpError("the time is up")
-        return replace(plan, limit_s=min(plan.limit_s, left_s))
+        return replace(
+            plan, limit_s=min(plan.limit_s, left_s), patience_s=min(plan.patience_s, left_s)
+        )
+
+    def modelled(self, case: Case, found: Measured) -> Measured:
+        """A case that was measured, with the roofline of these ceilings."""
+        costs = [price(side.subject, case) for side in (case.baseline, case.variant)]
+        return _modelled(found, case, (costs[0], costs[1]), self.ceilings)
 
     def measured(self, case: Case, plan: Plan) -> Measured | None:
         """All that comes of a case, its errors if it cannot be measured; None if time was short."""
@@ -246,15 +270,23 @@ class _Case:
             comparison=comparison,
             throttled=() if paired is None else paired.throttled,
         )
-        if ceilings is None or comparison is None:
+        if comparison is None:
             return found
-        baseline, variant = (
-            predict(self.costs[name], side.arm, case, ceilings) for name, side in self.sides.items()
-        )
-        if baseline is None or variant is None:
-            return found
-        models = baseline, variant
-        if case.baseline == case.variant:
-            return replace(found, models=models)
-        macs = self.costs["baseline"].macs, self.costs["variant"].macs
-        return replace(found, models=models, explanation=explain(macs, models, comparison.ratio))
+        return _modelled(found, case, (self.costs["baseline"], self.costs["variant"]), ceilings)
+
+
+def _modelled(
+    found: Measured, case: Case, costs: tuple[Costs, Costs], ceilings: Ceilings | None
+) -> Measured:
+    """A case with what its sides should take, and why its saving is what it is."""
+    if ceilings is None or found.comparison is None:
+        return found
+    baseline = predict(costs[0], case.baseline.arm, case, ceilings)
+    variant = predict(costs[1], case.variant.arm, case, ceilings)
+    if baseline is None or variant is None:
+        return found
+    models = baseline, variant
+    if case.baseline == case.variant:
+        return replace(found, models=models)
+    macs = costs[0].macs, costs[1].macs
+    return replace(found, models=models, explanation=explain(macs, models, found.comparison.ratio))

@@ -60,6 +60,11 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "arms": ARMS,
 }
 
+KEYS = ("name", "title", "subjects", "pairs", "axes", "quick")
+SUBJECT_KEYS = ("model", "shape", "block", "training", "takes_finish")
+PAIR_KEYS = ("name", "variant", "baseline")
+AXES_KEYS = ("batches", *CHOICES, "pairs")
+
 
 def load(path: Path) -> Study:
     """The study that a file holds; its name is the file's if it gives none.
@@ -90,7 +95,7 @@ def parsed(text: str, name: str) -> Study:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"this is no TOML: {error}") from error
-    values.known_keys(document, ("name", "title", "subjects", "pairs", "axes", "quick"), "")
+    values.known_keys(document, KEYS, "")
     name = values.text(document.get("name", name), "name")
     found = values.table(document.get("subjects", {}), "subjects")
     subjects = {key: _subject(key, one, f"subjects.{key}") for key, one in found.items()}
@@ -116,7 +121,7 @@ def parsed(text: str, name: str) -> Study:
 def _subject(name: str, found: Any, place: str) -> Subject:
     """A subject; a network or part of the zoo knows its shape, and whether it takes a finish."""
     table = values.table(found, place)
-    values.known_keys(table, ("model", "shape", "block", "training", "takes_finish"), place)
+    values.known_keys(table, SUBJECT_KEYS, place)
     if "model" not in table:
         raise UsageError(f"{place}: it has no model, such as model = 'conv5x5(inputs=64)'")
     model = values.text(table["model"], f"{place}.model")
@@ -162,7 +167,7 @@ def _own(model: str, place: str) -> tuple[tuple[int, ...] | None, bool]:
 
 def _pair(found: Any, subjects: Mapping[str, Subject], place: str) -> Pair:
     table = values.table(found, place)
-    values.known_keys(table, ("name", "variant", "baseline"), place)
+    values.known_keys(table, PAIR_KEYS, place)
     if "variant" not in table:
         raise UsageError(f"{place}: it has no variant, the name of a subject")
     sides = {
@@ -187,7 +192,7 @@ def _pair(found: Any, subjects: Mapping[str, Subject], place: str) -> Pair:
 def _axes(found: Any, pairs: list[str], place: str, default: Axes) -> Axes:
     """Axes, each value once; what is not given is as in the default."""
     table = values.table(found, place)
-    values.known_keys(table, ("batches", *CHOICES, "pairs"), place)
+    values.known_keys(table, AXES_KEYS, place)
     chosen: dict[str, Any] = {}
     for axis, listed in table.items():
         here = f"{place}.{axis}"

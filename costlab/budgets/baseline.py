@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from costlab.blocks import Block
     from costlab.budgets.budget import Config
-    from costlab.report import Report
+    from costlab.report import Report, Total
 
 SCHEMA = "costlab.baseline/1"
 UPDATE = "`costlab baseline update` writes it"
@@ -65,7 +65,8 @@ class Baseline:
     """The values that relative limits are relative to, and what they were counted by.
 
     Of one that was measured at a commit, and read from no file, `at` is the commit, `absent` are
-    the models that it does not have, and `roots` the blocks of those that it has.
+    the models that it does not have, and `roots` the blocks of those that it has. `gone` are the
+    totals of the models that its budget file names and that of now does not.
     """
 
     models: Mapping[str, Measured]
@@ -75,6 +76,7 @@ class Baseline:
     at: str = ""
     absent: frozenset[str] = frozenset()
     roots: Mapping[str, Block] = field(default_factory=dict)
+    gone: Mapping[str, Total] = field(default_factory=dict)
 
 
 def digest(text: str) -> str:

@@ -15,19 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costlab.budgets import baselinefile, configfile
+from costlab.budgets.absence import REMEDY, unproven
 from costlab.budgets.baseline import Baseline, snapshot
 from costlab.budgets.budget import Config, ModelSpec, Place
 from costlab.budgets.checks import Problem
 from costlab.budgets.elsewhere import everywhere
+from costlab.budgets.lost import budgets_at
 from costlab.budgets.refs import Worktree, is_ref, parse_ref, resolve, worktree
 from costlab.errors import DocumentError, UsageError
 from costlab.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from costlab.budgets.collect import Collected
-    from costlab.budgets.refs import Commit
 
 FILE = "file:"
 MEASURE = "at-ref"
@@ -107,24 +108,33 @@ def base_of(text: str, config: Config) -> Base | None:
                 {name: why for name, why in found.failed.items() if name not in again.reports},
                 found.absent - again.reports.keys(),
             )
+        found = _proven(found, config.models, before, tree)
+        # What is new may be one of those that are gone by another name.
+        gone = _gone(before, config) if found.absent else ()
+        left = _measured(tree, gone) if gone else _Answer({}, {}, frozenset())
     problems = tuple(
         Problem(
-            f"{model.name} at {commit}: {found.failed[model.name]}; mend it there, or keep the "
-            "baseline in a file",
+            f"{model.name} at {commit}: {found.failed[model.name]}"
+            + ("" if REMEDY in found.failed[model.name] else f"; mend it there, or {REMEDY}"),
             model.place,
             model.name,
         )
         for model in config.models
         if model.name in found.failed.keys() - found.absent
     )
+    problems += tuple(
+        Problem(f"{name} has budgets at {commit}, and is gone; it cannot be measured there: {why}")
+        for name, why in left.failed.items()
+    )
     base = replace(
         snapshot(config, found.reports),
         at=str(commit),
         absent=found.absent,
         roots={name: report.root for name, report in found.reports.items()},
+        gone={name: report.total for name, report in left.reports.items()},
     )
     sources = [model.source for model in config.models]
-    notes = (*everywhere(sources, folder_of(config), commit.top), *_gone(before, config, commit))
+    notes = tuple(everywhere(sources, folder_of(config), commit.top))
     return Base(base, found.reports, problems, notes)
 
 
@@ -144,23 +154,36 @@ def _measured(tree: Worktree, models: Iterable[ModelSpec]) -> _Answer:
     return _read(found.read_text(encoding="utf-8"), str(tree.commit))
 
 
+def _proven(
+    found: _Answer, models: Iterable[ModelSpec], before: Mapping[str, ModelSpec], tree: Worktree
+) -> _Answer:
+    """The answer, with those only absent that the commit has by no way that anybody knows of."""
+    failed, absent = dict(found.failed), set(found.absent)
+    for model in models:
+        ways = (model, *(before[name] for name in [model.name] if name in before))
+        whys = [unproven(way.source, tree) for way in ways if model.name in absent]
+        if any(whys):
+            absent.discard(model.name)
+            failed[model.name] = next(filter(None, whys))
+    return _Answer(found.reports, failed, frozenset(absent))
+
+
 def _budgeted(tree: Worktree, config: Config) -> Mapping[str, ModelSpec]:
     """The models that the budget file of a commit names; none if it has none that can be read."""
-    if not config.file:
-        return {}
-    file = tree.folder / tree.commit.below / Path(config.file).name
-    try:
-        return {model.name: model for model in configfile.load(file).models}
-    except UsageError:
-        return {}
+    found = budgets_at(tree.commit, config.file) if config.file else None
+    return {model.name: model for model in found.models} if found else {}
 
 
-def _gone(before: Iterable[str], config: Config, commit: Commit) -> Iterator[str]:
-    """The models that a budget file had and has no more: what is not checked is not held."""
-    named = {model.name for model in configfile.load(config.file).models} if before else set()
-    for name in before:
-        if name not in named:
-            yield f"{name} has budgets at {commit}, and is not checked any more"
+def _gone(before: Mapping[str, ModelSpec], config: Config) -> tuple[ModelSpec, ...]:
+    """The models of a commit's budget file that that of now has by no name."""
+    now = configfile.load(config.file).models if before else ()
+    names = {model.name for model in now}
+    made = [(model.source, model.kwargs) for model in now]
+    return tuple(
+        model
+        for name, model in before.items()
+        if name not in names and (model.source, model.kwargs) not in made
+    )
 
 
 def specs_of(text: str) -> tuple[ModelSpec, ...]:

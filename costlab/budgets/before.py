@@ -51,14 +51,21 @@ class Befores:
             return Before(None, fault=fault)
         return Before(None, is_new=True)
 
+    def matched(self, model: str, base: Baseline, head: Block) -> Matching | None:
+        """Which block of a model is which of a commit's; None if the commit has no such model."""
+        if model not in base.roots:
+            return None
+        place = id(base), model
+        if place not in self._matched:
+            self._matched[place] = Matching(base.roots[model], head)
+        return self._matched[place]
+
     def _renamed(self, key: Key, subject: Subject, base: Baseline, head: Block) -> Block | None:
         """The block that a module was, by another name; None if it was none."""
-        if subject.kind != "module" or key.model not in base.roots:
+        matched = self.matched(key.model, base, head) if subject.kind == "module" else None
+        if matched is None:
             return None
-        place = id(base), key.model
-        if place not in self._matched:
-            self._matched[place] = Matching(base.roots[key.model], head)
-        found = self._matched[place].base_of(subject.blocks[0])
+        found = matched.base_of(subject.blocks[0])
         return found if found is not None and found.path else None
 
 

@@ -103,11 +103,16 @@ class Waiver:
     modules: tuple[str, ...] = ()
 
 
+On = Literal["auto", "meta", "fake", "real"]
+"""What a forward runs on: shapes alone, fake or real tensors; or the first of these that does."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A model that budgets speak of: its source as `costlab report` takes it, and its inputs.
 
-    `kwargs` are further arguments of its factory; no `inputs` means those that it is made for.
+    `kwargs` are further arguments of its factory; no `inputs` means those that it is made for, or
+    what the function `inputs_from` returns; `on` is what the forward runs on.
     """
 
     name: str
@@ -116,6 +121,8 @@ class ModelSpec:
     inputs: tuple[str, ...] = ()
     mode: Literal["eval", "train"] = "eval"
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    inputs_from: str = ""
+    on: On = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,20 @@ import contextlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from costlab import sources
 from costlab.budgets.checks import Problem
 from costlab.budgets.definitions import definition
 from costlab.errors import CostlabError, NoSuchModelError, SourceError, UsageError
+from costlab.sources.importing import told as told_of
 from costlab.sources.importing import user_line
 from costlab.sources.text import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    import torch
 
     from costlab.budgets.budget import Config, ModelSpec, Place
     from costlab.report import Report
@@ -64,6 +67,12 @@ def collect(config: Config, told: Callable[[str], object] = lambda _: None) -> C
             except Exception as error:  # noqa: BLE001 - one model's defect is not to hide the others
                 what = f"{model.name}: a defect of costlab: {type(error).__name__}: {error}"
                 problems.append(Problem(what, model.place, model.name))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - neither may what is no Exception
+                kind = f"{type(error).__name__}, which is no error that code should raise"
+                what = f"{model.name}: its code raises {kind}{told_of(error)}"
+                problems.append(Problem(what, model.place, model.name))
     return Collected(reports, tuple(problems), classes, folder, frozenset(absent))
 
 
@@ -89,17 +98,45 @@ def _analyzed(model: ModelSpec) -> tuple[Report, Mapping[str, type]]:
     source = sources.find(composed(model))
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            module = source.build()
-            try:
-                inputs = model.inputs or source.inputs_for(module)
-            except UsageError as error:
-                message = f'{error}, or inputs = ["f32[1,3,224,224]"] in the budget file'
-                raise UsageError(message) from error
+            if source.count is not None:
+                _refuse_running(model, source.name)
+                return source.count(tuple(model.inputs or ()), model.mode), {}
+            from costlab.skeleton import with_weights
+
+            with with_weights(model.on == "real"):
+                module = source.build()
             from costlab.analysis import analyze
 
-            report = analyze(module, inputs, mode=model.mode, name=source.name)
+            inputs = _inputs(model, source, module)
+            report = analyze(module, inputs, mode=model.mode, name=source.name, on=model.on)
     except SystemExit as error:
         message = f"{source.name} exits (sys.exit({error.code!r}){user_line(error)})"
         raise SourceError(message) from error
     modules = module.named_modules(remove_duplicate=False)
     return report, {path: type(below) for path, below in modules}
+
+
+def _inputs(model: ModelSpec, source: sources.Source, module: torch.nn.Module) -> Any:
+    """What the forward is given: the specs of the configuration, its function's, or the model's.
+
+    Raises:
+        UsageError: none are known, or the function returns none.
+        SourceError: the function fails.
+    """
+    if model.inputs_from:
+        from costlab.sources.examples import inputs_from
+
+        return inputs_from(model.inputs_from)
+    try:
+        return model.inputs or source.inputs_for(module)
+    except UsageError as error:
+        message = f'{error}, or inputs = ["f32[1,3,224,224]"] in the budget file'
+        raise UsageError(message) from error
+
+
+def _refuse_running(model: ModelSpec, name: str) -> None:
+    """Raises a UsageError if a model without a forward is to run one in some way."""
+    if model.inputs_from or model.on != "auto":
+        key = "inputs_from" if model.inputs_from else "on"
+        message = f"{name} has no forward that could run: leave {key} out"
+        raise UsageError(message)

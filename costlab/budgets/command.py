@@ -17,6 +17,7 @@ from costlab.budgets.budget import (
     Limit,
     Metric,
     ModelSpec,
+    On,
     Place,
 )
 from costlab.budgets.consistency import agree
@@ -94,7 +95,9 @@ def for_model(
     asked: Sequence[Budget],
     *,
     inputs: Sequence[str] = (),
+    inputs_from: str = "",
     mode: str = "eval",
+    on: str = "auto",
     baseline: str = "",
     anchor: str = "",
 ) -> Config:
@@ -109,8 +112,15 @@ def for_model(
         raise UsageError(f"--mode is {shown(mode)}; it must be eval or train")
     for text in inputs:
         read(text)
-    spec = ModelSpec(source, source, Place("MODEL"), tuple(inputs),
-                     cast("Literal['eval', 'train']", mode))  # fmt: skip
+    spec = ModelSpec(
+        source,
+        source,
+        Place("MODEL"),
+        tuple(inputs),
+        cast("Literal['eval', 'train']", mode),
+        inputs_from=inputs_from,
+        on=cast("On", on),
+    )
     return Config((spec,), tuple(asked), (), baseline, anchor)
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """What ends a process at once, unless it is answered: a service that cancels, a closed terminal."""
 
+LAST_WORD = "COSTLAB_LAST_WORD"
+"""The variable with the file for a process's exit code, read by whoever started it."""
+
 
 class _Ended(BaseException):
     """A signal to end has come; no handler of errors is to stop it."""

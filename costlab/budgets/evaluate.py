@@ -17,6 +17,7 @@ from costlab.budgets.limits import rules
 from costlab.budgets.overlaps import Overlaps
 from costlab.budgets.soundness import problems_of_baseline, problems_of_report
 from costlab.budgets.subjects import chosen, select, unsuited
+from costlab.budgets.successors import of_models, of_modules
 from costlab.budgets.waiving import Waivers
 from costlab.errors import did_you_mean
 
@@ -28,12 +29,22 @@ if TYPE_CHECKING:
     from costlab.budgets.checks import Outcome
     from costlab.budgets.limits import Rule
     from costlab.budgets.subjects import Subject
+    from costlab.budgets.successors import Successor
     from costlab.report import Report
 
 
 def nowhere(model: str, path: str) -> Place | None:  # noqa: ARG001 - the form of a lookup
     """The place of a module's class, where none is known."""
     return None
+
+
+def silences(config: Config) -> list[str]:
+    """What to say of each model that no budget speaks of."""
+    return [
+        f"no budget speaks of {model.name}"
+        for model in config.models
+        if not any(chosen(one.models, [model.name])[0] for one in config.budgets)
+    ]
 
 
 def check(
@@ -109,8 +120,10 @@ class _Run:
                     self.unsound.add(model.name)
             elif model.name not in told:
                 self.problem(f"there is no report of {model.name}", model.place, model.name)
-            if not any(chosen(one.models, [model.name])[0] for one in self.config.budgets):
-                self.notes.append(f"no budget speaks of {model.name}")
+            found = self.reports.get(model.name)
+            if found is not None and found.complete and not any(b.ops for b in found.root.walk()):
+                self.notes.append(f"the forward of {model.name} runs no operation, so that it is 0")
+        self.notes.extend(silences(self.config))
         for name in self.reports:
             if name not in named:
                 near = did_you_mean(name, named)
@@ -137,6 +150,16 @@ class _Run:
         for name in found:
             if name in self.reports:
                 self.check_model(budget, name)
+        for limit in () if budget.modules or budget.ops else budget.limits:
+            for rule in rules(limit):
+                new = {
+                    one.model: one.value
+                    for one in self.new(before, limit, rule)
+                    if one.model in self.base_of(rule).absent
+                }
+                self.succeed(
+                    budget, limit, rule, of_models(limit.metric, new, self.base_of(rule)), None
+                )
         if len(self.checks) == before and not self.problems:
             self.problem(f"budget {budget.id!r} checks nothing", budget.place)
 
@@ -144,6 +167,7 @@ class _Run:
         """Holds a budget's limits against one model."""
         report = self.reports[model]
         selection = select(budget, report, model)
+        begun = len(self.checks)
         for missing in selection.missing:
             self.problem(f"budget {budget.id!r}: {missing}", budget.place, model)
         for limit in budget.limits:
@@ -157,6 +181,62 @@ class _Run:
                 self.waivers.meet(budget, model, subject.name)
                 for rule in rules(limit):
                     self.check_value(budget, limit, model, subject, rule)
+            for rule in rules(limit) if budget.modules and budget.per == "match" else ():
+                paths = {one.subject for one in self.new(begun, limit, rule)}
+                new = [one for one in selection.subjects if one.name in paths]
+                base = self.base_of(rule)
+                matched = self.befores.matched(model, base, report.root)
+                if new and matched is not None:
+                    roots = base.roots[model], report.root
+                    found = of_modules(budget, limit.metric, new, matched, *roots)
+                    self.succeed(budget, limit, rule, found, model)
+
+    def base_of(self, rule: Rule) -> Baseline:
+        """What a rule is relative to; an empty baseline where there is none."""
+        return self.bases.get(rule.against) or Baseline({}, {}, {}, "")
+
+    def new(self, begun: int, limit: Limit, rule: Rule) -> list[Check]:
+        """The checks from one on that found something new, by a rule of a limit."""
+        return [
+            one
+            for one in self.checks[begun:]
+            if one.outcome == "new" and (one.metric, one.rule) == (limit.metric, rule.text)
+        ]
+
+    def succeed(
+        self, budget: Budget, limit: Limit, rule: Rule, found: Successor | None, model: str | None
+    ) -> None:
+        """Holds what is new against what is gone; it is told where that breaks the limit."""
+        if found is None or rule.held(found.value, found.base)[0] != "fail":
+            return
+        named = ", ".join(found.new)
+        of, subject = (model, named) if model else (named, "")
+        waived: list[tuple[Outcome, str]] = [
+            self.waivers.judge(
+                budget, model or new, new if model else "", limit.metric, found.value
+            )
+            for new in found.new
+        ]
+        # All that is new must be waived: its sum is what is over.
+        outcome, waiver = next((one for one in waived if one[0] == "fail"), waived[0])
+        self.checks.append(
+            Check(
+                budget=budget.id,
+                model=of,
+                subject=subject,
+                metric=limit.metric,
+                value=found.value,
+                limit=rule.held(found.value, found.base)[1],
+                rule=rule.text,
+                outcome=outcome,
+                place=limit.place or budget.place,
+                base=found.base,
+                source=self.sources(model, found.new[0]) if model else None,
+                message=budget.message,
+                because=found.told,
+                waiver=waiver,
+            )
+        )
 
     def check_value(
         self, budget: Budget, limit: Limit, model: str, subject: Subject, rule: Rule

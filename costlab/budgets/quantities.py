@@ -37,6 +37,7 @@ NAMES: Mapping[Metric, tuple[str, ...]] = {
 }
 """What each metric is counted in; the first is the name that messages use."""
 
+_POWER = re.compile(r"[eE][+-]?[0-9]+")
 _NUMBER = re.compile(r"(?P<number>[0-9]+(?:_[0-9]+)*(?:\.[0-9]+(?:_[0-9]+)*)?)\s*(?P<unit>.*)")
 
 
@@ -144,6 +145,11 @@ def _wrong_unit(text: str, unit: str, metric: Metric) -> str:
         return (
             f"{text!r} is a percentage, and {metric} are limited here in {proper}, such as "
             f"{_example(metric)}; max_increase takes a percentage"
+        )
+    if _POWER.fullmatch(unit):
+        return (
+            f"{text!r}: powers of ten are written by their letter: k is 1e3, M 1e6, G 1e9, T 1e12; "
+            f"write {_example(metric)}"
         )
     if unit.startswith(","):
         return f"{text!r}: thousands are set apart as in 1_000; a comma is read in two ways"

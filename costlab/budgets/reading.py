@@ -10,7 +10,7 @@ import keyword
 import math
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from costlab.budgets.budget import (
     METRICS,
@@ -19,6 +19,7 @@ from costlab.budgets.budget import (
     Limit,
     Metric,
     ModelSpec,
+    On,
     Per,
     Waiver,
 )
@@ -85,7 +86,7 @@ def _baseline(table: Table, key: str) -> str:
 
 
 def _model(table: Table, name: str) -> ModelSpec:
-    table.only(("model", "kwargs", "inputs", "mode"))
+    table.only(("model", "kwargs", "inputs", "inputs_from", "mode", "on"))
     if "." in name or not name.strip():
         table.fail("a model's name has no dots and is not empty: `*` would not match it")
     inputs = table.texts("inputs")
@@ -94,6 +95,11 @@ def _model(table: Table, name: str) -> ModelSpec:
             read(text)
         except UsageError as error:
             table.fail(str(error), "inputs")
+    function = table.text("inputs_from", "") if "inputs_from" in table.values else ""
+    if function and inputs:
+        table.fail("inputs and inputs_from both say what goes in; write one of them", "inputs_from")
+    if "inputs_from" in table.values and ":" not in function:
+        table.fail(f"{shown(function)} names no function; write inputs.py:make", "inputs_from")
     mode = table.one_of("mode", ("eval", "train"), "eval")
     return ModelSpec(
         name=name,
@@ -102,6 +108,8 @@ def _model(table: Table, name: str) -> ModelSpec:
         inputs=inputs,
         mode=cast("Literal['eval', 'train']", mode),
         kwargs=_kwargs(table),
+        inputs_from=function,
+        on=cast("On", table.one_of("on", get_args(On), "auto")),
     )
 
 

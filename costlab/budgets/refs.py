@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from costlab.budgets.absence import below_submodule
 from costlab.budgets.apart import ANOTHER
-from costlab.budgets.ending import in_order, undisturbed
+from costlab.budgets.ending import LAST_WORD, in_order, undisturbed
 from costlab.budgets.git import git, own_environment, process, run
 from costlab.errors import DocumentError, SourceError, UsageError
 from costlab.report import Report
@@ -137,8 +138,15 @@ class Worktree(NamedTuple):
     folder: Path
     scratch: Path
 
-    def report(self, model: str, inputs: Sequence[str] = (), mode: str = "eval") -> Report:
-        """The report of a model as its code is at the commit.
+    def report(
+        self,
+        model: str,
+        inputs: Sequence[str] = (),
+        mode: str = "eval",
+        inputs_from: str = "",
+        on: str = "auto",
+    ) -> Report:
+        """The report of a model as its code is at the commit, and the function of its inputs.
 
         Raises:
             UsageError: the model, or an input, cannot be used as it was given.
@@ -147,19 +155,23 @@ class Worktree(NamedTuple):
         saved = self.scratch / "report.json"
         saved.unlink(missing_ok=True)
         given = [f"--input={spec}" for spec in inputs]
+        if inputs_from:
+            given.append(f"--inputs-from={self._place(inputs_from)}")
         place = self._place(model)
         arguments = (
             "report",
             "--quiet",
             *given,
             f"--mode={mode}",
+            f"--on={on}",
             f"--format=json:{saved}",
             "--",
             place,
         )
         ended = self.run(*arguments)
         if ended.returncode or not saved.exists():
-            raise SourceError(f"{model} at {self.commit}: {self.told(ended)}")
+            why = below_submodule(model, self) or self.told(ended)
+            raise SourceError(f"{model} at {self.commit}: {why}")
         try:
             return Report.from_dict(json.loads(saved.read_text(encoding="utf-8")))
         except (ValueError, RecursionError, DocumentError) as error:
@@ -209,6 +221,7 @@ class Worktree(NamedTuple):
             "PYTHONPATH": os.pathsep.join(paths),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONIOENCODING": "utf-8",
+            LAST_WORD: str(self.scratch / "code"),  # it is waited for here, and by nobody else
         }
 
     def told(self, ended: subprocess.CompletedProcess[str]) -> str:

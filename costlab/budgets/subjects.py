@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Kind = Literal["total", "module", "op", "sum"]
 OF_OPERATIONS: tuple[Metric, ...] = ("macs", "flops", "activations", "bytes")
 """Metrics that an operation has: parameters belong to modules."""
+LISTED = 8
+"""Of many modules a message names as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ def _modules(budget: Budget, report: Report, model: str) -> Selection:
     blocks = {block.path: block for block in report.root.walk() if block.path}
     paths, unused = chosen(budget.modules, blocks)
     missing = [
-        f"no module of {model} matches {glob!r}.{did_you_mean(glob, blocks)} `*` stops at dots, "
-        "`**` crosses them"
+        f"no module of {model} matches {glob!r}.{did_you_mean(glob, blocks) or _some(blocks)} `*` "
+        "stops at dots, `**` crosses them"
         for glob in unused
     ]
     # A limit on what does not run would hold whatever became of it.
@@ -116,6 +118,14 @@ def _modules(budget: Budget, report: Report, model: str) -> Selection:
     parts = frozenset(block.path for block in outermost)
     summed = Subject("sum", ", ".join(budget.modules), parts, outermost)
     return Selection((summed,) if outermost else (), tuple(missing))
+
+
+def _some(paths: Iterable[str]) -> str:
+    """The first of the outermost modules, in a sentence."""
+    outer = [path for path in paths if "." not in path]
+    if not outer:
+        return " It has no modules."
+    return f" There are {', '.join(outer[:LISTED])}{', …' if len(outer) > LISTED else ''}."
 
 
 def _operations(budget: Budget, report: Report, model: str) -> Selection:

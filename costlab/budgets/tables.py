@@ -79,7 +79,8 @@ class Table:
         if not isinstance(found, str):
             self.fail(f"{key} is {_kind(found)}; it must be a text", key)
         if not found.strip():
-            self.fail(f"{key} is empty; leave it out, or say it", key)
+            remedy = "say it" if default is None else "leave it out, or say it"
+            self.fail(f"{key} is empty; {remedy}", key)
         return found
 
     def one_of(self, key: str, known: Collection[str], default: str) -> str:

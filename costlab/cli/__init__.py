@@ -23,8 +23,24 @@ EXIT_CODES = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs a command and exits with its code; no traceback of costlab's own reaches a user."""
+    """Runs a command and exits with its code; no traceback of costlab's own reaches a user.
+
+    Without arguments they are those of the process, which then runs the code of models in a child
+    (`costlab.cli.attended`).
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    word = None
+    if arguments is None and sys.orig_argv:
+        from costlab.cli.attended import Unsaid, attend, last_word, runs_code
+
+        word = last_word()
+        if word is None and runs_code(given):
+            try:
+                sys.exit(attend())
+            except Unsaid as ended:
+                sys.exit(_complain(str(ended)))
+            except OSError as error:
+                sys.exit(_complain(f"no process can be started: {error}; see TMPDIR"))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -37,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     finally:
         if enabled:
             gc.enable()
+    if word is not None:
+        word.write_text(str(code), encoding="ascii")
     sys.exit(code)
 
 
@@ -57,6 +75,9 @@ def _run(arguments: list[str]) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - the last resort: a defect is told, not thrown
         return _complain(_defect(error), debug=debug)
+    except BaseException as error:  # noqa: BLE001 - a model's code may raise what is no Exception
+        what = f"{type(error).__name__} was raised, which is no error that code should raise"
+        return _complain(f"{what}: {error}", debug=debug)
     return code
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 
 from costlab.cli import EXIT_CODES
+from costlab.release import release
 
 LISTED = {
     "report": ("report:report", "What a model costs, block by block."),
@@ -87,7 +87,7 @@ def __getattr__(name: str) -> Any:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"costlab {version('costlab')}")
+        typer.echo(f"costlab {release()}")
         raise typer.Exit
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from costlab.budgets import baselinefile, configfile
-from costlab.budgets.baseline import Baseline, drift, snapshot, update
+from costlab.budgets.baseline import UPDATE, Baseline, drift, snapshot, update
 from costlab.budgets.bases import FILE, path_of, specs_of, told
 from costlab.budgets.budget import Config
 from costlab.budgets.merging import merge, sides
@@ -57,7 +57,7 @@ def baseline(
     path = Path(file) if file else _named(found)
     if action == "merge":
         return _merge(found, path, voice)
-    old = baselinefile.read(path) if path.exists() else None
+    old = _old(path) if path.exists() else None
     new = snapshot(found, _measured(found, voice))
     if check:
         stale = drift(old, new, bound) if old else tuple(new.values)
@@ -68,6 +68,24 @@ def baseline(
         return CHANGED if stale else 0
     _write(path, update(old, new, bound), voice)
     return 0
+
+
+def _old(path: Path) -> Baseline:
+    """The baseline that is to be brought up to date.
+
+    Raises:
+        UsageError: it is none, and so is not overwritten.
+    """
+    try:
+        return baselinefile.read(path)
+    except UsageError as error:
+        if path.is_file():
+            what = (
+                str(error).partition(f"; {UPDATE}")[0].partition("; `costlab baseline update`")[0]
+            )
+            remedy = f"delete {path}, if it is no other file, and run this again"
+            raise UsageError(f"{what}; nothing is written over it: {remedy}") from error
+        raise
 
 
 def _named(config: Config) -> Path:
@@ -99,11 +117,14 @@ def _merge(config: Config, path: Path, voice: Voice) -> int:
     names = [model.name for model in config.models]
     try:
         merged = merge(mine, other, before, None, names)
+        how = "all of it is of one side or the other"
     except UsageError as unclear:
         voice.tell(str(unclear))
         measured = snapshot(config, _measured(config, voice))
         merged = merge(mine, other, before, measured, names)
+        how = "what both sides changed was measured"
     _write(path, merged, voice)
+    write_out(f"the conflict is resolved: {how}; `git add {path}` tells git\n")
     return 0
 
 

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from costlab.cli import INTERRUPTED
 from costlab.cli.measurements import compare, list_studies, show
 from costlab.cli.measuring import Asked, measure
 from costlab.cli.options import (
@@ -86,7 +85,10 @@ def bench(
         typer.Option(
             "--arm",
             metavar="A,A,…",
-            help="eager, graph, compile, compile-autotune, cudnn-fused, ours.",
+            help=(
+                "eager, graph, compile, compile-autotune, autotune-graph, cudnn-fused, ours, "
+                "best-blocks."
+            ),
         ),
     ] = [],  # noqa: B006 - typer copies it
     quick: Annotated[
@@ -169,19 +171,20 @@ def _measure(asked: Asked, wanted: list[Target], face: Face, voice: Voice) -> in
     """Measures, shows and draws; the exit code."""
     plot = None if asked.plot is None else Plot(asked.plot)
     kept = asked.out or next((t.path for t in wanted if t.form == "json" and t.path), None)
-    found, interrupted = measure(asked, kept, voice)
+    found, ended = measure(asked, kept, voice)
     measured = [case for case in found.cases if not case.error]
-    if found.cases or not interrupted:
+    if found.cases or not ended:
         show(found, wanted, face, voice)
     if plot is not None and measured:
         plot.draw(found, voice)
-    if interrupted:
+    if ended:
         again = f"; --out {kept} --resume goes on" if kept else ""
         voice.warn(f"interrupted after {len(found.cases)} cases{again}")
-        return INTERRUPTED
+        return ended
     if not measured:
         reasons = dict.fromkeys(case.error for case in found.cases) or found.notes
-        raise UsageError(f"nothing could be measured: {'; '.join(reasons) or 'no time was left'}")
+        why = "; ".join(reason.rstrip(".") for reason in reasons)
+        raise UsageError(f"nothing could be measured: {why or 'no time was left'}")
     return 0
 
 

@@ -7,16 +7,19 @@ from typing import Annotated
 import typer
 
 from costlab.budgets import command
-from costlab.cli.checking import SPECIAL, Asked, judged, promoted, show, unsaid
+from costlab.cli.checking import SPECIAL, Asked, file_of, judged, promoted, show, unsaid
 from costlab.cli.options import (
     Accessible,
     ColorOption,
     Debug,
+    InputsFrom,
+    OnOption,
     Quiet,
     UnitsOption,
     Verbose,
 )
 from costlab.cli.output import Face, Mode, targets
+from costlab.cli.running import one_way
 from costlab.cli.voice import Voice
 from costlab.errors import CostlabError
 from costlab.render import terminal
@@ -78,11 +81,15 @@ def check(
         list[str],
         typer.Option("--input", "-i", metavar="SPEC", help="f32[1,3,299,299]; repeatable."),
     ] = [],  # noqa: B006 - typer copies it
+    inputs_from: InputsFrom = None,
     mode: Annotated[Mode | None, typer.Option("--mode", help="The mode of the forward.")] = None,
+    on: OnOption = "auto",
     exit_zero: Annotated[
         bool, typer.Option("--exit-zero", help="Exit 0 in place of 1; what fails is still told.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail too.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Let warnings fail, and limits that are gone.")
+    ] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the file and the line of each limit.")
     ] = False,
@@ -111,21 +118,24 @@ def check(
     face, file = Face(units, color, accessible), config or ""
     limits = []
     try:
+        specs, function = one_way(inputs, inputs_from)
         asked = Asked(
             models=tuple(models or ()),
             file=config,
             limits=command.budgets(most=most, warn=warn, increase=increase, modules=modules),
-            inputs=tuple(inputs),
+            inputs=specs,
+            inputs_from=function,
             mode=mode,
+            on=on,
             baseline=baseline,
             anchor=anchor,
         )
         with voice.step("read", config or "the budget file"):
             found = asked.config()
-        file = found.file
+        file = found.file or file_of(found)
         limits = [limits_table(found)] if explain else []
         with voice.working("checking"):
-            checks = judged(found, voice)
+            checks = judged(found, voice, strict=strict)
     except CostlabError as error:
         checks = unsaid(error)
     checks = promoted(checks) if strict else checks

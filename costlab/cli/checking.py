@@ -10,19 +10,20 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from costlab.budgets import command, configfile
 from costlab.budgets.budget import Budget, Config, Limit, Place
 from costlab.budgets.checks import Checks, Problem
+from costlab.budgets.lost import Loss, budgets_at, lost
 from costlab.cli.output import Face, Target, emit
 from costlab.cli.running import load_torch
 from costlab.cli.voice import Voice
 from costlab.errors import CostlabError, UsageError, did_you_mean
 from costlab.globs import matches
-from costlab.render import comment, github, gitlab, junit, sarif
+from costlab.release import release
+from costlab.render import FORMATS, comment, github, gitlab, junit, sarif
 from costlab.render.checks import checks_data, checks_tables
 from costlab.render.places import Tree
 from costlab.render.table import Table
@@ -42,7 +43,9 @@ class Asked:
     file: str | None
     limits: tuple[Budget, ...]
     inputs: tuple[str, ...]
+    inputs_from: str
     mode: str | None
+    on: str
     baseline: str
     anchor: str
 
@@ -58,8 +61,14 @@ class Asked:
         strangers = [name for name in self.models if name not in known]
         if found and not strangers:
             config = _chosen(found, self.models) if self.models else found
-            if self.inputs or self.mode:
-                option = "--input" if self.inputs else "--mode"
+            given = (
+                ("--input", self.inputs),
+                ("--inputs-from", self.inputs_from),
+                ("--mode", self.mode),
+                ("--on", self.on != "auto"),
+            )
+            option = next((option for option, value in given if value), "")
+            if option:
                 raise UsageError(f"{option} is for a MODEL that {found.file} does not name")
             config = command.beside(config, self.limits) if self.limits else config
         elif len(strangers) < len(self.models) or self.file or (found and not self.limits):
@@ -78,7 +87,14 @@ class Asked:
         if len(set(self.models)) < len(self.models):
             raise UsageError("a MODEL is named twice; name each once")
         each = [
-            command.for_model(name, self.limits, inputs=self.inputs, mode=self.mode or "eval")
+            command.for_model(
+                name,
+                self.limits,
+                inputs=self.inputs,
+                inputs_from=self.inputs_from,
+                mode=self.mode or "eval",
+                on=self.on,
+            )
             for name in self.models
         ]
         return replace(each[0], models=tuple(model for one in each for model in one.models))
@@ -105,16 +121,23 @@ def _chosen(config: Config, names: tuple[str, ...]) -> Config:
     return replace(config, models=models, budgets=tuple(budgets), waivers=tuple(waivers))
 
 
-def judged(config: Config, voice: Voice) -> Checks:
-    """The verdict on a configuration; what fails on the way is a problem in it."""
+def judged(config: Config, voice: Voice, *, strict: bool = False) -> Checks:
+    """The verdict on a configuration; what fails on the way is a problem in it.
+
+    What the budget file of the baseline's commit held, and that of now does not, is a note, and
+    a problem if one is `strict`.
+    """
     from costlab.budgets.bases import Base, base_of
 
     problems: list[Problem] = []
+    asked, unused = config, list[str]()
     bases: dict[str, Base | None] = {}
     for called, kind in (("baseline", "max_increase"), ("anchor", "anchor_increase")):
         text = getattr(config, called)
         if not any(_has(limit, kind) for one in config.budgets for limit in one.limits):
             bases[called] = None
+            if text and called == "anchor":
+                unused.append(f"anchor {text} is not used: no budget has an anchor_increase")
             continue
         try:
             with voice.step(called, text or "none"):
@@ -126,9 +149,12 @@ def judged(config: Config, voice: Voice) -> Checks:
             problems.append(problem_of(error, f"{called}: "))
             # What is relative to it is not held, and the problem says so once.
             config = _without(config, kind)
+    losses = _losses(config)
+    if strict:
+        problems += [Problem(loss.text) for loss in losses if not loss.held]
     # Nothing heavy before here: what is wrong in a file is said at once.
     from costlab.budgets.collect import collect
-    from costlab.budgets.evaluate import check
+    from costlab.budgets.evaluate import check, silences
     from costlab.budgets.reasons import explained
 
     load_torch(voice)
@@ -145,9 +171,31 @@ def judged(config: Config, voice: Voice) -> Checks:
         sources=found_models.source,
     )
     before = baseline or anchor
-    notes = (note for base in (baseline, anchor) if base for note in base.notes)
-    checks = replace(checks, notes=tuple(dict.fromkeys((*notes, *checks.notes))))
+    notes = [note for base in (baseline, anchor) if base for note in base.notes]
+    notes += [loss.text for loss in losses if loss.held or not strict]
+    # A budget whose base is missing is not held, but it speaks of its models.
+    silent = set(silences(config)) - set(silences(asked))
+    notes += [note for note in (*checks.notes, *unused) if note not in silent]
+    checks = replace(checks, notes=tuple(dict.fromkeys(notes)))
     return explained(checks, found_models.reports, before.reports if before else {})
+
+
+def _losses(config: Config) -> list[Loss]:
+    """What the budget files of the commits that are compared with held, and none holds now."""
+    from costlab.budgets.bases import folder_of
+    from costlab.budgets.refs import is_ref, parse_ref, resolve
+
+    found: dict[Loss, None] = {}
+    for text in filter(is_ref, (config.baseline, config.anchor) if config.file else ()):
+        try:
+            commit = resolve(parse_ref(text), folder_of(config))
+        except CostlabError:
+            continue  # whoever is relative to it says so
+        before = budgets_at(commit, config.file)
+        if before is not None:
+            # Of the file: on the command line, it may be of some of its models only.
+            found |= dict.fromkeys(lost(configfile.load(config.file), before, str(commit)))
+    return list(found)
 
 
 def _has(limit: Limit, kind: str) -> bool:
@@ -182,7 +230,7 @@ def problem_of(error: CostlabError, before: str = "") -> Problem:
 
 def unsaid(error: CostlabError) -> Checks:
     """The verdict where nothing could be checked."""
-    return Checks((), (problem_of(error),), {"costlab": version("costlab")})
+    return Checks((), (problem_of(error),), {"costlab": release()})
 
 
 def promoted(checks: Checks) -> Checks:
@@ -207,6 +255,10 @@ def show(
     """Writes a verdict in each format; `file` is the budget file, for what has no other place."""
     tree = Tree(_root(), ".", file or configfile.SHARED)
     special = {
+        "html": lambda: "\n".join(
+            FORMATS["html"](table, units=face.units)
+            for table in [*extra(), *checks_tables(checks, face.units)]
+        ),
         "junit": lambda: junit.render(checks),
         "sarif": lambda: sarif.render(checks, tree),
         "github": lambda: github.render(checks, tree),
@@ -215,13 +267,19 @@ def show(
     }
     emit(
         wanted,
-        lambda: [*extra(), *checks_tables(checks, face.units)],
+        lambda: [*extra(), *checks_tables(checks, face.units, every=voice.verbose)],
         checks.to_json,
         face,
         voice,
         lambda: checks_data(checks),
         special,
     )
+
+
+def file_of(config: Config) -> str:
+    """The first file that a model is in, for findings that no budget file is the place of."""
+    homes = (model.source.partition(":")[0] for model in config.models)
+    return next((home for home in homes if home.endswith(".py") and Path(home).is_file()), "")
 
 
 def _root() -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from costlab.budgets import configfile
 from costlab.budgets.difference import Difference
 from costlab.budgets.diffing import difference
 from costlab.budgets.elsewhere import everywhere
@@ -177,8 +178,21 @@ def _side(given: str, voice: Voice) -> Side:
             )
             raise UsageError(message)
         return Side(given, saved=document)
-    find(given)
+    try:
+        find(given)
+    except UsageError as error:
+        if named := _of_the_file(given):
+            raise UsageError(f"{error} {named}") from error
+        raise
     return Side(given, model=given)
+
+
+def _of_the_file(given: str) -> str:
+    """What to say of a name that the budget file has; empty if it has none such."""
+    file = configfile.find()
+    models = configfile.load(file, begun=True).models if file else ()
+    sources = [model.source for model in models if model.name == given]
+    return f"{given} is a model of {file.name}: here write {sources[0]}" if file and sources else ""
 
 
 def _is_saved(given: str) -> bool:

@@ -134,7 +134,11 @@ def _measured(config: Config, voice: Voice) -> Mapping[str, Report]:
 def _free(file: Path, *, force: bool) -> None:
     """Raises a UsageError if there are budgets that a new file would replace or contradict."""
     if file.exists() and not force:
-        raise UsageError(f"{file} is there; --force overwrites it")
+        message = (
+            f"{file} is there: write a table [models.NAME] for another model into it, and then "
+            f"`costlab init >> {file}` adds its limits; --force overwrites it"
+        )
+        raise UsageError(message)
     other = None if file.exists() else configfile.find()
     if other is not None and other.resolve() != file.resolve():
         message = (

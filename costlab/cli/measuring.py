@@ -18,12 +18,14 @@ from costlab.bench.document import Measurements
 from costlab.bench.plan import QUICK, Plan
 from costlab.bench.seams import Backend
 from costlab.bench.study import ARMS, FINISHES, LAYOUTS, PRECISIONS, REGIMES, Axes, Study
+from costlab.cli import INTERRUPTED
 from costlab.cli.progress import bar
 from costlab.cli.running import running
 from costlab.cli.voice import Voice
-from costlab.errors import UsageError, did_you_mean
-from costlab.store import is_stream, load, save
+from costlab.errors import DocumentError, UsageError, did_you_mean
+from costlab.store import REMEDY, is_stream, load, save
 
+TERMINATED = 128 + signal.SIGTERM
 LARGEST_BATCH = 2**20
 KNOWN: dict[str, tuple[str, tuple[str, ...]]] = {
     "precision": ("precisions", PRECISIONS),
@@ -53,8 +55,10 @@ class Asked:
     plot: str | None
 
 
-def measure(asked: Asked, kept: str | None, voice: Voice) -> tuple[Measurements, bool]:
-    """What was measured, and whether it was interrupted; kept in a file after every case.
+def measure(asked: Asked, kept: str | None, voice: Voice) -> tuple[Measurements, int]:
+    """What was measured, kept in a file after every case; and the exit code of an interruption.
+
+    That is 0 if there was none, else 128 and the number of the signal, as a shell has it.
 
     Raises:
         UsageError: the study, an axis, the device or the file cannot be used as it was given.
@@ -72,8 +76,8 @@ def measure(asked: Asked, kept: str | None, voice: Voice) -> tuple[Measurements,
     if "tf32" in axes.precisions and not asked.axes["precision"] and not on_cuda(backend):
         axes = replace(axes, precisions=("fp32", *(p for p in axes.precisions if p not in CUDA)))
     plan = QUICK if asked.quick else Plan()
-    request = Request(study, axes, asked.limit_s, plan, force=asked.force)
-    with bar(voice) as watch, terminable(), running(asked.study):
+    request = Request(study, axes, asked.limit_s, plan, force=asked.force, anew=asked.resume)
+    with bar(voice) as watch, terminable() as signals, running(asked.study):
         outcome = run(
             request,
             backend,
@@ -81,7 +85,9 @@ def measure(asked: Asked, kept: str | None, voice: Voice) -> tuple[Measurements,
             keep=lambda found: save(found, kept) if kept else None,
             watch=watch,
         )
-    return outcome.found, outcome.interrupted
+    if not outcome.interrupted:
+        return outcome.found, 0
+    return outcome.found, TERMINATED if signals else INTERRUPTED
 
 
 def on_cuda(backend: Backend) -> bool:
@@ -100,8 +106,16 @@ def earlier(asked: Asked, kept: str | None) -> Measurements | None:
         raise UsageError("--resume goes on with a file; name it with --out FILE")
     if kept is None or not Path(kept).exists() or is_stream(kept):
         return None
+    if Path(kept).is_dir():
+        raise UsageError(f"{kept} is a folder; name a file in it")
     if asked.resume:
-        document = load(kept)
+        try:
+            document = load(kept)
+        except DocumentError as error:
+            raise UsageError(
+                f"{str(error).removesuffix(REMEDY).rstrip(' .')}: it cannot be gone on with; "
+                "delete it, or give --out another file"
+            ) from error
         if not isinstance(document, Measurements):
             raise UsageError(f"{kept} holds no measurements; give --out another file")
         return document
@@ -174,15 +188,20 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
-    """Within it SIGTERM raises `Terminated`, so that what was measured can be kept."""
+def terminable() -> Iterator[list[int]]:
+    """Within it SIGTERM raises `Terminated`, so that what was measured can be kept.
+
+    What comes is a list, which then has the signal.
+    """
+    signals: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
+        signals.append(number)
         raise Terminated
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        yield
+        yield signals
     finally:
         signal.signal(signal.SIGTERM, before)

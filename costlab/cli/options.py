@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,6 +16,14 @@ InputsFrom = Annotated[
         "--inputs-from",
         metavar="PLACE",
         help="A function that returns the inputs, instead of --input: inputs.py:make.",
+    ),
+]
+OnOption = Annotated[
+    Literal["auto", "meta", "fake", "real"],
+    typer.Option(
+        "--on",
+        help="What the forward runs on: shapes alone, fake or real tensors; auto tries them in "
+        "this order.",
     ),
 ]
 Depth = Annotated[str, typer.Option("--depth", metavar="N|auto", help="Levels of blocks to show.")]

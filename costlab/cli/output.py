@@ -21,6 +21,8 @@ from costlab.store import write_text
 from costlab.units import Units
 
 KNOWN = ("json", *FORMATS)
+SOURCES = (".py", ".toml", ".pt2", ".onnx", ".yml", ".yaml")
+"""What a user writes, and no format is: a word that is misplaced must not cost a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,9 @@ def targets(given: list[str], more: tuple[str, ...] = ()) -> list[Target]:
             raise UsageError(message)
         if colon and not path:
             message = f"the format {text!r} names no file; write {form}:PATH, or {form} for stdout"
+            raise UsageError(message)
+        if path.endswith(SOURCES):
+            message = f"{text!r} would write over {path}; no format is kept in such a file"
             raise UsageError(message)
         found.append(Target(form, path or None))
     for index, target in enumerate(found):

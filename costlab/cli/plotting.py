@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +28,8 @@ PlotOption = Annotated[
 class Plot:
     """The files of the pictures.
 
-    Raises: UsageError, if the file is to be of another format, or matplotlib is not installed.
+    Raises: UsageError, if the file is to be of another format, or cannot be written, or
+    matplotlib is not installed.
     """
 
     def __init__(self, path: str) -> None:
@@ -35,6 +37,12 @@ class Plot:
             raise UsageError(f"--plot {path} draws in SVG; name a file that ends in {ENDING}")
         plots.require()
         self.path = Path(path)
+        folder = self.path.parent
+        if self.path.is_dir() or not (folder.is_dir() and os.access(folder, os.W_OK)):
+            raise UsageError(
+                f"--plot {path} cannot be written; name a file in a folder that is there and may "
+                "be written to"
+            )
 
     def draw(self, found: Measurements, voice: Voice) -> None:
         """Writes both pictures; what cannot be drawn is told, and the other is drawn all the same.

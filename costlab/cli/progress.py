@@ -18,20 +18,24 @@ from costlab.render.lanes import own
 from costlab.render.surface import survey
 
 MINUTE_S = 60
+LINE_S = 10.0
 
 
 @contextmanager
 def bar(voice: Voice) -> Iterator[Watch]:
     """Somebody to tell: a bar on a terminal once two seconds are over, lines if verbose, or nobody.
 
-    Nothing is shown off a terminal, nor with the quiet voice.
+    Off a terminal a line is written when `LINE_S` went by since the last; nothing with the quiet
+    voice.
     """
     if voice.verbose:
         yield lambda moment: voice.tell(
             f"{moment.done}/{moment.cases} {moment.what} ({left(moment)})"
         )
-    elif voice.quiet or sys.stderr is None or not sys.stderr.isatty():
+    elif voice.quiet or sys.stderr is None:
         yield nobody
+    elif not sys.stderr.isatty():
+        yield _Lines(voice).tell
     else:
         shown = _Bar()
         try:
@@ -57,6 +61,21 @@ def _rough(duration_s: float) -> str:
     if duration_s < 2 * MINUTE_S:
         return f"{duration_s:.0f} s"
     return f"{duration_s / MINUTE_S:.0f} min"
+
+
+class _Lines:
+    """Lines for who reads a pipe: at most one in `LINE_S`, none of what is over before."""
+
+    def __init__(self, voice: Voice) -> None:
+        self.voice = voice
+        self.last_s = perf_counter()
+
+    def tell(self, moment: Moment) -> None:
+        """Writes the moment, if nothing was for long enough."""
+        now_s = perf_counter()
+        if now_s - self.last_s >= LINE_S:
+            self.last_s = now_s
+            self.voice.report(f"{moment.done}/{moment.cases} {moment.what} ({left(moment)})")
 
 
 class _Bar:

@@ -51,6 +51,11 @@ class Voice:
         if self.verbose:
             _say(text)
 
+    def report(self, text: str) -> None:
+        """Says how far something long is."""
+        if not self.quiet:
+            _say(text)
+
     @contextmanager
     def step(self, name: str, what: str) -> Iterator[None]:
         """Says what is being done and, at its end, how long it took."""

@@ -65,7 +65,7 @@ def power(input: Operand, exponent: Operand) -> Effect:
     """y = aᵇ; one of the two may be a number."""
     if isinstance(input, Number):
         base, exponent = exponent, input
-        return POWER(base, exponent)
+        return POWER(base, exponent)._replace(attributes={"constant": "base"})
     # An integer to a negative power is refused.
     negative = isinstance(exponent, int | float) and exponent < 0
     require(not negative or not is_kind(input, INTEGER) or isinstance(exponent, float))

@@ -5,9 +5,18 @@ Knows documents, not how anything is measured, nor text layout.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from costlab.render.bench_columns import AXES, EXPLAINED, MACHINE, SIDES, entries, explained
+from costlab.render.bench_columns import (
+    AXES,
+    EXPLAINED,
+    MACHINE,
+    SIDES,
+    entries,
+    explained,
+    unexplained,
+)
 from costlab.render.bench_notes import told, warned
 from costlab.render.table import Column, Row, Table
 
@@ -29,21 +38,40 @@ def bench_tables(found: Measurements) -> list[Table]:
     rows = entries(found)
     varying = [axis for axis in AXES if len({axis.value(row) for row in rows}) > 1]
     named = [_said(axis, rows[0]) for axis in AXES if axis not in varying] if rows else []
-    title = " · ".join([found.study, *named])
+    called = found.environment.get("title")
+    title = " · ".join([f"{found.study}: {called}" if called else found.study, *named])
     sides = _table(title, [SIDES[0], *varying, *SIDES[1:]], rows, (*told(found),), warned(found))
     parts = explained(found)
     if not parts:
-        return [sides]
+        return [replace(sides, notes=(*sides.notes, *_left_out(rows)))]
     columns = [EXPLAINED[0], *varying, *EXPLAINED[1:]]
     note = (
         "Each row adds up: what the multiply-adds promise, and what the memory roof, separate "
         "element-wise passes, partly filled waves, the launch floor, and the rest, which is not "
-        "modelled (the kernels' efficiency), add to it or take from it, in points of the "
-        "baseline's time."
+        "modelled, add to it or take from it, in points of the baseline's time. The rest is how "
+        "good each kernel is, and the noise: the interval of the saving is its own."
     )
     return [
         sides,
-        _table("Where the saving comes from, in percentage points", columns, parts, (note,)),
+        _table(
+            "Where the saving comes from, in percentage points",
+            columns,
+            parts,
+            (note, *_left_out(rows)),
+        ),
+    ]
+
+
+def _left_out(rows: Sequence[Entry]) -> list[str]:
+    """Which savings are not told in parts, and why."""
+    reasons: dict[str, int] = {}
+    for row in rows:
+        why = unexplained(row) if row.compares and row.case.explanation is not None else ""
+        if why:
+            reasons[why] = reasons.get(why, 0) + 1
+    return [
+        f"Not told in parts: {count} saving{'' if count == 1 else 's'}, as {why}."
+        for why, count in reasons.items()
     ]
 
 

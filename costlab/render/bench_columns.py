@@ -6,10 +6,11 @@ Knows documents, not text layout.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import floor, isfinite
+from math import isfinite
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from costlab.bench.roofs import beaten, beats
 from costlab.render.table import POINTS, Column, Value
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ PARTS = ("mac", "memory", "passes", "waves", "launch", "residual")
 TENTHS = 1000
 """Tenths of a percentage point in a whole."""
 HERTZ = 1_000_000
+ABOVE = "above its roof"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class Entry:
     def time_s(self) -> float | None:
         """The median of its samples that count."""
         return median(self.side.counted_s) if self.side.counted_s else None
+
+    @property
+    def is_above_its_roof(self) -> bool:
+        """Whether it ran faster than the ceilings allow, by more than they are uncertain."""
+        return beats(self.model, self.side)
 
     @property
     def compares(self) -> bool:
@@ -85,26 +92,41 @@ def entries(found: Measurements) -> list[Entry]:
 
 
 def explained(found: Measurements) -> list[Entry]:
-    """The variants whose saving is explained, with parts in whole tenths that still add up."""
+    """The variants whose saving is explained, with parts in whole tenths that still add up.
+
+    What is no verdict is not explained, nor what ran above its roof, nor one model in
+    two arms, which saves no multiply-adds: its parts would be noise, or a single one.
+    """
     return [
         replace(row, case=replace(row.case, explanation=tenths(row.case.explanation)), outer=True)
         for row in entries(found)
         if row.compares
         and row.case.explanation is not None
         and isfinite(row.case.explanation.saving)
+        and not unexplained(row)
     ]
+
+
+def unexplained(row: Entry) -> str:
+    """Why the saving of a variant is not told in parts; empty if it is."""
+    case = row.case
+    if case.comparison is None or case.comparison.verdict == "AMBIGUOUS":
+        return "there is no verdict"
+    if beaten(case):
+        return "a side ran above its roof"
+    if (case.baseline.subject, case.baseline.macs) == (case.variant.subject, case.variant.macs):
+        return "both sides are one model in two arms: no multiply-adds are saved"
+    return ""
 
 
 def tenths(exact: Explanation) -> Explanation:
     """The explanation in whole tenths of a percentage point, whose sum is the rounded saving.
 
-    Each part is rounded down, and those with the largest rests up again, until the sum is right.
+    What rounding leaves is in the residual, which is the measured one: the others are the same for
+    the same pair.
     """
-    parts = {part: getattr(exact, part) * TENTHS for part in PARTS}
-    whole = {part: floor(value) for part, value in parts.items()}
-    missing = round(exact.saving * TENTHS) - sum(whole.values())
-    for part in sorted(parts, key=lambda part: whole[part] - parts[part])[:missing]:
-        whole[part] += 1
+    whole = {part: round(getattr(exact, part) * TENTHS) for part in PARTS[:-1]}
+    whole[PARTS[-1]] = round(exact.saving * TENTHS) - sum(whole.values())
     return replace(exact, **{part: count / TENTHS for part, count in whole.items()})
 
 
@@ -181,23 +203,23 @@ SIDES: tuple[Reading, ...] = (
     Reading(Column("side", "baseline, variant", "path"), lambda row: row.side.subject, always=True),
     Reading(Column("arm", "arm", "text"), lambda row: row.side.arm, always=True),
     Reading(Column("macs", "MACs", "count", spare=4), lambda row: row.side.macs),
-    Reading(_plain("mac_saving", "MAC saving", 1), _mac_saving),
+    Reading(_plain("mac_saving", "MAC saving", 2), _mac_saving),
     Reading(Column("params", "params", "count", spare=12), lambda row: row.side.params),
     Reading(Column("kernels", "kernels", "count", spare=9), _kernels),
     Reading(Column("time_s", "median", "seconds"), lambda row: row.time_s, always=True),
     Reading(_plain("saving", "saving"), _saving, always=True),
-    Reading(Column("interval", "95 % interval", "text", spare=3), _interval),
+    Reading(Column("interval", "95 % interval", "text", spare=1), _interval),
     Reading(
         Column("verdict", "verdict", "text"),
         lambda row: row.case.comparison.verdict if row.compares and row.case.comparison else None,
         always=True,
     ),
-    Reading(_plain("realised", "realised", 2), _realised),
+    Reading(_plain("realised", "realised", 3), _realised),
     Reading(Column("flops_per_s", "rate", "count", unit="FLOP/s", spare=7), _rate),
     Reading(_plain("of_roof", "of roof", 5), _of_roof),
     Reading(
         Column("binds", "bound by", "text", spare=6),
-        lambda row: row.model.binds if row.model else None,
+        lambda row: ABOVE if row.is_above_its_roof else row.model.binds if row.model else None,
     ),
     Reading(Column("clock_hz", "clock", "count", unit="Hz", spare=10), _clock),
     Reading(Column("energy", "energy", "text", spare=11), _energy),
@@ -215,6 +237,15 @@ def _part(name: str) -> Callable[[Entry], Value]:
     return value
 
 
+def _rest(row: Entry) -> str | None:
+    """Where the rest lies: the noise of the saving is in it, as all else is computed."""
+    bounds, explanation = _bounds(row), row.case.explanation
+    if bounds is None or explanation is None:
+        return None
+    known = explanation.saving - explanation.residual
+    return f"[{(bounds[0] - known) * 100:.1f}, {(bounds[1] - known) * 100:.1f}]"
+
+
 EXPLAINED: tuple[Reading, ...] = (
     Reading(Column("side", "variant", "path"), lambda row: row.side.subject, always=True),
     Reading(Column("arm", "arm", "text"), lambda row: row.side.arm, always=True),
@@ -224,6 +255,7 @@ EXPLAINED: tuple[Reading, ...] = (
     Reading(_points("waves", "waves"), _part("waves"), always=True),
     Reading(_points("launch", "launch"), _part("launch"), always=True),
     Reading(_points("residual", "rest"), _part("residual"), always=True),
+    Reading(Column("rest_interval", "95 % of rest", "text", spare=1), _rest),
     Reading(_points("explained", "saving"), _part("saving"), always=True),
 )
 """What is shown of an explanation."""
@@ -250,6 +282,6 @@ MACHINE: tuple[Reading, ...] = (
         lambda row: row.case.comparison.pairs if row.case.comparison else None,
     ),
     Reading(Column("energy_j", "energy", "ratio"), lambda row: row.side.energy_j),
-    *EXPLAINED[2:-1],
+    *(reading for reading in EXPLAINED[2:-1] if reading.column.key != "rest_interval"),
 )
 """All columns, for programs: the same whatever was measured, and numbers where people read text."""

@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import re
 from math import log
+from statistics import median
 from typing import TYPE_CHECKING
 
-from costlab.bench.judging import FLOOR, noise_floor
+from costlab.bench.judging import FLOOR, noise_floor, reach
 from costlab.bench.plan import POWER_CAP
-from costlab.render.bench_columns import Entry, entries
+from costlab.bench.roofs import impossible
+from costlab.render.bench_columns import entries
 from costlab.units import percent, scale_bytes, scale_count, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from costlab.bench.document import Ceilings, Comparison, Measurements
+    from costlab.bench.document import Ceilings, Comparison, Measured, Measurements
 
-TOLERANCE = 0.1
 NAMED = 3
 """Failed cases that are named; the others are counted."""
 SETS = re.compile(r", \d+ sets")
+FIGURES = re.compile(r"[-+]?\d[\d.,e-]*")
 NAMES = ("device", "gpu", "cpu")
 HEADING = (*NAMES, "threads", "driver", "python", "torch", "triton", "cuda", "cudnn")
 """What of the environment stands under a table, in this order; the document holds all of it."""
@@ -39,8 +41,9 @@ def told(found: Measurements) -> Iterator[str]:
         yield _ceilings(found.ceilings)
     if any(case.comparison for case in found.cases):
         yield (
-            "saving: 1 − variant / baseline, of MACs and of time, by the mean ratio of pairs that "
-            "were timed in turn; realised: the saving in time over that in MACs; of roof: the "
+            "saving: 1 − variant / baseline, of MACs and of time, by the geometric mean of the "
+            "ratios of pairs that were timed in turn (medians show what a call took); "
+            "realised: the saving in time over that in MACs; of roof: the "
             "roofline's time, from the ceilings above, over the median."
         )
     yield from _said(found)
@@ -55,8 +58,7 @@ def warned(found: Measurements) -> tuple[str, ...]:
     warnings = []
     if not found.complete:
         warnings.append(
-            "the study is not complete; `costlab bench … --out FILE --resume` goes on with a file "
-            "that was kept"
+            "the study is not complete; what is kept by --out FILE can be gone on with by --resume"
         )
     if found.null is None and found.cases:
         warnings.append("identical arms were not compared: the noise floor is not known")
@@ -68,23 +70,23 @@ def warned(found: Measurements) -> tuple[str, ...]:
     if drowned:
         compared = sum(case.comparison is not None for case in found.cases)
         warnings.append(
-            f"noise floor ±{100 * noise_floor(found.null):.1f} %: identical arms differ by as much "
-            f"here, so that {len(drowned)} of {compared} verdicts are AMBIGUOUS which a quiet "
-            "machine would tell; measure again when nothing else runs, or for longer (--minutes)"
+            f"noise floor {reach(noise_floor(found.null))}: identical arms differ by as much here, "
+            f"which hides {len(drowned)} of {compared} differences (AMBIGUOUS); measure again when "
+            "nothing else runs, or for longer (--minutes)"
         )
-    above = sum(beyond(row) for row in entries(found))
+    above = sum(row.is_above_its_roof for row in entries(found))
     if above:
         warnings.append(
-            f"{above} of the sides ran faster than their roof: the ceilings, of a matrix product "
-            "and a copy, are lower than what this machine can do, so that shares of the roof and "
-            "explanations are rough"
+            f"{above} of the sides ran above their roof: the ceilings were measured in a slow "
+            "moment, or are lower than what this machine can do, so that nothing is said of what "
+            "binds these sides, nor of why they save what they save"
+        )
+    if found.ceilings is not None and impossible(found.ceilings):
+        warnings.append(
+            "a copy within the cache came out slower than one through memory: the ceilings were "
+            "measured in a slow moment, and shares of the roof say little"
         )
     return tuple(warnings)
-
-
-def beyond(row: Entry) -> bool:
-    """Whether a side ran faster than the ceilings allow, by more than they are uncertain."""
-    return bool(row.model and row.time_s and row.model.roof_s > (1 + TOLERANCE) * row.time_s)
 
 
 def _drowned(found: Comparison, of: Measurements) -> bool:
@@ -169,13 +171,28 @@ def _stopped(found: Measurements) -> Iterator[str]:
             f"{len(late)} of {len(compared)} comparisons stopped at their time limit, before the "
             f"interval was as narrow as asked; the widest is ±{percent(widest)}."
         )
-    doubtful = [comparison for comparison in compared if comparison.verdict == "AMBIGUOUS"]
-    reasons: dict[str, int] = {}
-    for comparison in doubtful:
+    pulled = [case for case in found.cases if _pulled(case)]
+    if pulled:
+        yield (
+            f"The ratio of the medians lies outside the interval of {len(pulled)} of "
+            f"{len(compared)} comparisons, whose mean few samples pull."
+        )
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for comparison in compared:
         if comparison.reason:
-            reasons[comparison.reason] = reasons.get(comparison.reason, 0) + 1
-    for reason, times in reasons.items():
-        yield f"AMBIGUOUS, {times} of {len(compared)}: {reason}."
+            alike = FIGURES.sub("#", comparison.reason)  # the same but for its figures
+            reasons.setdefault((comparison.verdict, alike), []).append(comparison.reason)
+    for (verdict, _), told in reasons.items():
+        such = ", such as" * (len(set(told)) > 1)
+        yield f"{verdict}, {len(told)} of {len(compared)}{such}: {told[0]}."
+
+
+def _pulled(case: Measured) -> bool:
+    """Whether the medians of both sides contradict the interval of their ratio."""
+    if case.comparison is None:
+        return False
+    ratio = median(case.variant.counted_s) / median(case.baseline.counted_s)
+    return not case.comparison.low <= ratio <= case.comparison.high
 
 
 def _failed(found: Measurements) -> Iterator[str]:
@@ -202,7 +219,8 @@ def _throttled(found: Measurements) -> Iterator[str]:
         yield (
             f"Of {len(sides)} sides, {sum(len(side.dropped) for side in sides)} of "
             f"{sum(len(side.samples_s) for side in sides)} samples do not count, neither in a "
-            "median nor in a ratio: the clock was held down, or too low, while they were taken."
+            "median nor in a ratio: the clock was held down, or too low, or other processes had "
+            "the cores, while they were taken."
         )
 
 

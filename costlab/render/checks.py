@@ -5,6 +5,7 @@ Knows documents, not text layout: a renderer lays the tables out.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from costlab.render.sentences import (
@@ -17,7 +18,7 @@ from costlab.render.sentences import (
     told,
     worst_first,
 )
-from costlab.render.table import Column, Row, Table
+from costlab.render.table import Column, Row, Table, only
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +33,7 @@ COLUMNS = (
     Column("budget", "budget", "text"),
     Column("model", "model", "text"),
     Column("module", "module", "path", whole=True),
-    Column("metric", "metric", "text"),
+    Column("metric", "metric", "text", prose=12),
     Column("value", "value", "text"),
     Column("limit", "limit", "text"),
     Column("room", "over or left", "text"),
@@ -47,8 +48,14 @@ PROBLEMS = (
 )
 
 
-def checks_tables(checks: Checks, units: Units = "si") -> list[Table]:
+MANY = 20
+"""More passes than these push what fails off the screen."""
+
+
+def checks_tables(checks: Checks, units: Units = "si", *, every: bool = True) -> list[Table]:
     """A table of what could not be said, if there is anything, and a table of the checks.
+
+    Unless it is to be `every` check, many that pass are only counted.
 
     No line of them can be taken for a command by a service that reads a log: each begins with a
     word of ours.
@@ -58,7 +65,14 @@ def checks_tables(checks: Checks, units: Units = "si") -> list[Table]:
     if problems:
         tables.append(problems_table(problems))
     if checks.checks:
-        tables.append(checks_table(checks, worst_first(checks.checks), units))
+        listed = worst_first(checks.checks)
+        rest = [check for check in listed if check.outcome != "pass"]
+        passes = len(listed) - len(rest)
+        if every or passes <= MANY:
+            return [*tables, checks_table(checks, listed, units)]
+        table = checks_table(checks, rest, units)
+        note = f"{passes} checks pass; --verbose lists them"
+        tables.append(replace(table, notes=(note, *table.notes)))
     return tables
 
 
@@ -85,7 +99,10 @@ def checks_table(checks: Checks, shown: Iterable[Check], units: Units = "si") ->
     notes += [f"note: {tame(note)}" for note in checks.notes]
     rows = [_row(check, units) for check in listed]
     title = f"costlab check: {headline(checks)}"
-    return Table(title, COLUMNS, tuple(rows), tuple(dict.fromkeys(notes)))
+    table = Table(title, COLUMNS, tuple(rows), tuple(dict.fromkeys(notes)))
+    if any(check.subject for check in listed):
+        return table
+    return only(table, {column.key for column in COLUMNS} - {"module"})
 
 
 def _row(check: Check, units: Units) -> Row:

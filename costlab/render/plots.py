@@ -6,9 +6,10 @@ Knows documents, not how anything is measured. matplotlib is the extra `plot`, l
 from __future__ import annotations
 
 import io
-from math import log10
+from math import exp, log10
 from typing import TYPE_CHECKING, Any
 
+from costlab.bench.judging import noise_floor
 from costlab.errors import UsageError
 from costlab.render.bench_columns import Entry, entries
 
@@ -26,6 +27,8 @@ COLORS = {
     "compile-autotune": "#CC79A7",
     "cudnn-fused": "#D55E00",
     "ours": "#56B4E9",
+    "autotune-graph": "#F0E442",
+    "best-blocks": "#000000",
 }
 OTHER = "#555555"
 MARKS = "osD^vPX*<>"
@@ -33,6 +36,14 @@ PERCENT = 100
 NEAR = 0.5
 """How much of an interval is shown to either side of its point: one of chance alone has no end."""
 _ROW_INCHES = 0.34
+_BAND: Any = {"color": "#F0E442", "alpha": 0.3, "linewidth": 0}
+_RING: Any = {
+    "marker": "o",
+    "linestyle": "",
+    "markersize": 12,
+    "markerfacecolor": "none",
+    "markeredgecolor": "#D55E00",
+}
 _STYLE: Any = {
     "svg.hashsalt": "costlab",  # ids that do not change from run to run
     "svg.fonttype": "none",
@@ -64,13 +75,16 @@ def latency_svg(found: Measurements) -> str:
         axes = figure.subplots()
         for place, row in enumerate(rows):
             _draw_saving(axes, place, row)
+        if found.null is not None:
+            floor = noise_floor(found.null)
+            axes.axvspan(*((1 - exp(way * floor)) * PERCENT for way in (1, -1)), **_BAND)
         axes.axvline(0, color="#222222", linewidth=0.8)
         axes.set_yticks(range(len(rows)), _labels(rows))
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xlim(*_span(rows))
         axes.set_xlabel("saving over the baseline, % (left of 0: slower)")
         axes.set_title(f"{found.study}: what is saved of multiply-adds (bars) and of time (points)")
-        _legend(axes, rows)
+        _legend(axes, rows, _savings_marks(found, rows))
         return _svg(figure)
 
 
@@ -99,13 +113,15 @@ def roofline_svg(found: Measurements) -> str:
                 markersize=6,
                 alpha=0.85,
             )
+            if row.is_above_its_roof:
+                axes.plot(_intensity(row), _rate(row), **_RING)
         _draw_roofs(axes, found.ceilings, rows)
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel("arithmetic intensity, FLOPs per byte of operands")
         axes.set_ylabel("FLOP/s")
         axes.set_title(f"{found.study}: on the roofline measured in the same run")
-        _legend(axes, rows)
+        _legend(axes, rows, _roof_marks(rows))
         figure.legend(
             handles=[_mark(MARKS[at % len(MARKS)], name) for at, name in enumerate(subjects)],
             loc="outside lower center",
@@ -133,6 +149,7 @@ def _draw_saving(axes: Any, place: int, row: Entry) -> None:
         xerr=[[max(point - low, 0)], [max(high - point, 0)]],
         fmt="o",
         color=color,
+        markerfacecolor="white" if comparison.verdict == "AMBIGUOUS" else color,
         markersize=4.5,
         capsize=3,
     )
@@ -208,10 +225,33 @@ def _rate(row: Entry) -> float:
     return 2 * row.side.macs / row.time_s if row.time_s else 0.0
 
 
-def _legend(axes: Any, rows: Iterable[Entry]) -> None:
+def _savings_marks(found: Measurements, rows: Iterable[Entry]) -> list[Any]:
+    """What of noise and doubt a picture of savings shows."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    marks: list[Any] = []
+    if any(row.case.comparison and row.case.comparison.verdict == "AMBIGUOUS" for row in rows):
+        hollow: Any = {"marker": "o", "linestyle": "", "color": OTHER, "markerfacecolor": "white"}
+        marks.append(Line2D([], [], label="AMBIGUOUS: no verdict", **hollow))
+    if found.null is not None:
+        marks.append(Patch(label="noise of identical arms", **_BAND))
+    return marks
+
+
+def _roof_marks(rows: Iterable[Entry]) -> list[Any]:
+    """The ring around what ran above its roof, if anything did."""
+    from matplotlib.lines import Line2D
+
+    if not any(row.is_above_its_roof for row in rows):
+        return []
+    return [Line2D([], [], label="above its roof: the ceilings are too low", **_RING)]
+
+
+def _legend(axes: Any, rows: Iterable[Entry], more: Iterable[Any] = ()) -> None:
     arms = dict.fromkeys(row.side.arm for row in rows)
     handles = [_mark("o", arm, COLORS.get(arm, OTHER)) for arm in arms]
-    axes.legend(handles=handles, frameon=False, fontsize=8, loc="best")
+    axes.legend(handles=[*handles, *more], frameon=False, fontsize=8, loc="best")
 
 
 def _mark(mark: str, label: str, color: str = OTHER) -> Any:

@@ -131,6 +131,11 @@ def _warnings(training: Training) -> Iterator[str]:
             f"no rule prices the backward of {', '.join(training.unpriced)}: the gradients are a "
             "lower bound"
         )
+    if training.handwritten:
+        yield (
+            f"the backward of {', '.join(training.handwritten)} is the model's own and is not run: "
+            "it is priced as if autograd differentiated its forward, an estimate"
+        )
     if training.assumed:
         yield (
             f"what {', '.join(training.assumed)} keeps for the backward is an estimate: it differs "

@@ -64,7 +64,8 @@ def report_table(report: Report, show: Show | None = None) -> Table:
         total = Block("", "", report.root.own.__class__(), children=blocks)
         label = f"{len(blocks)} matched"
     else:
-        blocks, total, label = report.blocks, report.root, "total"
+        blocks, total = report.blocks, report.root
+        label = "total" if report.complete else "until it stopped"
         automatic = automatic_depth(report.root, fold=show.fold)
         depth = automatic if show.depth is None else show.depth
         items = own_row(report.root, 0)
@@ -131,7 +132,8 @@ def _group_table(report: Report, show: Show) -> Table:
 
 
 def _title(report: Report) -> str:
-    return f"{report.model} · {report.mode} · {', '.join(report.inputs)}"
+    title = f"{report.model} · {report.mode} · {', '.join(report.inputs)}"
+    return title if report.complete else f"{title} · incomplete: the forward stopped"
 
 
 def _columns(shown: list[Reading], show: Show) -> Iterator[Column]:
@@ -190,6 +192,8 @@ def _folds(items: list[Item]) -> Iterator[str]:
 def _notes(report: Report) -> Iterable[str]:
     total, coverage = report.total, report.coverage
     least = "A lower bound: " if report.is_lower_bound else ""
+    if not report.complete:
+        least = "Incomplete, until the forward stopped: "
     yield (
         f"{least}{exact(total.macs)} MACs · {exact(total.flops)} FLOPs · "
         f"{exact(total.params)} params, {exact(total.params_executed)} of them executed · "

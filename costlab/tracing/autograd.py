@@ -25,6 +25,8 @@ CHECKPOINTS = Interception("_checkpoint_without_reentrant_generator", checkpoint
 """What surrounds a checkpointed region, of the variant that is not re-entrant."""
 REENTRANT_CHECKPOINTS = Interception("apply", checkpoint.CheckpointFunction)
 """A checkpointed region of the re-entrant variant."""
+FUNCTIONS = Interception("apply", torch.autograd.Function)
+"""A call of a function whose backward is written by hand."""
 ENTERED_INFERENCE = Interception("__enter__", torch.inference_mode)
 """The beginning of a region in inference mode, of which function modes are not told."""
 LEFT_INFERENCE = Interception("__exit__", torch.inference_mode)
@@ -40,6 +42,7 @@ class Regions:
         """Of one forward."""
         self.recorder = recorder
         self.checkpoints: list[tuple[int, int, bool]] = []
+        self.functions: dict[str, None] = {}
 
     @property
     def here(self) -> int:
@@ -53,6 +56,7 @@ class Regions:
             for interception, handler in (
                 (CHECKPOINTS, self._around),
                 (REENTRANT_CHECKPOINTS, self._apply),
+                (FUNCTIONS, self._note),
                 (ENTERED_INFERENCE, self._switch),
                 (LEFT_INFERENCE, self._switch),
             ):
@@ -74,6 +78,12 @@ class Regions:
             return function(*args[1:])  # after whether to keep the random state
         finally:
             self._region(start, anew=True)
+
+    def _note(self, call: Any, kind: Any, args: Any, kwargs: Any) -> Any:
+        """Runs a function of the user's, whose backward nobody calls here, and notes its name."""
+        if torch.is_grad_enabled() and not kind.__module__.startswith("torch."):
+            self.functions.setdefault(kind.__name__)
+        return call(kind, *args, **kwargs)
 
     def _region(self, start: int, *, anew: bool) -> None:
         if torch.is_grad_enabled():
@@ -111,6 +121,7 @@ class Regions:
             off=self.off(),
             checkpoints=tuple(self.checkpoints),
             repeated=dict(self.recorder.repeated),
+            functions=tuple(self.functions),
         )
 
 

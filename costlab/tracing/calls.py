@@ -46,6 +46,11 @@ class Interception:
         with self._lock:
             if not self._handlers:
                 for kind in self.classes:
+                    held = vars(kind).get(self.method)
+                    if isinstance(held, classmethod):
+                        self._calls[kind] = held
+                        setattr(kind, self.method, classmethod(self._replacement(held.__func__)))
+                        continue
                     self._calls[kind] = call = getattr(kind, self.method)
                     setattr(kind, self.method, self._replacement(call))
             outer = self._handlers.get(thread)

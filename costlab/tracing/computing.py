@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 
 from costlab.errors import TraceError
+from costlab.graph import Coverage
 from costlab.tracing.descent import Descent
 from costlab.tracing.entries import Entry, Treatment
 from costlab.tracing.names import names_of
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from costlab.tracing.inputs import Call
     from costlab.tracing.registry import Registry
     from costlab.tracing.scopes import Scopes
+
+
+LEAVING = {"numpy": "numpy", "__array__": "numpy", "__dlpack__": "dlpack", "tolist": "tolist"}
+"""Calls after which torch does not see what is computed with a tensor, and what that is named."""
+CREATES_GRAPH = {"grad": 4, "backward": 3}
+"""The place of the argument by which a gradient has a history of its own."""
 
 
 class Watch(Descent):  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -162,13 +169,38 @@ class Computing(Recorder):
         self.record(entry.name, family, coverage, tensors, made, None, view=True)
         return made
 
+    def _leaves(self, name: str, tensors: list[torch.Tensor]) -> bool:
+        """Whether values that are not the same for all leave torch, to be computed with elsewhere.
+
+        A list of integers does not: those are sizes and positions, which decide and are not summed.
+        """
+        leaves = name in LEAVING and (
+            name != "tolist" or any(tensor.is_floating_point() for tensor in tensors)
+        )
+        return leaves and any(self.number(tensor) in self.varies for tensor in tensors)
+
     def _ask_value(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         tensors = tensors_of(args, kwargs)
         self.depends(entry.name, tensors)
+        if self._leaves(entry.name, tensors):
+            # What is computed outside of torch, here or before it comes back, is not seen.
+            self.record(LEAVING[entry.name], "unknown", Coverage.UNKNOWN, tensors, (), None)
         values, named = map_tensors(self.value, (args, kwargs))
         if entry.name in ("numpy", "__array__"):
             values = map_tensors(torch.Tensor.cpu, values)
         return func(*values, **named)
+
+    def _differentiate(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        """The gradients; the watch prices the kernels of the backward."""
+        place = CREATES_GRAPH[entry.name]
+        lasting = args[place] if len(args) > place else kwargs.get("create_graph", False)
+        values, named = map_tensors(self.value, (args, kwargs))
+        self.busy = False  # __torch_function__ puts it back
+        self.switches.append((len(self.nodes), bool(lasting)))
+        try:
+            return func(*values, **named)
+        finally:
+            self.switches.append((len(self.nodes), torch.is_grad_enabled()))
 
     def _leave_aside(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         if entry.treatment is Treatment.INITIALIZER:
@@ -219,6 +251,7 @@ class Computing(Recorder):
         Treatment.DEVICE: _leave_aside,
         Treatment.VALUE: _ask_value,
         Treatment.FACTORY: _make,
+        Treatment.GRADIENT: _differentiate,
         Treatment.SETTER: _leave_aside,
         Treatment.INITIALIZER: _leave_aside,
     }

@@ -37,6 +37,8 @@ class Treatment(StrEnum):
     """Assigns an attribute of a tensor: carried out on the trace's own tensors only."""
     INITIALIZER = auto()
     """Fills a tensor in place, from nothing: has no cost and no shape of its own."""
+    GRADIENT = auto()
+    """Runs a backward within the forward, which tensors without values have no history for."""
     SWITCH = auto()
     """Turns gradients on or off."""
     DESCENT = auto()
@@ -57,6 +59,7 @@ VALUES = frozenset({
     "item", "tolist", "numpy", "equal", "allclose", "is_nonzero", "__bool__", "__int__",
     "__float__", "__complex__", "__index__", "__array__", "__contains__", "__dlpack__", "data_ptr",
 })  # fmt: skip
+GRADIENTS = frozenset({"grad", "backward"})
 SIZED_FACTORIES = frozenset({"empty", "zeros", "ones", "rand", "randn", "full", "randint"})
 FACTORIES = SIZED_FACTORIES | frozenset({
     "arange", "range", "linspace", "logspace", "eye", "tensor", "scalar_tensor", "from_numpy",
@@ -77,6 +80,7 @@ def entry_of(function: Any, ops: Mapping[str, Op]) -> Entry:
     module = getattr(function, "__module__", None) or ""
     kinds = (
         (Treatment.SWITCH, name == "_set_grad_enabled"),
+        (Treatment.GRADIENT, name in GRADIENTS and module in ("torch.autograd", "torch._tensor")),
         (Treatment.SETTER, name.endswith(("__set__", "__delete__"))),
         (Treatment.DEVICE, name in DEVICE),
         (Treatment.VALUE, name in VALUES),

@@ -5,7 +5,8 @@ Does not know which kind is to be tried, nor what follows if it does not do.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import sys
+from contextlib import contextmanager, nullcontext
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,9 +27,15 @@ from costlab.tracing.untouched import untouched
 from costlab.tracing.where import explain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from costlab.tracing.entries import Entries
     from costlab.tracing.fallbacks import Carrier
     from costlab.tracing.parameters import Held, Modules
+
+
+FRAMES = 4
+"""How many times more frames a traced call may have than a plain one has."""
 
 
 class Forward(NamedTuple):
@@ -100,6 +107,7 @@ class Forward(NamedTuple):
                     scopes.followed(registry.spec_of, recorder.direct),
                     made_visible(recorder),
                     regions.followed() if training else nullcontext(),
+                    deeper(),
                     recorder.watching(),
                     recorder,
                 ):
@@ -131,6 +139,17 @@ class Forward(NamedTuple):
         if carrier == "fake" or not alone:
             recorder.fakes = Fakes(recorder.aside.device)
         return recorder
+
+
+@contextmanager
+def deeper() -> Iterator[None]:
+    """Lets calls nest as deep as without a trace, which puts a few frames around each module."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(FRAMES * before)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def _set_mode(model: torch.nn.Module, modules: list[torch.nn.Module], *, training: bool) -> None:

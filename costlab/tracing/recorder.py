@@ -187,6 +187,16 @@ class Recorder(TorchFunctionMode, Record):
         self.switches.append((len(self.nodes), torch.is_grad_enabled()))
         return made
 
+    def _differentiate(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        """Refuses, and says so in the report as well: what is made on shapes has no history."""
+        del func, args, kwargs
+        self.unknown(f"autograd.{entry.name}")
+        message = (
+            f"the forward asks for gradients itself (autograd.{entry.name}), and what a trace on "
+            "shapes makes has no history; --on real (on='real') computes and counts it"
+        )
+        raise NeedsMoreError(message)
+
     def _make(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         if tensors_of(args, kwargs):
             return self._descend(entry, func, args, kwargs)
@@ -244,7 +254,7 @@ class Recorder(TorchFunctionMode, Record):
             return made
         if entry.name == "__getitem__" and len(tensors) > 1:
             # Indexed by a tensor: elements are gathered, which is no view.
-            self.record("gather", "indexing", Coverage.PRICED, tensors, fresh, None)
+            self.record("index", "indexing", Coverage.PRICED, tensors, fresh, None)
             return made
         self.record(entry.name, op.family, op.coverage, tensors, fresh, None, view=True)
         return made
@@ -310,6 +320,7 @@ class Recorder(TorchFunctionMode, Record):
         Treatment.FACTORY: _make,
         Treatment.SETTER: _leave_aside,
         Treatment.INITIALIZER: _leave_aside,
+        Treatment.GRADIENT: _differentiate,
         Treatment.SWITCH: _switch,
         Treatment.DESCENT: _descend,
     }

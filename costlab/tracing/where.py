@@ -32,6 +32,8 @@ WAYS_OUT = {
     ),
 }
 """What is said instead of torch's own words where those do not tell what to do."""
+LEVELS = 20
+"""Levels of a path that a message tells in full."""
 SCRIPT = "The following operation failed in the TorchScript interpreter"
 """How TorchScript's interpreter begins to tell of an error."""
 
@@ -47,7 +49,7 @@ class Failure(NamedTuple):
 def explain(error: Exception, scopes: Scopes, failed: Failure | None) -> str:
     """A sentence: which module, in which operation on what, with which error, at which line."""
     path, module = _innermost(error.__traceback__, scopes)
-    name = f"{path} ({module})" if path else module
+    name = f"{_shortened(path)} ({module})" if path else module
     operation = ""
     if failed is not None and failed.error is error:
         operands = ", ".join(map(format_spec, failed.operands[:4]))
@@ -64,9 +66,23 @@ def explain(error: Exception, scopes: Scopes, failed: Failure | None) -> str:
 def _told(error: Exception) -> str:
     """What an error says; of one in a script the reason, which TorchScript puts last."""
     text = str(error)
+    if isinstance(error, RecursionError):
+        return f"{text}: calls are nested too deep; raise sys.setrecursionlimit before"
     if SCRIPT in text:
         return text.strip().rpartition("\n")[2]
     return next((way for sign, way in WAYS_OUT.items() if sign in text), text)
+
+
+def _shortened(path: str) -> str:
+    """A path of which no more than its two ends are told, where it is very long.
+
+    >>> _shortened("encoder.layer.3"), _shortened(".".join("0" * 100))
+    ('encoder.layer.3', '0.0.0…0.0.0, 100 levels deep')
+    """
+    parts = path.split(".")
+    if len(parts) <= LEVELS:
+        return path
+    return f"{'.'.join(parts[:3])}…{'.'.join(parts[-3:])}, {len(parts)} levels deep"
 
 
 def _innermost(trace: TracebackType | None, scopes: Scopes) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from costlab.graph import Autograd
+from costlab.graph import Autograd, Coverage
 from costlab.training.backward import products
 from costlab.training.document import NOTHING, BlockCost, Memory, Training
 from costlab.training.memory import peaks
@@ -40,7 +40,8 @@ def training_of(graph: Graph, optimizer: str = DEFAULT) -> Training:
 
     for node in graph.nodes:
         charge(node.scope, BlockCost(forward_macs=node.macs))
-    unpriced: dict[str, None] = {}
+    # What the forward does not know is not known of the backward either.
+    unpriced = {node.op: None for node in graph.nodes if node.coverage is Coverage.UNKNOWN}
     for step in needs.steps:
         priced = _gradients(graph, needs, step)
         if priced is None:
@@ -61,6 +62,7 @@ def training_of(graph: Graph, optimizer: str = DEFAULT) -> Training:
         memory=_memory(graph, needs, found, optimizer),
         own=own,
         unpriced=tuple(unpriced),
+        handwritten=() if graph.autograd is None else graph.autograd.functions,
         assumed=tuple(
             dict.fromkeys(graph.nodes[at].op for at, keeps in found.items() if keeps.assumed)
         ),

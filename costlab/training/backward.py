@@ -132,6 +132,7 @@ PAIRS = (
     *(f"conv_transpose{rank}d" for rank in (1, 2, 3)),
     "convolution", "_convolution", "linear", "matmul", "reversed_matmul", "mm", "bmm", "mv", "dot",
     "vdot", "outer", "ger", "inner", "linalg_vecdot", "tensordot", "einsum",
+    "_grouped_mm",
 )  # fmt: skip
 SUMS = ("addmm", "baddbmm", "addbmm", "addmv", "addr")
 LAYERS = ("lstm", "gru", "rnn_tanh", "rnn_relu")

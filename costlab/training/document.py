@@ -70,7 +70,9 @@ class Training:
     `own` is what each block does itself, by path, where that is anything; `trainable` the elements
     that get a gradient; `optimizer_flops` the element-wise operations of the update. `unpriced` are
     operations whose backward no rule prices, so that the counts are a lower bound; `assumed` those
-    that are taken to keep all that they read and write, as no entry says what they keep.
+    that are taken to keep all that they read and write, as no entry says what they keep;
+    `handwritten` the `autograd.Function`s of the model, whose own backward is not run: they are
+    priced as if autograd differentiated their forward.
     """
 
     optimizer: str
@@ -80,12 +82,18 @@ class Training:
     own: Mapping[str, BlockCost]
     unpriced: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    handwritten: tuple[str, ...] = ()
     convention: str = CONVENTION
 
     @property
     def total(self) -> BlockCost:
         """What all blocks add up to."""
         return self.block("")
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether something was taken as it usually is, so that the counts may be off either way."""
+        return bool(self.assumed or self.handwritten)
 
     @property
     def is_lower_bound(self) -> bool:
@@ -119,6 +127,7 @@ class Training:
             ],
             "unpriced": list(self.unpriced),
             "assumed": list(self.assumed),
+            "handwritten": list(self.handwritten),
         }
 
     @classmethod
@@ -142,6 +151,7 @@ class Training:
             },
             unpriced=tuple(map(_text, document.get("unpriced", ()))),
             assumed=tuple(map(_text, document.get("assumed", ()))),
+            handwritten=tuple(map(_text, document.get("handwritten", ()))),
             convention=_text(document["convention"]),
         )
 

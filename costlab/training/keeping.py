@@ -39,6 +39,7 @@ KEPT: dict[str, Keeps] = {
         "tensordot mul",
     ),
     **each(("", "x2", "x1"), "addmm baddbmm addbmm addmv addr addcmul"),
+    "_grouped_mm": ("x1 x2", "x0 x2", ""),
     "bilinear": ("x1 x2", "x0 x2", "x0 x1", ""),
     "scaled_dot_product_attention": ("x0 x1 x2 y0 lines",),
     "flex_attention": ("x0 x1 x2 x3 x4 x5 x6 y0 y1 y2",),
@@ -47,6 +48,7 @@ KEPT: dict[str, Keeps] = {
     "layer_norm": ("x0 x1 x2 rows",),
     "group_norm": ("x0 x1 groups",),
     "rms_norm": ("x0 x1 scales",),
+    "_weight_norm_interface": ("x0 x1 y1",),
     "native_layer_norm": ("x0 x1 x2 y1 y2",),
     "native_group_norm": ("x0 x1 y1 y2",),
     **each(
@@ -113,7 +115,7 @@ KEPT: dict[str, Keeps] = {
         ("x1",),
         "max_unpool1d max_unpool2d max_unpool3d index_select scatter index_fill",
     ),
-    **each(("picks",), "index_put index_put_"),
+    **each(("picks",), "index index_put index_put_"),
     "scatter_add": ("", "", "x1"),
     "embedding": ("", "x0"),
     "take_along_dim": ("x0 x1",),
@@ -136,7 +138,8 @@ KEPT: dict[str, Keeps] = {
         "upsample_trilinear3d upsample_bicubic2d pixel_shuffle pixel_unshuffle channel_shuffle "
         "unfold fold cat stack hstack vstack dstack column_stack pad constant_pad_nd repeat tile "
         "repeat_interleave roll flip fliplr flipud rot90 clone copy fill zero tril triu "
-        "__setitem__ _to_copy copy_ _pin_memory _scaled_mm",
+        "__setitem__ _to_copy copy_ _pin_memory _scaled_mm "
+        "histc",
     ),
 }
 """What is kept of each operation."""

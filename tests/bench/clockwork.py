@@ -28,7 +28,7 @@ class Clockwork:
 
     `noise` gives the logarithm of a factor on each sample, `clock` the clock at a time (None:
     unknown), `throttle` the reasons at a time; `step_s` is the timer's resolution, `read_s` what
-    reading the gauge takes.
+    reading the gauge takes, `waited_s` how long it waited for a core until now.
     """
 
     noise: Callable[[], float] = lambda: 0.0
@@ -37,14 +37,18 @@ class Clockwork:
     step_s: float = 0.0
     read_s: float = 0.0
     joules_per_s: float = 0.0
+    waited_s: float | None = None
     now: float = 0.0
     due: float = 0.0
+    waits: float = 0.0
     timed: list[int] = field(default_factory=list)
 
     def time_s(self, call: Callable[[], None], calls: int) -> float:
         """The time of so many calls, of which only the first is made."""
-        self.due = 0.0
+        self.due = self.waits = 0.0
         call()
+        if self.waited_s is not None:
+            self.waited_s += self.waits * calls
         self.timed.append(calls)
         start = self.now
         self.now += self.due * calls * exp(self.noise())
@@ -64,6 +68,7 @@ class Clockwork:
             base_mhz=BASE_MHZ,
             energy_j=self.joules_per_s * self.now if self.joules_per_s else None,
             throttle=self.throttle(self.now),
+            waited_s=self.waited_s,
         )
 
 
@@ -134,6 +139,56 @@ class Autocorrelated:
         """The next."""
         self.past = 0.9 * self.past + random.gauss(0.0, 0.02 * (1 - 0.9**2) ** 0.5)
         return self.past
+
+
+@dataclass
+class Bursts:
+    """Noise of 0.3 %, but in bursts of `burst_s`, each `quiet_s` apart, of `size` and `spread`.
+
+    Both lengths are exponential, so that nothing tells when the next begins.
+    """
+
+    device: Clockwork
+    random: Random
+    quiet_s: float
+    burst_s: float
+    size: float = 0.7
+    spread: float = 0.5
+    until: float = 0.0
+    busy: bool = False
+
+    def advance(self) -> bool:
+        """Whether there is a burst now."""
+        while self.device.now >= self.until:
+            self.busy = not self.busy
+            mean_s = self.burst_s if self.busy else self.quiet_s
+            self.until += self.random.expovariate(1 / mean_s)
+        return self.busy
+
+    def __call__(self) -> float:
+        """The next."""
+        if not self.advance():
+            return self.random.gauss(0, 0.003)
+        return max(0.0, self.random.gauss(self.size, self.spread))
+
+
+@dataclass
+class Shared:
+    """A side whose every kernel waits for a core of which others take `slice_s` while `busy`."""
+
+    device: Clockwork
+    seconds: float
+    kernels: int
+    busy: Callable[[], bool]
+    slice_s: float = 0.004
+
+    def __call__(self) -> float:
+        """What a call takes now."""
+        if not self.busy():
+            return self.seconds
+        waited_s = self.kernels * self.slice_s
+        self.device.waits += waited_s
+        return self.seconds + waited_s
 
 
 def shapes() -> dict[str, Callable[[Random], float]]:

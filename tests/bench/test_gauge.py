@@ -139,6 +139,16 @@ def test_the_cpu_is_else_read_from_what_the_kernel_tells(tmp_path: Path) -> None
     assert CpuGauge(tmp_path).read() == State(clock_mhz=2596.1)
 
 
+def test_waiting_for_a_core_is_read_of_each_thread(tmp_path: Path) -> None:
+    """The second number of each thread's schedstat, added up: nanoseconds on a run queue."""
+    for thread, waited_ns in ((7, 250_000_000), (8, 500_000_000)):
+        folder = tmp_path / f"proc/self/task/{thread}"
+        folder.mkdir(parents=True)
+        (folder / "schedstat").write_text(f"123 {waited_ns} 9\n")
+    (tmp_path / "proc/self/task/9").mkdir()
+    assert CpuGauge(tmp_path).read().waited_s == 0.75
+
+
 def test_every_throttle_reason_has_its_bit() -> None:
     """No reason is told for two bits."""
     assert len(set(gauge.THROTTLE.values())) == len(gauge.THROTTLE)

@@ -10,7 +10,7 @@ import pytest
 
 from costlab.bench.document import Timing
 from costlab.bench.harness import ABBA, BAAB, measure
-from costlab.bench.paired import PAIRS_A_BLOCK
+from costlab.bench.paired import PAIRS_A_BLOCK, Paired, Sample, SideName
 from costlab.bench.seams import ArmError
 from tests.bench.clockwork import BASE_MHZ, MS, PLAN, Clockwork, Spring, run, seeded, spiky
 
@@ -220,3 +220,41 @@ def test_a_timing_gets_its_samples_and_clocks() -> None:
     paired = run(lost, plan=replace(PLAN, min_pairs=100))
     assert paired.timing("variant", timing()).clock_mhz is None
     assert paired.comparison() is not None
+
+
+def paired(*blocks: tuple[float, float, float, float]) -> Paired:
+    """Blocks of the baseline's two times and the variant's two."""
+    order: tuple[SideName, ...] = ("baseline", "baseline", "variant", "variant")
+    return Paired(
+        PLAN,
+        0,
+        tuple(
+            Sample(side, at, time_s, None)
+            for at, block in enumerate(blocks)
+            for side, time_s in zip(order, block, strict=True)
+        ),
+    )
+
+
+def test_sides_that_differ_from_themselves_are_not_told_apart() -> None:
+    """Ten blocks agree on 0.8 exactly, but within each a side is twice itself: no verdict."""
+    still = paired(*[(1.0, 1.0, 0.8, 0.8)] * 10).comparison()
+    assert still is not None
+    assert (still.verdict, still.reason) == ("FASTER", "")
+    noisy = paired(*[(1.0, 2.0, 1.6, 0.8), (2.0, 1.0, 0.8, 1.6)] * 5)
+    assert noisy.noise() > 0.25
+    found = noisy.comparison()
+    assert found is not None
+    assert found.ratio == pytest.approx(0.8)
+    assert found.verdict == "AMBIGUOUS"
+    assert "FASTER but for the noise of" in found.reason
+
+
+def test_medians_must_not_deny_a_verdict() -> None:
+    """A mean of pairs that a few samples pull is no verdict if the medians say the contrary."""
+    still, pulled = (1.0, 1.0, 1.02, 1.02), (3.0, 3.0, 1.02, 1.02)
+    found = paired(*[still, pulled] * 8, still).comparison()
+    assert found is not None
+    assert found.high < 1
+    assert found.verdict == "AMBIGUOUS"
+    assert "not by the medians" in found.reason

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from costlab.bench.document import Measurements
+from costlab.bench.document import Ceilings, Measurements
+from costlab.bench.roofs import beaten
 from costlab.bench.runner import Outcome, run
 from costlab.bench.seams import ArmError
 from costlab.bench.study import Pair, Study, Subject
 from costlab.errors import UsageError
 from costlab.render.bench_columns import entries
+from tests.bench import pretended
 from tests.bench.pretended import (
     AXES,
     ONE,
@@ -308,7 +310,9 @@ def test_the_time_limit_is_kept_and_told() -> None:
     assert 0 < len(found.cases) < 50
     assert not found.complete
     missing = 50 - len(found.cases)
-    assert found.notes == (f"The time limit of 0.5 min came before {missing} of 50 cases.",)
+    (note,) = found.notes
+    assert f"The time limit of 0.5 min left no room for {missing} of 50 cases" in note
+    assert "(--minutes)" in note
     assert backend.now_s < 30 + 10
     again = run(request, Pretended(), known=found).found
     assert len(again.cases) > len(found.cases)
@@ -402,9 +406,67 @@ def test_a_case_that_was_hurried_is_left_for_another_time() -> None:
     assert run(REQUEST, Pretended(), known=hurried[0]).found.complete
 
 
-def test_a_case_that_is_always_too_long_is_an_error() -> None:
+def test_a_case_that_is_always_too_long_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A case for which all the time that one may take is too short is told, and not tried again."""
-    request = replace(REQUEST, plan=replace(PLAN, limit_s=0.05))
-    found = run(request, Pretended()).found
-    assert found.complete
-    assert all("too short" in case.error for case in found.cases)
+    monkeypatch.setitem(pretended.CALL_S, "two", 80.0)
+    found = run(REQUEST, Pretended()).found
+    assert "s are too short: they left room for" in found.cases[0].error
+    assert "give it longer (--minutes)" in found.cases[0].error
+
+
+def test_slow_calls_are_waited_for_where_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comparison whose limit leaves no ten pairs goes on until it has them, in the run's time."""
+    for name in ("one", "two", "three"):
+        monkeypatch.setitem(pretended.CALL_S, name, 1.0)
+    short = replace(REQUEST, plan=replace(PLAN, limit_s=3.0), limit_s=120.0)
+    backend = Pretended()
+    found = run(short, backend).found
+    assert [case.comparison and case.comparison.pairs for case in found.cases] == [10, 10]
+    assert backend.now_s <= 120.0
+
+
+def test_a_run_that_is_resumed_measures_ceilings_and_noise_anew() -> None:
+    """What was is said of the cases of then; if nothing is missing, nothing is measured."""
+    whole = measured(Pretended())
+    known = replace(whole, cases=whole.cases[:1], complete=False)
+    backend = Pretended()
+    found = run(replace(REQUEST, anew=True), backend, known=known).found
+    assert ("ceilings", "") in backend.steps
+    assert [name for what, name in backend.steps if what == "prepare"] == ["one", "one", "three"]
+    assert found.cases[0] == known.cases[0]
+    (note,) = [note for note in found.notes if note.startswith("Resumed: 1 case")]
+    assert "its ceilings fp32 100 GFLOP/s" in note
+    assert "its noise was -0.5 to +0.5 %" in note
+    idle = Pretended()
+    run(replace(REQUEST, anew=True), idle, known=whole)
+    assert ("ceilings", "") not in idle.steps
+
+
+def test_ceilings_that_are_beaten_are_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, the better of both stands, and the case is modelled by them."""
+    made = iter([1e5, 1e11, 1e5])
+    ceilings = Pretended.ceilings
+
+    def slow_first(self: Pretended, limit_s: float) -> Ceilings:
+        return replace(ceilings(self, limit_s), flops_per_s={"fp32": next(made)})
+
+    monkeypatch.setattr(Pretended, "ceilings", slow_first)
+    found = measured(Pretended())
+    assert found.ceilings is not None
+    assert found.ceilings.flops_per_s == {"fp32": 1e11}
+    assert not any(beaten(case) for case in found.cases)
+    assert next(made) == 1e5
+
+
+def test_a_cache_slower_than_memory_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two tries the better rates stand."""
+    made = iter([1e9, 4e10])
+    ceilings = Pretended.ceilings
+
+    def busy_first(self: Pretended, limit_s: float) -> Ceilings:
+        return replace(ceilings(self, limit_s), cache_bytes_per_s=next(made))
+
+    monkeypatch.setattr(Pretended, "ceilings", busy_first)
+    found = measured(Pretended())
+    assert found.ceilings is not None
+    assert found.ceilings.cache_bytes_per_s == 4e10

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
 import pytest
 
 from costlab.bench.harness import measure
 from costlab.bench.judging import FLOOR, noise_floor
-from costlab.bench.plan import Plan
-from tests.bench.clockwork import BASE_MHZ, Clockwork, Spring, seeded, shapes
+from costlab.bench.plan import QUICK, Plan
+from tests.bench.clockwork import BASE_MHZ, Bursts, Clockwork, Shared, Spring, seeded, shapes
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SHORT = replace(QUICK, sample_s=0.02, resamples=400)
+"""A short look: five blocks may be all that there is."""
 PLAN = Plan(limit_s=6.0, sample_s=0.02, settle_s=0.2, resamples=400)
 MS = 0.001
 
@@ -54,3 +63,62 @@ def test_a_difference_of_five_percent_is_found(shape: str) -> None:
         assert found is not None
         right += found.verdict == "FASTER"
     assert right / trials >= 0.9
+
+
+@pytest.mark.parametrize("plan", [SHORT, PLAN], ids=["quick", "full"])
+@pytest.mark.parametrize(
+    ("quiet_s", "burst_s", "size", "spread"),
+    [(2.0, 1.0, 0.7, 0.5), (0.3, 0.1, 0.7, 0.5), (0.1, 0.05, 2.0, 0.1)],
+)
+def test_bursts_feign_no_difference(
+    plan: Plan, quiet_s: float, burst_s: float, size: float, spread: float
+) -> None:
+    """Identical arms in bursts of noise that the null arm did not meet: at most 5 % told apart."""
+    trials, wrong, held = 100, 0, 0
+    for seed in range(trials):
+        device = Clockwork()
+        device.noise = Bursts(device, seeded(seed), quiet_s, burst_s, size, spread)
+        sides = Spring(device, MS), Spring(device, MS)
+        found = measure(*sides, device, device, plan, seed).comparison(FLOOR)
+        assert found is not None
+        wrong += found.verdict in {"FASTER", "SLOWER"}
+        held += found.low <= 1 <= found.high
+    assert wrong / trials <= 0.05
+    assert held / trials >= 0.95 - 0.05
+
+
+def shared(device: Clockwork, busy: Callable[[], bool]) -> tuple[Spring, Spring]:
+    """A kernel, and two that take 0.9 of it, on cores that others have while it is busy."""
+    one, two = Shared(device, MS, 1, busy), Shared(device, 0.9 * MS, 2, busy)
+    return Spring(device, one), Spring(device, two)
+
+
+@pytest.mark.parametrize(("busy", "verdict"), [(0.0, "FASTER"), (1.0, "AMBIGUOUS")])
+def test_who_waits_for_a_core_is_not_slower(busy: float, verdict: str) -> None:
+    """Two kernels that take 0.9 of one, but wait twice for a core that others have.
+
+    By the samples alone they are SLOWER beyond doubt: each is longer, in every block.
+    """
+    for seed in range(10):
+        device, random = Clockwork(waited_s=0.0), seeded(seed)
+        device.noise = partial(random.gauss, 0, 0.003)
+        one, two = shared(device, lambda: bool(busy))
+        found = measure(one, two, device, device, SHORT, seed).comparison(FLOOR)
+        assert found is not None
+        assert found.verdict == verdict
+        assert ("other processes had the cores" in found.reason) == bool(busy)
+        assert (found.ratio > 1.5) == bool(busy)
+
+
+def test_a_burst_of_neighbours_is_left_out() -> None:
+    """Neighbours for a third of the time: what is left says FASTER or nothing, never SLOWER."""
+    said = []
+    for seed in range(60):
+        device = Clockwork(waited_s=0.0)
+        noise = Bursts(device, seeded(seed), 0.2, 0.1)
+        one, two = shared(device, noise.advance)
+        found = measure(one, two, device, device, PLAN, seed).comparison(FLOOR)
+        assert found is not None
+        said.append(found.verdict)
+    assert "SLOWER" not in said
+    assert said.count("FASTER") > len(said) / 2

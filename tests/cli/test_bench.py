@@ -96,7 +96,7 @@ def test_what_is_kept_is_gone_on_with(costlab: Costlab, device: Device) -> None:
     assert "a.json is there already; --resume goes on with it" in again.err
     backend = device()
     assert costlab("bench", "study.toml", "--out", "a.json", "--resume").code == 0
-    assert [name for what, name in backend.steps if what == "prepare"] == ["one", "two"]
+    assert [name for what, name in backend.steps if what == "prepare"] == ["one", "one", "two"]
     whole = load("a.json")
     assert isinstance(whole, Measurements)
     assert [case.batch for case in whole.cases] == [1, 2]
@@ -122,6 +122,8 @@ def test_what_cannot_be_gone_on_with(
     found = costlab("bench", "study.toml", "--out", "a.json", "--resume")
     assert (found.code, found.out) == (2, "")
     assert message in found.err
+    assert "delete it, or give --out another file" in found.err
+    assert "costlab report" not in found.err
     assert Path("a.json").read_text(encoding="utf-8") == document
     assert backend.steps == []
 
@@ -164,7 +166,7 @@ def test_a_termination_is_met_in_the_same_way(
 
     monkeypatch.setattr(Pretended, "step", terminated)
     found = costlab("bench", "study.toml", "--out", "a.json")
-    assert found.code == 130
+    assert found.code == 128 + signal.SIGTERM
     assert backend.open == []
     kept = load("a.json")
     assert isinstance(kept, Measurements)
@@ -203,6 +205,9 @@ NONSENSE: dict[str, tuple[tuple[str, ...], str]] = {
     "a pair": (("study.toml", "--pair", "three*"), "--pair 'three*' is none of study"),
     "a picture": (("study.toml", "--plot", "a.png"), "name a file that ends in .svg"),
     "no folder": (("study.toml", "--out", "absent/a.json"), "cannot write absent/a.json"),
+    "a folder": (("study.toml", "--out", "."), ". is a folder; name a file in it"),
+    "a folder to go on": (("study.toml", "--out", ".", "--resume"), ". is a folder"),
+    "a picture nowhere": (("study.toml", "--plot", "absent/a.svg"), "absent/a.svg cannot be"),
     "one file": (("compare", str(GOLDEN)), "compare takes two files of measurements, not 1"),
     "options": (("compare", "--quick", "a", "b"), "--quick is for measuring; compare measures"),
     "a list of one": (("--list", "blocks"), "--list lists the studies; leave 'blocks' out"),
@@ -311,3 +316,25 @@ def test_the_pretended_device_is_used(costlab: Costlab, device: Device) -> None:
     backend = device()
     costlab("bench", "study.toml")
     assert backend.now_s > pretended.PREPARE_S
+
+
+def test_a_model_that_is_not_there_is_told_at_once(costlab: Costlab, device: Device) -> None:
+    """Before ceilings, once, and not as a note of each case."""
+    backend = device()
+    text = TOML.replace("conv3x3(inputs=4)", "conv3x3(inputs=-4)")
+    Path("broken.toml").write_text(text, encoding="utf-8")
+    found = costlab("bench", "broken.toml")
+    assert (found.code, found.out) == (2, "")
+    assert "nothing can be measured: " in found.err
+    assert found.err.count("inputs=-4") == 1
+    assert ("ceilings", "") not in backend.steps
+
+
+def test_a_resumed_run_says_so(costlab: Costlab, device: Device) -> None:
+    """Under the table stands which cases are of an earlier run, and by what they were judged."""
+    device()
+    costlab("bench", "study.toml", "--batch", "1", "--out", "a.json")
+    device()
+    found = costlab("bench", "study.toml", "--out", "a.json", "--resume")
+    assert "Resumed: 1 case were measured" not in found.out
+    assert "Resumed: 1 case of an earlier run" in " ".join(found.out.split())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Costlab
-from tests.cli.repository import change, commit, repository
+from tests.cli.repository import WIDER, change, commit, repository
 
 NEW = """
 
@@ -113,3 +113,29 @@ def test_a_ref_says_nothing_of_a_network_of_the_zoo(
     given = ("check",) if command == "check" else ("diff", "git:main", "alexnet")
     out = costlab(*given).out
     assert "alexnet is of costlab's zoo: it is as it is installed, at every git ref" in out
+
+
+def test_another_key_and_another_class_are_no_way_around(branch: Path, costlab: Costlab) -> None:
+    """A model by another name in the file and the code is held against what it was."""
+    text = (branch / "nets.py").read_text(encoding="utf-8")
+    (branch / "nets.py").write_text(text.replace("class Net", "class Large"), encoding="utf-8")
+    named = ("models.net", "models.large"), ("nets.py:Net", "nets.py:Large")
+    globs = ('["first", "second"]', '["firs*", "secon*"]')
+    change(branch / "costlab.toml", *named, globs)
+    code, told, said = verdict(costlab)
+    assert (code, told["growth", "large", ""]) == (0, "new")
+    assert "net has budgets at merge-base:main" in said
+    change(branch / "nets.py", WIDER)
+    found = costlab("check", "--format", "json")
+    (held,) = [one for one in json.loads(found.out)["checks"] if one["because"]]
+    assert (found.code, held["model"], held["outcome"]) == (1, "large", "fail")
+    assert held["value"] > held["base"] > 0
+
+
+def test_a_file_that_git_ignores_is_never_new(branch: Path, costlab: Costlab) -> None:
+    """No commit will have it, and so a relative limit would never hold it."""
+    (branch / ".gitignore").write_text("made.py\n__pycache__/\n", encoding="utf-8")
+    (branch / "nets.py").rename(branch / "made.py")
+    change(branch / "costlab.toml", ("models.net", "models.made"), ("nets.py:Net", "made.py:Net"))
+    code, _, said = verdict(costlab)
+    assert (code, "git ignores made.py, so that no commit will ever have it" in said) == (2, True)

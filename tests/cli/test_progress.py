@@ -60,15 +60,17 @@ def test_nothing_is_shown_before_two_seconds(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_nobody_is_told_off_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing for the quiet voice, and nothing in a pipe."""
+    """Nothing for the quiet voice, and at first nothing in a pipe."""
     installed(monkeypatch, 0.0)
     with bar(Voice(quiet=True)) as watch:
         assert watch is nobody
     with bar(Voice()) as watch:
         assert watch is not nobody
-    monkeypatch.setattr(sys, "stderr", StringIO())
+    pipe = StringIO()
+    monkeypatch.setattr(sys, "stderr", pipe)
     with bar(Voice()) as watch:
-        assert watch is nobody
+        watch(Moment("ceilings", 0, 6, 600.0))
+    assert pipe.getvalue() == ""
 
 
 def test_the_time_left_is_the_lesser_of_pace_and_limit() -> None:
@@ -77,3 +79,19 @@ def test_the_time_left_is_the_lesser_of_pace_and_limit() -> None:
     assert left(moment, 0.0, 60.0) == "about 60 s left"
     assert left(moment, 0.0, 6000.0) == "at most 10 min left"
     assert left(Moment("", 0, 20, 600.0), 0.0, 60.0) == "at most 10 min left"
+
+
+def test_a_pipe_is_told_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten seconds after the last line there is another; what is over before says nothing."""
+    now = [0.0]
+    monkeypatch.setattr(progress, "perf_counter", lambda: now[0])
+    with bar(Voice()) as watch:
+        for at in (1.0, 9.0, 11.0, 12.0, 22.0):
+            now[0] = at
+            watch(Moment(f"case at {at:g}", 1, 6, 600.0))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [f"1/6 case at {at} (at most 10 min left)" for at in (11, 22)]
+    with bar(Voice(quiet=True)) as watch:
+        assert watch is nobody

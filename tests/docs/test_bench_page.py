@@ -11,6 +11,8 @@ import pytest
 from costlab.bench.document import Measurements
 from costlab.bench.plan import Plan
 from costlab.bench.study import ARMS, REGIMES
+from costlab.bench.studyfile import parsed
+from costlab.errors import UsageError
 from docs import bench_page, generate
 from tests.docs import pretended_gpu
 
@@ -95,3 +97,25 @@ def test_pages_of_gpus_are_generated(tmp_path: Path) -> None:
     pictures = dict(generate.gpu_pictures(folder))
     assert {path.name for path in pictures} == {"pretended-savings.svg", "pretended-roofline.svg"}
     assert {path.parent for path in pictures} == {generate.DOCS / "images"}
+
+
+def test_every_key_of_a_study_is_told() -> None:
+    """The table has exactly the keys that the reader takes, and its example is a study."""
+    read = {(place, key) for place, keys in bench_page.READ.items() for key in keys}
+    assert set(bench_page.KEYS) == read
+    page = bench_page.page(result())
+    for place, key in read:
+        assert f"| `{place}` | `{key}` | " in page
+    for place in ("", "subjects.five", "pairs[1]", "axes"):
+        text = "[subjects.five]\nmodel = 'conv5x5(inputs=64)'\n[[pairs]]\nvariant = 'five'\n"
+        text = {
+            "": f"nothing = 1\n{text}",
+            "subjects.five": text.replace("[[", "nothing = 1\n[["),
+            "pairs[1]": f"{text}nothing = 1\n",
+            "axes": f"{text}[axes]\nnothing = 1\n",
+        }[place]
+        with pytest.raises(UsageError, match="nothing"):
+            parsed(text, "odd")
+    study = parsed(bench_page.EXAMPLE, "example")
+    assert [pair.name for pair in study.pairs] == ["five → threes"]
+    assert len(list(study.cases(study.quick))) == 2
