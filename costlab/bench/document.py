@@ -45,9 +45,9 @@ class Timing:
 
     `samples_s` are in the order in which they were taken; `clock_mhz` is the clock during each,
     None where it cannot be read. `dropped` are the places in it of those that do not count, because
-    the clock was held down, or others had the cores, meanwhile. `how` says what is not the same everywhere: what `rotates`,
-    the `precision` of a training step, which layers ran `elsewhere`. `error` says why there is no
-    speed; samples from before it are kept.
+    the clock was held down, or others had the cores, meanwhile. `how` says what is not the same
+    everywhere: what `rotates`, the `precision` of a training step, which layers ran `elsewhere`.
+    `error` says why there is no speed; samples from before it are kept.
     """
 
     subject: str

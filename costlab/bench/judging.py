@@ -30,7 +30,7 @@ def reach(floor: float) -> str:
     """The savings that a noise floor, a logarithm, may feign.
 
     >>> reach(0.005), reach(0.466)
-    ('-0.5 to +0.5 %', '-59.4 to +37.3 %')
+    ('-0.5 to +0.5 %', '-59.4 to +37.2 %')
     """
     return f"{100 * (1 - exp(floor)):+.1f} to {100 * (1 - exp(-floor)):+.1f} %"
 

@@ -33,7 +33,7 @@ class Interception:
         self.method, self.classes = method, classes
         self._lock = threading.Lock()
         self._handlers: dict[int, Handler] = {}
-        self._calls: dict[Any, Call] = {}
+        self._calls: dict[Any, Any] = {}
         self._inherited = frozenset(kind for kind in classes if method not in vars(kind))
 
     @contextmanager

@@ -64,3 +64,16 @@ def test_every_count_of_a_step_is_defined() -> None:
     names = {*BlockCost._fields, *(field.name for field in fields(Memory))}
     for name in (*names, "trainable", "optimizer_flops"):
         assert f"**`{name}`**" in PAGE, name
+
+
+def test_each_python_name_is_an_attribute() -> None:
+    """The table of names in Python has what a report's training part has, and no other."""
+    part = PAGE.partition("attributes of `report.training`")[2].partition("`block(path)`")[0]
+    names = re.findall(r"`([a-z_.]+)`", part)
+    report = costlab.analyze(nn.Linear(4, 4), "f32[2,4]", mode="train")
+    for name in names:
+        assert attrgetter(name)(report.training) is not None
+    kept = {f"total.{name}" for name in BlockCost._fields}
+    kept |= {f"memory.{name}" for name in Memory.__slots__}
+    assert kept <= set(names)
+    assert "<table" in report._repr_html_()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.dlpack import from_dlpack
 
 from costlab import Report, TraceError, UnknownOperationError, analyze
 
@@ -45,7 +46,8 @@ def by_list(x: torch.Tensor, _: Any) -> torch.Tensor:
 
 def by_dlpack(x: torch.Tensor, _: Any) -> torch.Tensor:
     """Memory that another library looks at."""
-    return torch.from_dlpack(np.from_dlpack(x.detach()) * 2)
+    made: torch.Tensor = from_dlpack(np.from_dlpack(x.detach()) * 2)
+    return made
 
 
 LEAVING = {"numpy": by_numpy, "numpy ": by_array, "tolist": by_list, "dlpack": by_dlpack}
