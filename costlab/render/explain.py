@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from costlab.conventions.explanation import Explained, Explanation
 
 OURS = "contractions, each multiply-add once"
+WATCHES_KERNELS = "FlopCounterMode"
+ON_META = (
+    "FlopCounterMode is told, and run, on meta tensors. On a CPU it can print less, as it sees "
+    "kernels: its table has no CPU's flash attention, nor, without gradients, the fast path of "
+    "nn.TransformerEncoder."
+)
+"""What FlopCounterMode prints elsewhere, and why."""
 NARROW = 16
 """Cells of a line that a reason may fold to rather than be left out."""
 
@@ -53,6 +60,7 @@ def explanation_table(explanation: Explanation) -> Table:
         notes=(
             "÷ costlab and the terms are in multiply-adds; two FLOPs of FlopCounterMode are one.",
             "Derived from what the counters' sources say, at the versions named; --run asks them.",
+            *(ON_META for counter in explanation.counters if counter.name == WATCHES_KERNELS),
         ),
         warnings=explanation.warnings,
     )

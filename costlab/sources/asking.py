@@ -45,7 +45,9 @@ def asked(model: nn.Module, name: str) -> str:
     for specs in tried:
         if _takes(model, specs):
             return f"{told}; these it takes: {_command(name, specs)}"
-    return f"{told}, for example: {_command(name, tried[0])}"
+    return (
+        f"{told}, for example (types and shapes are yours to fill in): {_command(name, tried[0])}"
+    )
 
 
 def _command(name: str, specs: tuple[str, ...]) -> str:

@@ -92,7 +92,7 @@ class Training:
 
     @property
     def is_estimate(self) -> bool:
-        """Whether something was taken as it usually is, so that the counts may be off either way."""
+        """Whether something was taken as it usually is: the counts may be off either way."""
         return bool(self.assumed or self.handwritten)
 
     @property

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
+
+from torch import nn
 
 import costlab
 from costlab.training.document import BlockCost, Memory

@@ -111,5 +111,6 @@ def test_no_guess_fits() -> None:
     """An example is then given as an example, and not said to work."""
     text = asked(Strange(), "strange")
     assert "forward(x: Tensor, *rest: Tensor, **more: Tensor)" in text
-    assert text.endswith("for example: costlab report strange --input 'f32[1,3,224,224]'")
+    assert "for example (types and shapes are yours to fill in): " in text
+    assert text.endswith("costlab report strange --input 'f32[1,3,224,224]'")
     assert "takes:" not in text
