@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from costlab.errors import UsageError
+from costlab.graph import TensorSpec
+from costlab.inputspec import format_spec
 from costlab.sources.exported_values import Tree, argument, flat, spec_of
 
 if TYPE_CHECKING:
@@ -104,7 +106,18 @@ class Program(nn.Module):
         values: Values = {name: leaf for (name, _), leaf in zip(self.given, leaves, strict=True)}
         for name, path, is_parameter in self.held:
             values[name] = self.get_parameter(path) if is_parameter else self.get_buffer(path)
-        run(self.at, self.steps, 0, values)
+        try:
+            run(self.at, self.steps, 0, values)
+        except RuntimeError as error:
+            asked = [spec for _, spec in self.given]
+            if not any(map(_differs, leaves, asked)):
+                raise
+            exported = ", ".join(format_spec(x) for x in asked if isinstance(x, TensorSpec))
+            message = (
+                f"the program was exported for {exported} and does not run on other shapes "
+                f"({error}); give those, or export it with dynamic_shapes"
+            )
+            raise RuntimeError(message) from error
         made = [argument(told, values) for told in self.results]
         return made[0] if len(made) == 1 else tuple(made)
 
@@ -120,6 +133,10 @@ class Program(nn.Module):
             raise TypeError(message)
         rest = sorted(kwargs, key=order.index)
         return flat((args, [kwargs[name] for name in rest]))
+
+
+def _differs(leaf: Any, asked: Any) -> bool:
+    return isinstance(asked, TensorSpec) and tuple(leaf.shape) != asked.shape
 
 
 def hold(program: Program, steps: Sequence[Step], weights: Mapping[str, tuple[str, Any, bool]],

@@ -40,6 +40,13 @@ def registered(model: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
             f"({error}); call super().__init__() first in its __init__"
         )
         raise UsageError(message) from error
+    except RecursionError:
+        depth = found[-1][0].count(".") + 1
+        message = (
+            f"{type(model).__name__} has modules {depth} levels deep and more, which is deeper "
+            "than Python calls may nest; raise sys.setrecursionlimit where it is built"
+        )
+        raise UsageError(message) from None
     return found
 
 

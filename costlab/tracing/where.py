@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TORCH = str(Path(torch.__file__).parent)
 OURS = str(Path(__file__).parent)
+SOURCES = str(Path(__file__).parent.parent / "sources")
 WAYS_OUT = {
     "NestedTensorImpl": RAGGED,
     "does not require grad and does not have a grad_fn": (
@@ -98,6 +99,6 @@ def _innermost(trace: TracebackType | None, scopes: Scopes) -> tuple[str, str]:
 
 
 def user_line(frames: Iterable[traceback.FrameSummary]) -> str:
-    """The file and line of the last frame that is neither torch's nor costlab's tracer."""
-    own = [frame for frame in frames if not frame.filename.startswith((TORCH, OURS, "<"))]
+    """The file and line of the last frame of a model: of a file of the user's, or of the zoo."""
+    own = [frame for frame in frames if not frame.filename.startswith((TORCH, OURS, SOURCES, "<"))]
     return f"{own[-1].filename}:{own[-1].lineno}" if own else ""

@@ -14,6 +14,7 @@ from costlab.conventions.deriving import explain
 from costlab.conventions.explanation import Explained, Explanation
 from costlab.conventions.tools import TOOLS
 from costlab.errors import DocumentError
+from costlab.render.explain import explanation_table
 from costlab.store import load
 
 if TYPE_CHECKING:
@@ -95,6 +96,19 @@ def test_the_caller_s_model_is_as_it_was() -> None:
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert model.training
     assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_where_a_counter_of_kernels_is_asked_is_said() -> None:
+    """Below the table stands that FlopCounterMode is told on meta, where it is one of them."""
+    told = explanation_table(explained(nn.Linear(8, 3), "f32[2,8]")).notes
+    assert any("FlopCounterMode" in text and "on meta" in text for text in told)
+    document = explained(nn.Linear(8, 3), "f32[2,8]")
+    others = tuple(one for one in document.counters if one.name != "FlopCounterMode")
+    assert not any("on meta" in text for text in explanation_table(_with(document, others)).notes)
+
+
+def _with(document: Explanation, counters: tuple[Explained, ...]) -> Explanation:
+    return replace(document, counters=counters)
 
 
 def test_an_explained_knows_its_unit() -> None:

@@ -327,3 +327,21 @@ def test_any_damage_is_an_error_or_a_report(
         reported(path)
     except CostlabError as error:
         assert str(error)  # noqa: PT017 - some damage does not matter
+
+
+class Concatenated(nn.Module):
+    """A token before the others, for a batch that the export fixes."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The tokens, one more."""
+        return torch.cat((torch.zeros(x.shape[0], 1, 4), x), 1)
+
+
+def test_a_fixed_batch_says_what_it_was_exported_for(tmp_path: Path) -> None:
+    """At another one the error names the shapes and the way out, and no line of costlab's."""
+    path = tmp_path / "fixed.pt2"
+    torch.export.save(torch.export.export(Concatenated(), (torch.zeros(2, 3, 4),)), path)
+    source = sources.find(str(path))
+    with pytest.raises(TraceError, match=r"exported for f32\[2,3,4\].*dynamic_shapes") as raised:
+        analyze(source.build(), "f32[5,3,4]")
+    assert "costlab" not in str(raised.value)

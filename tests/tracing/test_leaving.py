@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils.dlpack import from_dlpack
 
-from costlab import Report, TraceError, UnknownOperationError, analyze
+from costlab import Report, TraceError, UnknownOperationError, UsageError, analyze
 
 X = torch.ones(4, 4)
 
@@ -145,6 +145,12 @@ def test_a_deep_model_is_traced_where_torch_runs_it() -> None:
     assert Report.from_dict(json.loads(report.to_json())) == report
     assert report._repr_html_()
     assert sys.getrecursionlimit() == limit
+
+
+def test_a_model_deeper_than_python_s_calls_is_refused() -> None:
+    """Torch does not run it either; the error tells how deep, and the way out."""
+    with pytest.raises(UsageError, match=r"levels deep.*setrecursionlimit"):
+        analyze(nested(2000), X)
 
 
 def test_complex_products_are_remarked() -> None:
