@@ -127,8 +127,11 @@ def block_tree(graph: Graph) -> Block:
         own = NO_COST
         if ops or path in registered:
             own = _own(ops, registered.get(path, 0), executed.get(path, 0))
-        children = tuple(reversed(below.pop(path))) if path in below else ()
-        block = Block(path, kind, own, children, calls, outputs, ops)
+        if path in below:
+            children = tuple(reversed(below.pop(path)))
+            block = Block(path, kind, own, children, calls, outputs, ops)
+        else:  # a leaf is what it does itself: there is nothing to sum
+            block = tuple.__new__(Block, (path, kind, own, (), calls, outputs, ops, own))
         if not path:
             return block
         below.setdefault(path.rpartition(".")[0], []).append(block)
@@ -153,8 +156,14 @@ def _params(graph: Graph) -> tuple[dict[str, int], dict[str, int]]:
     """Of each module, the elements of the parameters it holds first; and of those that ran."""
     registered: dict[str, int] = {}
     executed: dict[str, int] = {}
+    known: dict[int, int] = {}
     for parameter in graph.parameters:
-        owner, elements = parameter.owner, parameter.elements
+        owner = parameter.owner
+        if parameter.logical is not None:
+            elements = parameter.elements
+        else:  # many parameters share a spec, whose product is computed once
+            spec = parameter.spec
+            elements = known.get(id(spec)) or known.setdefault(id(spec), spec.elements)
         registered[owner] = registered.get(owner, 0) + elements
         if parameter.tensor is not None:
             executed[owner] = executed.get(owner, 0) + elements
@@ -179,7 +188,8 @@ def _tallies(graph: Graph) -> dict[str, dict[tuple[str, str], OpTally]]:
         told = attributes or PLAIN
         if REMARK in told:
             told = {name: value for name, value in told.items() if name != REMARK}
-        tally = OpTally(op, family, 1, written, macs, flops, moved, told)
+        # As `OpTally(…)`, without a call of Python's for each of thousands.
+        tally = tuple.__new__(OpTally, (op, family, 1, written, macs, flops, moved, told))
         if scope not in tallies:
             tallies[scope] = {(op, family): tally}
             continue

@@ -93,10 +93,15 @@ def _remarks(graph: Graph) -> list[str]:
     for node in graph.nodes:
         if "remark" in node.attributes:
             places.setdefault(node.attributes["remark"], []).append(node.scope)
-        if node.macs and any(
-            graph.tensors[number].spec.dtype.startswith("complex") for number in node.outputs
-        ):
-            places.setdefault(COMPLEX, []).append(node.scope or "the model")
+    complex_numbers = {
+        number
+        for number, (spec, _) in enumerate(graph.tensors)
+        if spec.dtype.startswith("complex")
+    }
+    if complex_numbers:
+        for node in graph.nodes:
+            if node.macs and not complex_numbers.isdisjoint(node.outputs):
+                places.setdefault(COMPLEX, []).append(node.scope or "the model")
     return [
         f"{scopes[0]}{f' and {len(scopes) - 1} more' if len(scopes) > 1 else ''}: {remark}"
         for remark, scopes in places.items()

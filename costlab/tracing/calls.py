@@ -10,6 +10,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from functools import cache
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -124,7 +125,7 @@ def calls_of(modules: Iterable[torch.nn.Module]) -> list[Interception]:
     """
     found = list(modules)
     # Module.compile puts its call on the module itself, and only then `_call_impl` is not called.
-    plain = all("_compiled_call_impl" not in vars(module) for module in found)
+    plain = not any(map(dict.__contains__, map(vars, found), repeat("_compiled_call_impl")))
     own: dict[Interception, None] = {}
     for kind in set(map(type, found)):
         for base in kind.__mro__:

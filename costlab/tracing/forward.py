@@ -154,7 +154,8 @@ def deeper() -> Iterator[None]:
 
 def _set_mode(model: torch.nn.Module, modules: list[torch.nn.Module], *, training: bool) -> None:
     """Puts the model in a mode: by its own `train` where a module has one, directly where not."""
-    if any(type(module).train is not torch.nn.Module.train for module in modules):
+    kinds: set[type[torch.nn.Module]] = set(map(type, modules))
+    if any(kind.train is not torch.nn.Module.train for kind in kinds):
         model.train(training)
         return
     for module in modules:

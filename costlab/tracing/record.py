@@ -63,19 +63,10 @@ class Record:
         if effect is not None:
             macs, attributes = effect.macs, effect.attributes
             flops = 2 * macs + effect.flops
-        self.nodes.append(
-            Node(
-                name,
-                family,
-                coverage,
-                self.scopes.current,
-                numbers,
-                outputs,
-                macs,
-                flops,
-                attributes,
-            )
-        )
+        scope = self.scopes.current
+        # As `Node(…)`, without a call of Python's for each of thousands.
+        fields = (name, family, coverage, scope, numbers, outputs, macs, flops, attributes)
+        self.nodes.append(tuple.__new__(Node, fields))
 
     def number(self, tensor: torch.Tensor) -> int:
         """The number of a tensor; one that came from nowhere is recorded as an unknown operation.

@@ -75,9 +75,11 @@ class Scopes:
         self.current = ""
         self.calls: dict[str, int] = {}
         self.outputs: dict[str, tuple[TensorSpec, ...]] = {}
-        self._paths: dict[int, list[str]] = {}
-        for path, module in modules:
-            self._paths.setdefault(id(module), []).append(path)
+        self._paths = {id(module): [path] for path, module in modules}
+        if len(self._paths) < len(modules):  # some module has several paths
+            self._paths.clear()
+            for path, module in modules:
+                self._paths.setdefault(id(module), []).append(path)
 
     def _nearest(self, places: list[str]) -> str:
         """Of the paths of a shared module, the one below the running module; else the first."""
