@@ -94,9 +94,7 @@ def _remarks(graph: Graph) -> list[str]:
         if "remark" in node.attributes:
             places.setdefault(node.attributes["remark"], []).append(node.scope)
     complex_numbers = {
-        number
-        for number, (spec, _) in enumerate(graph.tensors)
-        if spec.dtype.startswith("complex")
+        number for number, (spec, _) in enumerate(graph.tensors) if spec.dtype.startswith("complex")
     }
     if complex_numbers:
         for node in graph.nodes:
