@@ -24,7 +24,7 @@ COMMANDS = [
 ]
 OWN_PLACE = re.compile(
     r"\bgit:|merge-base:|^costlab (check|baseline|init)\b(?!.*--max)|^costlab diff .*json"
-    r"|^costlab bench\b(?!.*--list)|^costlab show bench"
+    r"|^costlab bench\b(?!.*--list)|^costlab show bench|\bmodel\.onnx\b"
 )
 """Commands that need a repository, files or minutes; their own tests run the like of them."""
 EXAMPLES = [command for listed in generate.EXAMPLES.values() for command, _ in listed]
