@@ -47,8 +47,8 @@ PATCHED_POOLINGS = frozenset({
 })  # fmt: skip
 
 
-def _grouped(place: Place) -> int:
-    """A convolution whose groups divide its outputs only: exact where they divide both."""
+def _convolved(place: Place) -> int:
+    """Each weight at each position; an image without a batch has its first axis taken for one."""
     module = place.module
     kernel = prod(module.kernel_size)
     a_position: int = kernel * module.in_channels * (module.out_channels // module.groups)
@@ -70,22 +70,15 @@ def _response_norm(place: Place) -> int:
 
 
 def _attention_extra(place: Place) -> int:
-    """What its formula for attention adds to the products: scaling, softmax and biases."""
+    """What its formula adds to the products of attention to itself: scaling, softmax and biases."""
     module = place.module
-    batch, queries, keys = _attended(place)
+    first, second = place.inputs[0][:2]
+    batch, tokens = (first, second) if module.batch_first else (second, first)
     width: int = module.embed_dim
-    biases = (queries + 2 * keys) * width if module.in_proj_bias is not None else 0
-    scaling = queries * width
-    softmax: int = module.num_heads * queries * keys
-    return batch * (scaling + softmax + biases + queries * width)
-
-
-def _attended(place: Place) -> tuple[int, int, int]:
-    """The batch, queries and keys of a call of attention, from the shape of what it was given."""
-    shape = place.inputs[0]
-    first, second = shape[0], shape[1]
-    batch, queries = (first, second) if place.module.batch_first else (second, first)
-    return batch, queries, queries
+    biases = 3 * tokens * width if module.in_proj_bias is not None else 0
+    softmax: int = module.num_heads * tokens * tokens
+    scaling_and_output = 2 * tokens * width
+    return batch * (scaling_and_output + softmax + biases)
 
 
 TOOL = Tool(
@@ -98,7 +91,7 @@ TOOL = Tool(
     always_eval=True,
     per_image=True,
     by_module=(
-        Rule(CONVOLUTIONS, _grouped, "grouped convolution", replaces=True),
+        Rule(CONVOLUTIONS, _convolved, "an image without a batch", replaces=True),
         Rule(TRANSPOSED, _transposed, "transposed convolution", replaces=True),
         Rule(frozenset({"Linear"}), macs, "", replaces=True),
         Rule(frozenset({"MultiheadAttention"}), macs, "", replaces=True),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import prod
 
 from costlab.conventions.places import Place
 
@@ -18,9 +17,7 @@ CONVOLUTIONS = frozenset({"conv1d", "conv2d", "conv3d"})
 TRANSPOSED = frozenset({"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"})
 MATRIX_PRODUCTS = frozenset({"matmul", "mm", "bmm"})
 ADDED_PRODUCTS = frozenset({"addmm", "baddbmm"})
-RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
 CELLS = frozenset({"lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"})
-NORMALIZATIONS = frozenset({"batch_norm", "layer_norm", "group_norm", "instance_norm"})
 ANY = frozenset({"*"})
 """Each call of a module, whatever its class."""
 
@@ -99,8 +96,3 @@ def bias(place: Place) -> int:
 def first_by_last(place: Place) -> int:
     """The elements of the first operand times the last size of the second."""
     return place.read * place.weight[-1]
-
-
-def convolved(place: Place, groups: int = 1) -> int:
-    """Each weight at each position of the result: `∏ weight · n · ∏ positions`, over the groups."""
-    return prod(place.weight) * place.output[0] * prod(place.output[2:]) // groups
