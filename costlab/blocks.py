@@ -8,7 +8,7 @@ from __future__ import annotations
 from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from costlab.cost import Cost
+from costlab.cost import Cost, summed
 from costlab.graph import Coverage, TensorSpec
 
 if TYPE_CHECKING:
@@ -74,8 +74,7 @@ class Block(_Fields):
         """A block, which sums itself."""
         cost = own
         if children:
-            each = [child.cost for child in children]
-            cost = Cost(*map(sum, zip(own, *each, strict=True)))
+            cost = summed(own, [child.cost for child in children])
         return tuple.__new__(cls, (path, kind, own, children, calls, outputs, ops, cost))
 
     def __getnewargs__(self) -> tuple[Any, ...]:
@@ -109,6 +108,8 @@ class Block(_Fields):
 
 NO_COST = Cost()
 """What the blocks without operations and parameters of their own share."""
+NO_PARAMS = (0, 0)
+"""What a module that holds no parameter holds: elements, and elements that ran."""
 
 
 def block_tree(graph: Graph) -> Block:
@@ -118,15 +119,14 @@ def block_tree(graph: Graph) -> Block:
     first, so that sums over the tree count everything once.
     """
     tallies = _tallies(graph)
-    registered, executed = _params(graph)
+    params = _params(graph)
     below: dict[str, list[Block]] = {}
     # Children stand after their parents in registration order: from the end, each is complete
     # before its parent is made.
     for path, kind, calls, outputs in reversed(graph.modules):
         ops = tuple(tallies[path].values()) if path in tallies else ()
-        own = NO_COST
-        if ops or path in registered:
-            own = _own(ops, registered.get(path, 0), executed.get(path, 0))
+        held = params.get(path, NO_PARAMS)
+        own = _own(ops, *held) if ops or held is not NO_PARAMS else NO_COST
         if path in below:
             children = tuple(reversed(below.pop(path)))
             block = Block(path, kind, own, children, calls, outputs, ops)
@@ -134,7 +134,11 @@ def block_tree(graph: Graph) -> Block:
             block = tuple.__new__(Block, (path, kind, own, (), calls, outputs, ops, own))
         if not path:
             return block
-        below.setdefault(path.rpartition(".")[0], []).append(block)
+        above = path.rpartition(".")[0]
+        if above in below:
+            below[above].append(block)
+        else:
+            below[above] = [block]
     message = "a graph has a module with the empty path: the model"
     raise ValueError(message)
 
@@ -142,49 +146,43 @@ def block_tree(graph: Graph) -> Block:
 def _own(ops: tuple[OpTally, ...], params: int, params_executed: int) -> Cost:
     """What a module's own operations and parameters come to."""
     macs = flops = activations = moved = 0
-    for op in ops:
-        _, family, _, elements, op_macs, op_flops, op_bytes, _ = op
+    for _, family, _, elements, op_macs, op_flops, op_bytes, _ in ops:
         macs += op_macs
         flops += op_flops
         moved += op_bytes
         if family in WRITERS:
             activations += elements
-    return Cost(macs, flops, params, params_executed, activations, moved)
+    # As `Cost(…)`, without a call of Python's for each of hundreds.
+    return tuple.__new__(Cost, (macs, flops, params, params_executed, activations, moved))
 
 
-def _params(graph: Graph) -> tuple[dict[str, int], dict[str, int]]:
-    """Of each module, the elements of the parameters it holds first; and of those that ran."""
-    registered: dict[str, int] = {}
-    executed: dict[str, int] = {}
-    known: dict[int, int] = {}
+def _params(graph: Graph) -> dict[str, tuple[int, int]]:
+    """Of each module, the elements of the parameters it holds first, and of those that ran."""
+    params: dict[str, tuple[int, int]] = {}
     for parameter in graph.parameters:
-        owner = parameter.owner
-        if parameter.logical is not None:
-            elements = parameter.elements
-        else:  # many parameters share a spec, whose product is computed once
-            spec = parameter.spec
-            elements = known.get(id(spec)) or known.setdefault(id(spec), spec.elements)
-        registered[owner] = registered.get(owner, 0) + elements
-        if parameter.tensor is not None:
-            executed[owner] = executed.get(owner, 0) + elements
-    return registered, executed
+        path, spec, tensor, _, _, logical, _, _ = parameter
+        owner = path.rpartition(".")[0]
+        elements = spec.elements if logical is None else parameter.elements
+        registered, executed = params.get(owner, NO_PARAMS)
+        params[owner] = (registered + elements, executed + (0 if tensor is None else elements))
+    return params
 
 
 def _tallies(graph: Graph) -> dict[str, dict[tuple[str, str], OpTally]]:
     """Of each scope, the tally of each operation, by its name and family."""
-    sizes = _sizes(graph)
+    tensors = graph.tensors
     tallies: dict[str, dict[tuple[str, str], OpTally]] = {}
     for op, family, coverage, scope, inputs, outputs, macs, flops, attributes in graph.nodes:
         written = moved = 0
         for number in outputs:
-            elements, size = sizes[number]
-            written += elements
-            moved += size
+            spec = tensors[number][0]
+            written += spec.elements
+            moved += spec.bytes
         if coverage is Coverage.FREE:
             moved = 0
         else:
             for number in inputs:
-                moved += sizes[number][1]
+                moved += tensors[number][0].bytes
         told = attributes or PLAIN
         if REMARK in told:
             told = {name: value for name, value in told.items() if name != REMARK}
@@ -211,15 +209,3 @@ def _together(before: OpTally, tally: OpTally) -> OpTally:
         }
     calls, elements, macs, flops, moved = map(add, before[2:7], tally[2:7])
     return OpTally(tally.op, tally.family, calls, elements, macs, flops, moved, told)
-
-
-def _sizes(graph: Graph) -> list[tuple[int, int]]:
-    """Elements and bytes of each tensor, each spec's computed once."""
-    known: dict[int, tuple[int, int]] = {}
-    sizes: list[tuple[int, int]] = []
-    for spec, _ in graph.tensors:
-        size = known.get(id(spec))
-        if size is None:
-            size = known[id(spec)] = (spec.elements, spec.bytes)
-        sizes.append(size)
-    return sizes

@@ -6,7 +6,10 @@ This module does not know where a number comes from: rules (`costlab.ops`) and t
 from __future__ import annotations
 
 from operator import add
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CONVENTION = (
     "MACs: multiply-adds of convolutions, linear layers, matrix products, attention and recurrent "
@@ -41,6 +44,23 @@ class Cost(NamedTuple):
     def __add__(self, other: Cost) -> Cost:  # type: ignore[override]  # a sum, not a longer tuple
         """The sum, field by field."""
         return Cost(*map(add, self, other))
+
+
+def summed(first: Cost, others: Iterable[Cost]) -> Cost:
+    """The sum of some costs, in a fraction of the time that `+` takes from one to the next.
+
+    >>> summed(Cost(macs=3), [Cost(macs=4), Cost(params=5)])
+    Cost(macs=7, flops=0, params=5, params_executed=0, activations=0, bytes=0)
+    """
+    macs, flops, params, executed, activations, moved = first
+    for more_macs, more_flops, more_params, more_executed, more_activations, more_moved in others:
+        macs += more_macs
+        flops += more_flops
+        params += more_params
+        executed += more_executed
+        activations += more_activations
+        moved += more_moved
+    return tuple.__new__(Cost, (macs, flops, params, executed, activations, moved))
 
 
 METRICS: tuple[str, ...] = Cost._fields

@@ -44,7 +44,8 @@ def depth(graph: Graph) -> int:
             longest = max(longest, below)
         for number in outputs:
             held = storage[number]
-            reach[held] = max(reach[held], below)
+            if reach[held] < below:  # noqa: PLR1730 - as above
+                reach[held] = below
             if inputs and weights == len(inputs):
                 of_weights[held] = True
     return longest
@@ -58,15 +59,9 @@ def peak_activation_bytes(graph: Graph) -> int:
     This is what an executor that frees at once would need, without its workspaces.
     """
     storage = [held for _, held in graph.tensors]
-    end = len(graph.nodes)
-    last = [end] * len(storage)
-    for index, node in enumerate(graph.nodes):
-        for number in (*node.inputs, *node.outputs):
-            last[storage[number]] = index
-    for number in graph.outputs:
-        last[storage[number]] = end
+    last = _last_uses(graph, storage)
     live = 0
-    freed = [0] * (end + 1)
+    freed = [0] * (len(graph.nodes) + 1)
     for number in set(graph.inputs):
         size = graph.tensors[number].spec.bytes
         live += size
@@ -79,6 +74,21 @@ def peak_activation_bytes(graph: Graph) -> int:
                     size = graph.tensors[number].spec.bytes
                     live += size
                     freed[last[number]] += size
-        peak = max(peak, live)
+        if peak < live:  # noqa: PLR1730 - max() takes longer, and there are thousands
+            peak = live
         live -= freed[index]
     return peak
+
+
+def _last_uses(graph: Graph, storage: list[int]) -> list[int]:
+    """The last node that uses each memory, by its place; past the last for what is returned."""
+    end = len(graph.nodes)
+    last = [end] * len(storage)
+    for index, (_, _, _, _, inputs, outputs, _, _, _) in enumerate(graph.nodes):
+        for number in inputs:
+            last[storage[number]] = index
+        for number in outputs:
+            last[storage[number]] = index
+    for number in graph.outputs:
+        last[storage[number]] = end
+    return last

@@ -60,7 +60,7 @@ class Coverage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """The shape and element type of a tensor.
+    """The shape and element type of a tensor, and what they come to.
 
     >>> TensorSpec((1, 3, 299, 299), "float32").bytes
     1072812
@@ -68,17 +68,15 @@ class TensorSpec:
 
     shape: tuple[int, ...]
     dtype: str = "float32"
+    # Computed once: thousands of tensors share a few dozen specs, and each is asked many times.
+    elements: int = field(init=False, repr=False, compare=False)
+    bytes: int = field(init=False, repr=False, compare=False)
 
-    @property
-    def elements(self) -> int:
-        """The number of elements: ∏ shape, 1 for a scalar."""
-        return prod(self.shape)
-
-    @property
-    def bytes(self) -> int:
-        """The bytes that the elements take, rounded up to whole bytes."""
-        bits = ITEM_BITS.get(self.dtype, 8)
-        return -(-self.elements * bits // 8)
+    def __post_init__(self) -> None:
+        """Counts the elements (∏ shape, 1 for a scalar) and their bytes, rounded up."""
+        elements = prod(self.shape)
+        object.__setattr__(self, "elements", elements)
+        object.__setattr__(self, "bytes", -(-elements * ITEM_BITS.get(self.dtype, 8) // 8))
 
 
 Row = TypeVar("Row", bound=tuple[Any, ...])

@@ -5,9 +5,11 @@ Does not know where a graph comes from, nor how a report is shown.
 
 from __future__ import annotations
 
+from collections import Counter
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from costlab.blocks import Block, block_tree
+from costlab.blocks import REMARK, Block, block_tree
 from costlab.dataflow import depth, peak_activation_bytes
 from costlab.graph import Coverage, Graph
 from costlab.inputspec import format_spec
@@ -17,7 +19,7 @@ from costlab.report import Covered, Report, Total, Unknown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
+COVERAGE = attrgetter("coverage")
 COMPLEX = (
     "a multiply-add of complex numbers is counted as one, as torch's FlopCounterMode does; in "
     "real numbers it takes four"
@@ -69,17 +71,18 @@ def _total(graph: Graph, root: Block) -> Total:
 
 
 def _coverage(graph: Graph) -> Covered:
-    kinds = [node.coverage for node in graph.nodes]
+    kinds = Counter(map(COVERAGE, graph.nodes))
     unknown: dict[tuple[str, str], list[int]] = {}
-    for node in graph.nodes:
-        if node.coverage is Coverage.UNKNOWN:
-            seen = unknown.setdefault((node.op, node.scope), [0, 0])
-            seen[0] += 1
-            seen[1] += sum(graph.tensors[number].spec.elements for number in node.outputs)
+    if kinds[Coverage.UNKNOWN]:
+        for node in graph.nodes:
+            if node.coverage is Coverage.UNKNOWN:
+                seen = unknown.setdefault((node.op, node.scope), [0, 0])
+                seen[0] += 1
+                seen[1] += sum(graph.tensors[number].spec.elements for number in node.outputs)
     ranked = sorted(unknown.items(), key=lambda item: -item[1][1])
     return Covered(
-        kinds.count(Coverage.PRICED),
-        kinds.count(Coverage.FREE),
+        kinds[Coverage.PRICED],
+        kinds[Coverage.FREE],
         tuple(Unknown(op, scope, *seen) for (op, scope), seen in ranked),
     )
 
@@ -87,19 +90,15 @@ def _coverage(graph: Graph) -> Covered:
 def _remarks(graph: Graph) -> list[str]:
     """What is remarked on parameters and operations, each remark once, with the first place."""
     places: dict[str, list[str]] = {}
-    for parameter in graph.parameters:
-        if parameter.remark:
-            places.setdefault(parameter.remark, []).append(parameter.path)
-    for node in graph.nodes:
-        if "remark" in node.attributes:
-            places.setdefault(node.attributes["remark"], []).append(node.scope)
-    complex_numbers = {
-        number for number, (spec, _) in enumerate(graph.tensors) if spec.dtype.startswith("complex")
-    }
-    if complex_numbers:
-        for node in graph.nodes:
-            if node.macs and not complex_numbers.isdisjoint(node.outputs):
-                places.setdefault(COMPLEX, []).append(node.scope or "the model")
+    for path, _, _, _, _, _, _, remark in graph.parameters:
+        if remark:
+            places.setdefault(remark, []).append(path)
+    tensors = graph.tensors
+    for _, _, _, scope, _, outputs, macs, _, attributes in graph.nodes:
+        if REMARK in attributes:
+            places.setdefault(attributes[REMARK], []).append(scope)
+        if macs and tensors[outputs[0]].spec.dtype.startswith("complex"):
+            places.setdefault(COMPLEX, []).append(scope or "the model")
     return [
         f"{scopes[0]}{f' and {len(scopes) - 1} more' if len(scopes) > 1 else ''}: {remark}"
         for remark, scopes in places.items()

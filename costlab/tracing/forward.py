@@ -88,7 +88,7 @@ class Forward(NamedTuple):
                     registry.specs[held.start : held.stop],
                     [number if number in read else None for number in held],
                 ),
-                modules=scopes.summary(),
+                modules=scopes.summary(registry.specs),
                 input_names=tuple(name for name, _ in given),
                 buffers=tuple(registry.specs[buffers.start : buffers.stop]),
                 arguments=arguments,
@@ -104,7 +104,7 @@ class Forward(NamedTuple):
                 _set_mode(self.model, distinct, training=self.mode == "train")
             try:
                 with (
-                    scopes.followed(registry.spec_of, recorder.direct),
+                    scopes.followed(registry, recorder.direct),
                     made_visible(recorder),
                     regions.followed() if training else nullcontext(),
                     deeper(),

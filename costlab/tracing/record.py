@@ -59,13 +59,25 @@ class Record:
             if type(made) is torch.Tensor
             else tuple([registry.add(out, storage) for out in tensors_in(made)])
         )
+        self.write(name, family, coverage, numbers, outputs, effect)
+
+    def write(
+        self,
+        name: str,
+        family: str,
+        coverage: Coverage,
+        inputs: tuple[int, ...],
+        outputs: tuple[int, ...],
+        effect: Effect | None,
+    ) -> None:
+        """Writes a node down whose tensors have numbers."""
         macs, flops, attributes = 0, 0, NOTHING
         if effect is not None:
             macs, attributes = effect.macs, effect.attributes
             flops = 2 * macs + effect.flops
         scope = self.scopes.current
         # As `Node(…)`, without a call of Python's for each of thousands.
-        fields = (name, family, coverage, scope, numbers, outputs, macs, flops, attributes)
+        fields = (name, family, coverage, scope, inputs, outputs, macs, flops, attributes)
         self.nodes.append(tuple.__new__(Node, fields))
 
     def number(self, tensor: torch.Tensor) -> int:

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from costlab.errors import TraceError
 from costlab.graph import Coverage
-from costlab.ops import Declined
+from costlab.ops import SAME, Declined
 from costlab.tracing.aside import Aside
 from costlab.tracing.autocast import KEYS, Autocast, is_nested
 from costlab.tracing.bodies import WRITTEN
@@ -26,7 +26,7 @@ from costlab.tracing.factories import SMALL
 from costlab.tracing.names import body_of, names_of
 from costlab.tracing.outputs import allocate, fits
 from costlab.tracing.record import Record
-from costlab.tracing.shortcuts import IN_PLACE, SHORTCUTS, shortcut
+from costlab.tracing.shortcuts import SHORTCUTS, arguments_of
 from costlab.tracing.stops import NeedsMoreError, no_kernel
 from costlab.tracing.tensors import map_tensors, meta, tensors_in, tensors_of
 from costlab.tracing.where import Failure
@@ -99,27 +99,32 @@ class Recorder(TorchFunctionMode, Record):
 
         NotImplemented wherever the ordinary way is to be taken.
         """
-        if type(module) not in SHORTCUTS or torch._C._len_torch_function_stack() != self.depth:  # noqa: SLF001 - torch has no public name for it
+        shortcut = SHORTCUTS.get(type(module))
+        if shortcut is None or torch._C._len_torch_function_stack() != self.depth:  # noqa: SLF001 - torch has no public name for it
             return NotImplemented
         with torch._C.DisableTorchFunction():  # noqa: SLF001 - as above
-            found = shortcut(module, args, kwargs)
-            if found is None or not args[0].is_meta:
+            arguments = arguments_of(shortcut, module, args, kwargs)
+            if arguments is None:
                 return NotImplemented
-            function, arguments = found
+            function = shortcut.function
             entry = self.entries.known.get(function) or self.entries.find(function)
-            if entry.op is None or entry.op.rule is None:
+            op, registry = entry.op, self.registry
+            described = registry.described(arguments)
+            if described is None or op is None or op.rule is None:
                 return NotImplemented
+            seen, operands = described
             try:
-                effect = entry.op.rule(*arguments)
+                effect = op.rule(*seen)
             except RULE_MISMATCH:
                 return NotImplemented
-            tensors = tensors_of(arguments, {})
-            in_place = function in IN_PLACE and arguments[1]
-            made = args[0] if in_place else allocate(entry.name, effect, tensors)
-            self.record(
-                entry.name, entry.op.family, entry.op.coverage, tensors, made, effect,
-                in_place=in_place,
-            )  # fmt: skip
+            if effect.dtype != SAME or effect.shapes is not None or effect.unchanged:
+                return NotImplemented
+            made = args[0]
+            if shortcut.in_place and arguments[1]:
+                number = registry.rewrite(made, operands[0])
+            else:
+                made, number = registry.make(effect.shape, made.dtype)
+            self.write(entry.name, op.family, op.coverage, operands, (number,), effect)
             return made
 
     def enter_script(self, call: Any, script: Any, args: Any, kwargs: Any) -> Any:

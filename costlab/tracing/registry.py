@@ -13,7 +13,8 @@ import torch
 from costlab.errors import TraceError
 from costlab.graph import TensorSpec
 from costlab.tracing.factories import SMALL
-from costlab.tracing.tensors import dtype_name, meta
+from costlab.tracing.outputs import empty
+from costlab.tracing.tensors import ATOMS, TENSOR_TYPES, dtype_name, meta
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,12 +24,14 @@ RAGGED = (
     "mask, or trace one row"
 )
 SHAPE_AND_DTYPE = attrgetter("shape", "dtype")
+PLAIN = ATOMS | {tuple}
+"""Arguments of a leaf's function in which there is no tensor."""
 
 
-class _Specs(dict[tuple[torch.Size, torch.dtype], TensorSpec]):
+class _Specs(dict[tuple[tuple[int, ...], torch.dtype], TensorSpec]):
     """The spec of each shape and element type, made when it is first asked for."""
 
-    def __missing__(self, key: tuple[torch.Size, torch.dtype]) -> TensorSpec:
+    def __missing__(self, key: tuple[tuple[int, ...], torch.dtype]) -> TensorSpec:
         shape, dtype = key
         if not all(type(size) is int for size in shape):
             raise TraceError(RAGGED)
@@ -81,6 +84,52 @@ class Registry:
         if key in self._twins:
             self.numbers[id(self._twins[key])] = number
         return number
+
+    def make(self, shape: tuple[int, ...], dtype: torch.dtype) -> tuple[torch.Tensor, int]:
+        """A new tensor on meta, of the trace's own, and its number."""
+        made, number = empty(shape, dtype), len(self.specs)
+        self.specs.append(self._known[shape, dtype])
+        self.storages.append(number)
+        self._alive.append(made)
+        key = id(made)
+        self._owned.add(key)
+        self.numbers[key] = number
+        return made, number
+
+    def rewrite(self, tensor: torch.Tensor, number: int) -> int:
+        """The new number of a tensor that was written to, and looks as it did under its last."""
+        fresh = len(self.specs)
+        self.specs.append(self.specs[number])
+        self.storages.append(self.storages[number])
+        key = id(tensor)
+        self.numbers[key] = fresh
+        if key in self._twins:
+            self.numbers[id(self._twins[key])] = fresh
+        return fresh
+
+    def described(self, arguments: Iterable[Any]) -> tuple[list[Any], tuple[int, ...]] | None:
+        """Arguments with each tensor's spec in its place, and the numbers of these tensors.
+
+        None if one has no number, is there twice, or is of a class of its own.
+        """
+        numbers, specs = self.numbers, self.specs
+        seen: list[Any] = []
+        operands: list[int] = []
+        for value in arguments:
+            kind = type(value)
+            if kind in TENSOR_TYPES:
+                number = numbers.get(id(value))
+                if number is None:
+                    return None
+                operands.append(number)
+                seen.append(specs[number])
+            elif kind in PLAIN:
+                seen.append(value)
+            else:
+                return None
+        if len(set(operands)) < len(operands):
+            return None
+        return seen, tuple(operands)
 
     def adopt(self, tensor: torch.Tensor, number: int) -> None:
         """Gives a tensor of the trace a number that is known already."""

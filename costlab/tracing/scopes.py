@@ -16,9 +16,10 @@ from costlab.tracing.calls import calls_of
 from costlab.tracing.tensors import tensors_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from costlab.graph import TensorSpec
+    from costlab.tracing.registry import Registry
 
     Direct = Callable[[torch.nn.Module, tuple[Any, ...], dict[str, Any]], Any]
 
@@ -29,7 +30,7 @@ def registered(model: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
     A module that is registered in several places is listed at each; one that contains itself is
     not entered again.
     """
-    found: list[tuple[str, torch.nn.Module]] = []
+    found = [("", model)]
     try:
         _register("", model, found, set())
     except AttributeError as error:
@@ -53,15 +54,14 @@ def registered(model: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
 def _register(
     path: str, module: torch.nn.Module, found: list[tuple[str, torch.nn.Module]], above: set[int]
 ) -> None:
-    """Lists a module and those below it; `above` are the modules that it is part of."""
-    found.append((path, module))
-    children = module._modules  # noqa: SLF001 - named_modules never ends on a cycle
-    if not children:
-        return
+    """Lists the modules below one; `above` are the modules that it is part of, itself not yet."""
     above.add(id(module))
     start = f"{path}." if path else ""
-    for name, child in children.items():
-        if child is not None and id(child) not in above:
+    for name, child in module._modules.items():  # noqa: SLF001 - named_modules never ends on a cycle
+        if child is None or id(child) in above:
+            continue
+        found.append((start + name, child))
+        if child._modules:  # noqa: SLF001 - as above; most modules are leaves
             _register(start + name, child, found, above)
     above.remove(id(module))
 
@@ -74,33 +74,33 @@ class Scopes:
         self.modules = modules
         self.current = ""
         self.calls: dict[str, int] = {}
-        self.outputs: dict[str, tuple[TensorSpec, ...]] = {}
-        self._paths = {id(module): [path] for path, module in modules}
+        self.outputs: dict[str, int | tuple[TensorSpec, ...]] = {}
+        self._paths = {id(module): path for path, module in reversed(modules)}
+        self._places: dict[int, list[str]] = {}
         if len(self._paths) < len(modules):  # some module has several paths
-            self._paths.clear()
             for path, module in modules:
-                self._paths.setdefault(id(module), []).append(path)
+                self._places.setdefault(id(module), []).append(path)
 
     def _nearest(self, places: list[str]) -> str:
-        """Of the paths of a shared module, the one below the running module; else the first."""
+        """Of a module's paths the one below the running module; else the first."""
         prefix = f"{self.current}." if self.current else ""
         return next((place for place in places if place.startswith(prefix)), places[0])
 
     @contextmanager
-    def followed(
-        self, spec: Callable[[torch.Tensor], TensorSpec], direct: Direct
-    ) -> Iterator[None]:
+    def followed(self, registry: Registry, direct: Direct) -> Iterator[None]:
         """Follows module calls of this thread until the block ends.
 
         `direct` carries a function out where a module comes to no more than that, or declines.
         """
-        paths, calls, outputs = self._paths, self.calls, self.outputs
+        paths, places, calls, outputs = self._paths, self._places, self.calls, self.outputs
+        numbers, spec = registry.numbers, registry.spec_of
 
         def follow(call: Any, module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
-            places = paths.get(id(module))
-            if places is None:
+            path = paths.get(id(module))
+            if path is None:
                 return call(module, *args, **kwargs)
-            path = places[0] if len(places) == 1 else self._nearest(places)
+            if places:
+                path = self._nearest(places[id(module)])
             calls[path] = calls.get(path, 0) + 1
             above, self.current = self.current, path
             try:
@@ -109,10 +109,9 @@ class Scopes:
                     result = call(module, *args, **kwargs)
             finally:
                 self.current = above
+            number = numbers.get(id(result)) if type(result) is torch.Tensor else None
             outputs[path] = (
-                (spec(result),)
-                if type(result) is torch.Tensor
-                else tuple([spec(tensor) for tensor in tensors_in(result)])
+                tuple([spec(tensor) for tensor in tensors_in(result)]) if number is None else number
             )
             return result
 
@@ -137,13 +136,17 @@ class Scopes:
                 )
             yield
 
-    def summary(self) -> tuple[Module, ...]:
-        """Every registered module, with its calls and what its last call returned."""
+    def summary(self, specs: Sequence[TensorSpec]) -> tuple[Module, ...]:
+        """Every registered module, with its calls and what its last call returned.
+
+        `specs` are those of the tensors, by their numbers.
+        """
         paths = [path for path, _ in self.modules]
+        returned = [self.outputs.get(path, ()) for path in paths]
         return rows(
             Module,
             paths,
             [type(module).__name__ for _, module in self.modules],
             [self.calls.get(path, 0) for path in paths],
-            [self.outputs.get(path, ()) for path in paths],
+            [(specs[found],) if type(found) is int else found for found in returned],
         )

@@ -9,7 +9,7 @@ both ways against each other.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
@@ -35,7 +35,7 @@ def _conv(module: Any, x: torch.Tensor) -> Arguments:
 def _batch_norm(*ranks: int) -> Callable[[Any, torch.Tensor], Arguments]:
     def arguments(module: Any, x: torch.Tensor) -> Arguments:
         held, kept = module._parameters, module._buffers
-        if module.training or kept["running_mean"] is None or len(x.shape) not in ranks:
+        if module.training or kept["running_mean"] is None or x.ndim not in ranks:
             return None
         return (
             x, kept["running_mean"], kept["running_var"], held["weight"], held["bias"], False, 0.0,
@@ -58,45 +58,50 @@ def _in_place(module: Any, x: torch.Tensor) -> Arguments:
     return (x, module.inplace)
 
 
-SHORTCUTS: dict[type[nn.Module], tuple[Any, Callable[[Any, torch.Tensor], Arguments]]] = {
-    nn.Conv1d: (F.conv1d, _conv),
-    nn.Conv2d: (F.conv2d, _conv),
-    nn.Conv3d: (F.conv3d, _conv),
-    nn.BatchNorm1d: (F.batch_norm, _batch_norm(2, 3)),
-    nn.BatchNorm2d: (F.batch_norm, _batch_norm(4)),
-    nn.BatchNorm3d: (F.batch_norm, _batch_norm(5)),
-    nn.LayerNorm: (F.layer_norm, _layer_norm),
-    nn.Linear: (F.linear, _linear),
-    nn.ReLU: (F.relu, _in_place),
-    nn.SiLU: (F.silu, _in_place),
+class Shortcut(NamedTuple):
+    """What a leaf module's forward comes to: a function, and how its arguments are found.
+
+    `forward` is the forward that this is the short way of; `in_place` says that the function's
+    second argument is whether it writes to its first.
+    """
+
+    function: Any
+    arguments: Callable[[Any, torch.Tensor], Arguments]
+    forward: Any
+    in_place: bool = False
+
+
+SHORTCUTS: dict[type[nn.Module], Shortcut] = {
+    nn.Conv1d: Shortcut(F.conv1d, _conv, nn.Conv1d.forward),
+    nn.Conv2d: Shortcut(F.conv2d, _conv, nn.Conv2d.forward),
+    nn.Conv3d: Shortcut(F.conv3d, _conv, nn.Conv3d.forward),
+    nn.BatchNorm1d: Shortcut(F.batch_norm, _batch_norm(2, 3), nn.BatchNorm1d.forward),
+    nn.BatchNorm2d: Shortcut(F.batch_norm, _batch_norm(4), nn.BatchNorm2d.forward),
+    nn.BatchNorm3d: Shortcut(F.batch_norm, _batch_norm(5), nn.BatchNorm3d.forward),
+    nn.LayerNorm: Shortcut(F.layer_norm, _layer_norm, nn.LayerNorm.forward),
+    nn.Linear: Shortcut(F.linear, _linear, nn.Linear.forward),
+    nn.ReLU: Shortcut(F.relu, _in_place, nn.ReLU.forward, in_place=True),
+    nn.SiLU: Shortcut(F.silu, _in_place, nn.SiLU.forward, in_place=True),
 }
-"""The function that a module's forward calls, and the arguments that it calls it with."""
-
-IN_PLACE = frozenset({F.relu, F.silu})
-"""Those of the functions whose second argument says that they write to the first."""
-
-FORWARDS = {kind: kind.forward for kind in SHORTCUTS}
+"""The short way of each leaf module that has one."""
 
 
-def shortcut(
-    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Any, tuple[Any, ...]] | None:
-    """The function that a module's call comes to and its arguments; None for the ordinary way."""
-    kind = type(module)
-    found = SHORTCUTS.get(kind)
-    if found is None or kwargs or len(args) != 1 or type(args[0]) is not torch.Tensor:
+def arguments_of(
+    shortcut: Shortcut, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Arguments:
+    """What a module's call comes to calling its function with; None for the ordinary way."""
+    if kwargs or len(args) != 1 or type(args[0]) is not torch.Tensor:
         return None
-    own = vars(module)
+    own = module.__dict__
     if (
-        kind.forward is not FORWARDS[kind]
+        type(module).forward is not shortcut.forward
         or own["_forward_hooks"]
         or own["_forward_pre_hooks"]
         or own["_backward_hooks"]
         or own["_backward_pre_hooks"]
         or "forward" in own
         or hooks._has_any_global_hook()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        or not args[0].is_meta
     ):
         return None
-    function, arguments = found
-    ready = arguments(module, args[0])
-    return None if ready is None else (function, ready)
+    return shortcut.arguments(module, args[0])
