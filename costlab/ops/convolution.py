@@ -5,6 +5,7 @@ Does not know bias adds: they are not MACs, but one element-wise operation an ou
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 
 from costlab.ops.dtypes import is_kind
@@ -31,7 +32,6 @@ def convolution(rank: int) -> Rule:
         dilation: Sizes = 1,
         groups: int = 1,
     ) -> Effect:
-        # Plain tuples and loops: this rule runs for every layer of every network.
         lead, channels, spatial = _split(tuple(input.shape), rank)
         out_channels, group_channels, *widths = weight.shape
         kernel = tuple(widths)
@@ -40,15 +40,10 @@ def convolution(rank: int) -> Rule:
         if bias is not None:
             require(tuple(bias.shape) == (out_channels,) and bias.dtype == input.dtype)
         strides, dilations = per_axis(stride, rank), per_axis(dilation, rank)
-        require(min(spatial) > 0 and min(strides) > 0 and min(dilations) > 0)
-        pads = _total_padding(padding, kernel, strides, dilations)
-        sizes = [
-            (size + pad - spread * (width - 1) - 1) // step + 1
-            for size, pad, width, step, spread in zip(
-                spatial, pads, kernel, strides, dilations, strict=True
-            )
-        ]
-        require(min(sizes) > 0)
+        pads = padding if isinstance(padding, str) else per_axis(padding, rank)
+        # Whole numbers alone have a whole sum: 1.0 must not be taken for the 1 that is known.
+        require(type(sum((*strides, *dilations, *(() if isinstance(pads, str) else pads)))) is int)
+        sizes = _sizes(spatial, kernel, strides, pads, dilations)
         shape = (*lead, out_channels, *sizes)
         elements = prod(shape)
         return Effect(
@@ -133,16 +128,28 @@ def _split(shape: Shape, rank: int) -> tuple[Shape, int, Shape]:
     return shape[: -rank - 1], shape[-rank - 1], shape[-rank:]
 
 
-def _total_padding(padding: Sizes | str, kernel: Shape, strides: Shape, dilations: Shape) -> Shape:
-    """Zeros added along each axis, both sides together."""
+@lru_cache(maxsize=4096)  # networks repeat their layers, and this rule runs for each of them
+def _sizes(
+    spatial: Shape, kernel: Shape, strides: Shape, padding: Shape | str, dilations: Shape
+) -> Shape:
+    """The spatial sizes of the output: ⌊(in + pads − dilation·(k − 1) − 1) / stride⌋ + 1."""
+    require(min(spatial) > 0 and min(strides) > 0 and min(dilations) > 0)
+    if padding == "valid":
+        padding = (0,) * len(kernel)
     if isinstance(padding, str):
-        if padding == "valid":
-            return (0,) * len(kernel)
         require(padding == "same" and max(strides) == 1)
-        return tuple(d * (k - 1) for d, k in zip(dilations, kernel, strict=True))
-    pads = per_axis(padding, len(kernel))
-    require(min(pads) >= 0)
-    return tuple([2 * pad for pad in pads])
+        pads = [d * (k - 1) for d, k in zip(dilations, kernel, strict=True)]
+    else:
+        require(min(padding) >= 0)
+        pads = [2 * pad for pad in padding]
+    sizes = tuple(
+        (size + pad - spread * (width - 1) - 1) // step + 1
+        for size, pad, width, step, spread in zip(
+            spatial, pads, kernel, strides, dilations, strict=True
+        )
+    )
+    require(min(sizes) > 0)
+    return sizes
 
 
 RULES: dict[str, Rule] = {

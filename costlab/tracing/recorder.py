@@ -104,22 +104,23 @@ class Recorder(TorchFunctionMode, Record):
             return NotImplemented
         with torch._C.DisableTorchFunction():  # noqa: SLF001 - as above
             arguments = arguments_of(shortcut, module, args, kwargs)
-            if arguments is None:
-                return NotImplemented
+            registry = self.registry
+            described = None if arguments is None else registry.described(arguments)
             function = shortcut.function
             entry = self.entries.known.get(function) or self.entries.find(function)
-            op, registry = entry.op, self.registry
-            described = registry.described(arguments)
-            if described is None or op is None or op.rule is None:
+            op = entry.op
+            if arguments is None or described is None or op is None or op.rule is None:
                 return NotImplemented
             seen, operands = described
             try:
                 effect = op.rule(*seen)
             except RULE_MISMATCH:
                 return NotImplemented
-            if effect.dtype != SAME or effect.shapes is not None or effect.unchanged:
-                return NotImplemented
             made = args[0]
+            if effect.unchanged:
+                return made
+            if effect.dtype != SAME or effect.shapes is not None:
+                return NotImplemented
             if shortcut.in_place and arguments[1]:
                 number = registry.rewrite(made, operands[0])
             else:

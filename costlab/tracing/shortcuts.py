@@ -58,6 +58,31 @@ def _in_place(module: Any, x: torch.Tensor) -> Arguments:
     return (x, module.inplace)
 
 
+def _gelu(module: Any, x: torch.Tensor) -> Arguments:
+    return (x,) if module.approximate == "none" else None
+
+
+def _dropout(module: Any, x: torch.Tensor) -> Arguments:
+    return None if module.training else (x, module.p, False, module.inplace)
+
+
+def _max_pool(module: Any, x: torch.Tensor) -> Arguments:
+    if module.return_indices:
+        return None
+    return x, module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode
+
+
+def _avg_pool(module: Any, x: torch.Tensor) -> Arguments:
+    return (
+        x, module.kernel_size, module.stride, module.padding, module.ceil_mode,
+        module.count_include_pad, module.divisor_override,
+    )  # fmt: skip
+
+
+def _adaptive_pool(module: Any, x: torch.Tensor) -> Arguments:
+    return x, module.output_size
+
+
 class Shortcut(NamedTuple):
     """What a leaf module's forward comes to: a function, and how its arguments are found.
 
@@ -80,6 +105,13 @@ SHORTCUTS: dict[type[nn.Module], Shortcut] = {
     nn.BatchNorm3d: Shortcut(F.batch_norm, _batch_norm(5), nn.BatchNorm3d.forward),
     nn.LayerNorm: Shortcut(F.layer_norm, _layer_norm, nn.LayerNorm.forward),
     nn.Linear: Shortcut(F.linear, _linear, nn.Linear.forward),
+    nn.MaxPool2d: Shortcut(F.max_pool2d, _max_pool, nn.MaxPool2d.forward),
+    nn.AvgPool2d: Shortcut(F.avg_pool2d, _avg_pool, nn.AvgPool2d.forward),
+    nn.AdaptiveAvgPool2d: Shortcut(
+        F.adaptive_avg_pool2d, _adaptive_pool, nn.AdaptiveAvgPool2d.forward
+    ),
+    nn.Dropout: Shortcut(F.dropout, _dropout, nn.Dropout.forward),
+    nn.GELU: Shortcut(F.gelu, _gelu, nn.GELU.forward),
     nn.ReLU: Shortcut(F.relu, _in_place, nn.ReLU.forward, in_place=True),
     nn.SiLU: Shortcut(F.silu, _in_place, nn.SiLU.forward, in_place=True),
 }

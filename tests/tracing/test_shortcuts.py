@@ -34,6 +34,16 @@ LEAVES: list[tuple[nn.Module, tuple[int, ...]]] = [
     (nn.ReLU(), (2, 3)),
     (nn.ReLU(inplace=True), (2, 3)),
     (nn.SiLU(inplace=True), (2, 3)),
+    (nn.GELU(), (2, 3)),
+    (nn.GELU("tanh"), (2, 3)),
+    (nn.Dropout(0.3), (2, 3)),
+    (nn.Dropout(0.3, inplace=True), (2, 3)),
+    (nn.MaxPool2d(3, 2, 1, ceil_mode=True), (2, 3, 8, 9)),
+    (nn.MaxPool2d((2, 3)), (3, 8, 9)),
+    (nn.AvgPool2d(3, 2, 1, count_include_pad=False), (2, 3, 8, 9)),
+    (nn.AvgPool2d(2, divisor_override=3), (2, 3, 8, 9)),
+    (nn.AdaptiveAvgPool2d((2, None)), (2, 3, 8, 9)),
+    (nn.AdaptiveAvgPool2d(1), (2, 3, 8, 9)),
 ]
 
 
