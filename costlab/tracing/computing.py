@@ -16,9 +16,10 @@ from costlab.errors import TraceError
 from costlab.graph import Coverage
 from costlab.tracing.descent import Descent
 from costlab.tracing.entries import Entry, Treatment
+from costlab.tracing.leaves import RULE_MISMATCH
 from costlab.tracing.names import names_of
 from costlab.tracing.realtensors import FILLED, Filling
-from costlab.tracing.recorder import ASIDE, RULE_MISMATCH, Recorder
+from costlab.tracing.recorder import ASIDE, Recorder
 from costlab.tracing.tensors import map_tensors, tensors_in, tensors_of
 from costlab.tracing.where import user_line
 

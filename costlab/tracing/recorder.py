@@ -16,17 +16,15 @@ from torch.overrides import TorchFunctionMode
 
 from costlab.errors import TraceError
 from costlab.graph import Coverage
-from costlab.ops import SAME, Declined
 from costlab.tracing.aside import Aside
 from costlab.tracing.autocast import KEYS, Autocast, is_nested
 from costlab.tracing.bodies import WRITTEN
 from costlab.tracing.descent import Descent
 from costlab.tracing.entries import Treatment
 from costlab.tracing.factories import SMALL
+from costlab.tracing.leaves import RULE_MISMATCH, Leaves
 from costlab.tracing.names import body_of, names_of
 from costlab.tracing.outputs import allocate, fits
-from costlab.tracing.record import Record
-from costlab.tracing.shortcuts import SHORTCUTS, arguments_of
 from costlab.tracing.stops import NeedsMoreError, no_kernel
 from costlab.tracing.tensors import map_tensors, meta, tensors_in, tensors_of
 from costlab.tracing.where import Failure
@@ -42,14 +40,8 @@ if TYPE_CHECKING:
     from costlab.tracing.registry import Registry
     from costlab.tracing.scopes import Scopes
 
-RULE_MISMATCH = (Declined, TypeError, ValueError, IndexError, AttributeError)
-"""What a rule raises on arguments that are not its own: the kernel then decides, in torch's words.
 
-A rule's own bug would be hidden here; `costlab.ops.price` and the tests call rules directly.
-"""
-
-
-class Recorder(TorchFunctionMode, Record):
+class Recorder(TorchFunctionMode, Leaves):
     """Records each torch function call as a node and answers it with a tensor on meta."""
 
     def __init__(self, registry: Registry, scopes: Scopes, entries: Entries, device: str) -> None:
@@ -94,40 +86,6 @@ class Recorder(TorchFunctionMode, Record):
         """What a forward runs in, so that nothing is hidden: nothing more, on shapes."""
         return nullcontext()
 
-    def direct(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What calling a module returns, where it comes to one function with a rule.
-
-        NotImplemented wherever the ordinary way is to be taken.
-        """
-        shortcut = SHORTCUTS.get(type(module))
-        if shortcut is None or torch._C._len_torch_function_stack() != self.depth:  # noqa: SLF001 - torch has no public name for it
-            return NotImplemented
-        with torch._C.DisableTorchFunction():  # noqa: SLF001 - as above
-            arguments = arguments_of(shortcut, module, args, kwargs)
-            registry = self.registry
-            described = None if arguments is None else registry.described(arguments)
-            function = shortcut.function
-            entry = self.entries.known.get(function) or self.entries.find(function)
-            op = entry.op
-            if arguments is None or described is None or op is None or op.rule is None:
-                return NotImplemented
-            seen, operands = described
-            try:
-                effect = op.rule(*seen)
-            except RULE_MISMATCH:
-                return NotImplemented
-            made = args[0]
-            if effect.unchanged:
-                return made
-            if effect.dtype != SAME or effect.shapes is not None:
-                return NotImplemented
-            if shortcut.in_place and arguments[1]:
-                number = registry.rewrite(made, operands[0])
-            else:
-                made, number = registry.make(effect.shape, made.dtype)
-            self.write(entry.name, op.family, op.coverage, operands, (number,), effect)
-            return made
-
     def enter_script(self, call: Any, script: Any, args: Any, kwargs: Any) -> Any:
         """What scripted code returns, priced kernel by kernel."""
         # Kernels that are written in Python call functions too: those are not the model's.
@@ -158,16 +116,6 @@ class Recorder(TorchFunctionMode, Record):
         self.treatments = {**self.CARRY_OUT, **CONVERTING} if on else self.CARRY_OUT
         if on and (self.autocast is None or not is_nested()):
             self.autocast = Autocast(device, partial(_converted, ref(self)))
-
-    def _convert_for_rule(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        assert self.autocast is not None  # noqa: S101 - for the type checker
-        args, kwargs = self.autocast.operands(entry.name, args, kwargs)
-        return self._apply_rule(entry, func, args, kwargs)
-
-    def _convert_for_descent(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        assert self.autocast is not None  # noqa: S101 - for the type checker
-        args, kwargs = self.autocast.operands(entry.name, args, kwargs)
-        return self._descend(entry, func, args, kwargs)
 
     def convert(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         """The tensor in another type; that is an operation as any other."""
@@ -342,9 +290,20 @@ ASIDE: dict[Treatment, Callable[..., Any]] = {
 """The treatments that are carried out beside the work, and make no node."""
 
 
-CONVERTING: dict[Treatment, Callable[..., Any]] = {
-    Treatment.RULE: Recorder._convert_for_rule,  # noqa: SLF001 - torch has no public name for it
-    Treatment.DESCENT: Recorder._convert_for_descent,  # noqa: SLF001 - torch has no public name for it
+def _converting(carry_out: Callable[..., Any]) -> Callable[..., Any]:
+    """A treatment under autocast: the same, of operands that have been converted."""
+
+    def converted(recorder: Recorder, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        assert recorder.autocast is not None  # noqa: S101 - for the type checker
+        args, kwargs = recorder.autocast.operands(entry.name, args, kwargs)
+        return carry_out(recorder, entry, func, args, kwargs)
+
+    return converted
+
+
+CONVERTING = {
+    treatment: _converting(Recorder.CARRY_OUT[treatment])
+    for treatment in (Treatment.RULE, Treatment.DESCENT)
 }
 """The treatments that are others under autocast."""
 

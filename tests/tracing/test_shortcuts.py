@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import costlab
-from costlab.tracing import recorder
+from costlab.tracing import leaves
 from tests.tracing.networks import macs
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ LEAVES: list[tuple[nn.Module, tuple[int, ...]]] = [
 @pytest.fixture
 def ordinary(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """A function that closes every shortcut."""
-    return lambda: monkeypatch.setattr(recorder, "SHORTCUTS", {})
+    return lambda: monkeypatch.setattr(leaves, "SHORTCUTS", {})
 
 
 @pytest.mark.parametrize("mode", ["eval", "train"])
