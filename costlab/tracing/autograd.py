@@ -5,14 +5,14 @@ Does not know operations, nor what a backward costs.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils import checkpoint
 
 from costlab.graph import Autograd
-from costlab.tracing.calls import Interception
+from costlab.tracing.calls import Interception, handled
 from costlab.tracing.inputs import as_call
 from costlab.tracing.tensors import tensors_in
 
@@ -52,15 +52,14 @@ class Regions:
     @contextmanager
     def followed(self) -> Iterator[None]:
         """Follows the checkpoints and the inference modes of this thread until the block ends."""
-        with ExitStack() as stack:
-            for interception, handler in (
-                (CHECKPOINTS, self._around),
-                (REENTRANT_CHECKPOINTS, self._apply),
-                (FUNCTIONS, self._note),
-                (ENTERED_INFERENCE, self._switch),
-                (LEFT_INFERENCE, self._switch),
-            ):
-                stack.enter_context(interception.handled_by(handler))
+        pairs = (
+            (CHECKPOINTS, self._around),
+            (REENTRANT_CHECKPOINTS, self._apply),
+            (FUNCTIONS, self._note),
+            (ENTERED_INFERENCE, self._switch),
+            (LEFT_INFERENCE, self._switch),
+        )
+        with handled(pairs):
             yield
 
     def _around(self, call: Any, function: Any, args: Any, kwargs: Any) -> Iterator[None]:

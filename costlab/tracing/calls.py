@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Interception:
-    """A method of some classes (or a function of a module), replaced while in `handled_by`.
+    """A method of some classes (or a function of a module), replaced while in `handled`.
 
     Only the calls of that thread are handed over; those of other threads go straight through.
     """
@@ -37,11 +37,10 @@ class Interception:
         self._calls: dict[Any, Any] = {}
         self._inherited = frozenset(kind for kind in classes if method not in vars(kind))
 
-    @contextmanager
-    def handled_by(self, handler: Handler) -> Iterator[None]:
-        """Until the block ends, `handler(call, object, args, kwargs)` answers this thread's calls.
+    def begin(self, handler: Handler) -> Handler | None:
+        """Has `handler(call, object, args, kwargs)` answer this thread's calls, until `end`.
 
-        What was replaced is put back when the last thread leaves.
+        Returns what answered them before, which `end` is to be told.
         """
         thread = threading.get_ident()
         with self._lock:
@@ -56,20 +55,22 @@ class Interception:
                     setattr(kind, self.method, self._replacement(call))
             outer = self._handlers.get(thread)
             self._handlers[thread] = handler
-        try:
-            yield
-        finally:
-            with self._lock:
-                if outer is None:
-                    del self._handlers[thread]
-                else:
-                    self._handlers[thread] = outer
-                if not self._handlers:
-                    for kind, call in self._calls.items():
-                        if kind in self._inherited:
-                            delattr(kind, self.method)
-                        else:
-                            setattr(kind, self.method, call)
+        return outer
+
+    def end(self, outer: Handler | None) -> None:
+        """Has this thread's calls answered as before; the last to leave puts the method back."""
+        thread = threading.get_ident()
+        with self._lock:
+            if outer is None:
+                del self._handlers[thread]
+            else:
+                self._handlers[thread] = outer
+            if not self._handlers:
+                for kind, call in self._calls.items():
+                    if kind in self._inherited:
+                        delattr(kind, self.method)
+                    else:
+                        setattr(kind, self.method, call)
 
     def _replacement(self, call: Call) -> Call:
         handlers, thread = self._handlers, threading.get_ident
@@ -81,6 +82,22 @@ class Interception:
             return handler(call, self, args, kwargs)
 
         return replacement
+
+
+@contextmanager
+def handled(pairs: Iterable[tuple[Interception, Handler]]) -> Iterator[None]:
+    """Until the block ends, each handler answers this thread's calls of its interception.
+
+    All at once: a trace has a dozen, and in a small model they are a good part of its time.
+    """
+    begun: list[tuple[Interception, Handler | None]] = []
+    try:
+        for interception, handler in pairs:
+            begun.append((interception, interception.begin(handler)))
+        yield
+    finally:
+        for interception, outer in reversed(begun):
+            interception.end(outer)
 
 
 MODULES = Interception("__call__", torch.nn.Module)

@@ -6,7 +6,7 @@ Does not know rules: what a call costs is the recorder's to say.
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,6 +19,7 @@ from costlab.tracing.calls import (
     SETS,
     SWAPS,
     asking,
+    handled,
 )
 from costlab.tracing.tensors import meta
 from costlab.tracing.transforms import carried_out
@@ -26,6 +27,7 @@ from costlab.tracing.transforms import carried_out
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from costlab.tracing.calls import Handler, Interception
     from costlab.tracing.recorder import Recorder
 
 Pair = tuple[torch.Tensor, torch.Tensor]
@@ -50,21 +52,24 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
         call(first, *args, **kwargs)
         recorder.follow_autocast()
 
+    pairs: list[tuple[Interception, Handler]] = [
+        (SCRIPTS, recorder.enter_script),
+        (SETS, write),
+        (SWAPS, swap),
+        (JIT_TRACES, _trace),
+        (AUTOCASTS, switch),
+        *carried_out(recorder.enter_transform),
+        *(
+            (question, _has_no_values)
+            for module in ASKING
+            if module in sys.modules and (question := asking(module)) is not None
+        ),
+    ]
+    # Nothing is compiled before: what is compiled runs as it was written.
+    compiles = "torch._dynamo" in sys.modules
+    eager = torch.compiler.set_stance("force_eager") if compiles else nullcontext()
     try:
-        with ExitStack() as stack:
-            stack.enter_context(SCRIPTS.handled_by(recorder.enter_script))
-            stack.enter_context(SETS.handled_by(write))
-            stack.enter_context(SWAPS.handled_by(swap))
-            stack.enter_context(JIT_TRACES.handled_by(_trace))
-            stack.enter_context(AUTOCASTS.handled_by(switch))
-            stack.enter_context(carried_out(recorder.enter_transform))
-            stack.enter_context(_unchecked_distributions())
-            for module in ASKING:
-                if module in sys.modules and (question := asking(module)) is not None:
-                    stack.enter_context(question.handled_by(_has_no_values))
-            if "torch._dynamo" in sys.modules:
-                # Nothing is compiled before: what is compiled runs as it was written.
-                stack.enter_context(torch.compiler.set_stance("force_eager"))
+        with handled(pairs), _unchecked_distributions(), eager:
             yield
     finally:
         for one, other in reversed(swapped):

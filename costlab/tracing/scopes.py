@@ -5,14 +5,14 @@ Does not know operations.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from costlab.errors import UsageError
 from costlab.graph import Module, rows
-from costlab.tracing.calls import calls_of
+from costlab.tracing.calls import calls_of, handled
 from costlab.tracing.tensors import tensors_in
 
 if TYPE_CHECKING:
@@ -129,11 +129,8 @@ class Scopes:
                 begun.pop()
 
         every = calls_of([module for _, module in self.modules])
-        with ExitStack() as stack:
-            for interception in every:
-                stack.enter_context(
-                    interception.handled_by(follow if len(every) == 1 else follow_once)
-                )
+        handler = follow if len(every) == 1 else follow_once
+        with handled((interception, handler) for interception in every):
             yield
 
     def summary(self, specs: Sequence[TensorSpec]) -> tuple[Module, ...]:

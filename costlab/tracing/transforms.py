@@ -9,7 +9,7 @@ where the kernels have every axis. Does not know the kernels.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,6 +20,8 @@ from costlab.tracing.calls import Interception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from costlab.tracing.calls import Handler
 
 TRANSFORMS = (
     Interception("vmap_impl", apis),
@@ -35,9 +37,10 @@ CAUSALITY = Interception("_detect_is_causal_mask", transformer)
 """Whether the values of a mask are those of a causal one, which an encoder and a decoder ask."""
 
 
-@contextmanager
-def carried_out(below: Callable[[Callable[[], Any]], Any]) -> Iterator[None]:
-    """Until the block ends, `below(inside)` carries out the inside of each outermost transform."""
+def carried_out(
+    below: Callable[[Callable[[], Any]], Any],
+) -> Iterator[tuple[Interception, Handler]]:
+    """What has `below(inside)` carry out the inside of each outermost transform."""
     inside = False
 
     def transform(call: Any, function: Any, args: Any, kwargs: Any) -> Any:
@@ -50,12 +53,9 @@ def carried_out(below: Callable[[Callable[[], Any]], Any]) -> Iterator[None]:
         finally:
             inside = False
 
-    with ExitStack() as stack:
-        for interception in TRANSFORMS:
-            stack.enter_context(interception.handled_by(transform))
-        stack.enter_context(COMPILERS.handled_by(_as_written))
-        stack.enter_context(CAUSALITY.handled_by(_as_told))
-        yield
+    yield from zip(TRANSFORMS, repeat(transform))
+    yield COMPILERS, _as_written
+    yield CAUSALITY, _as_told
 
 
 def _as_written(call: Any, function: Any, args: Any, kwargs: Any) -> Any:
