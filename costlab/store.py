@@ -9,40 +9,38 @@ import json
 import os
 import re
 import tempfile
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from costlab.bench.document import SCHEMA as BENCH
-from costlab.bench.document import Measurements
-from costlab.budgets.checks import SCHEMA as CHECKS
-from costlab.budgets.checks import Checks
-from costlab.budgets.difference import SCHEMA as DIFFERENCE
-from costlab.budgets.difference import Difference
-from costlab.claims.document import SCHEMA as CLAIMS
-from costlab.claims.document import Verdicts
-from costlab.comparison import SCHEMA as COMPARISON
-from costlab.comparison import Comparison
-from costlab.conventions.explanation import SCHEMA as EXPLANATION
-from costlab.conventions.explanation import Explanation
 from costlab.cost import METRICS
 from costlab.errors import DocumentError, UsageError
-from costlab.report import SCHEMA, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
+
+    from costlab.bench.document import Measurements
+    from costlab.budgets.checks import Checks
+    from costlab.budgets.difference import Difference
+    from costlab.claims.document import Verdicts
+    from costlab.comparison import Comparison
+    from costlab.conventions.explanation import Explanation
+    from costlab.report import Report
 
     Document = Report | Verdicts | Comparison | Measurements | Difference | Checks | Explanation
 
-DOCUMENTS: dict[str, Callable[[Mapping[str, Any]], Document]] = {
-    SCHEMA: Report.from_dict,
-    CLAIMS: Verdicts.from_dict,
-    COMPARISON: Comparison.from_dict,
-    BENCH: Measurements.from_dict,
-    DIFFERENCE: Difference.from_dict,
-    CHECKS: Checks.from_dict,
-    EXPLANATION: Explanation.from_dict,
+REPORT = "costlab.report/1"
+BENCH = "costlab.bench/1"
+DOCUMENTS = {
+    REPORT: "costlab.report:Report",
+    "costlab.claims/1": "costlab.claims.document:Verdicts",
+    "costlab.compare/1": "costlab.comparison:Comparison",
+    BENCH: "costlab.bench.document:Measurements",
+    "costlab.diff/1": "costlab.budgets.difference:Difference",
+    "costlab.check/1": "costlab.budgets.checks:Checks",
+    "costlab.explain/1": "costlab.conventions.explanation:Explanation",
 }
-"""The documents that this version can read, by schema."""
+"""The documents that this version can read, by schema; each is imported when one is read."""
 
 
 def load(path: str | Path) -> Document:
@@ -69,8 +67,8 @@ def load(path: str | Path) -> Document:
     if not isinstance(schema, str) or schema not in DOCUMENTS:
         raise DocumentError(f"{path} {_unreadable(schema)}")
     try:
-        loaded = DOCUMENTS[schema](document)
-        fault = next(_faults(loaded), None) if isinstance(loaded, Report) else None
+        loaded = _reader(schema)(document)
+        fault = next(_faults(loaded), None) if schema == REPORT else None
     except DocumentError as error:
         message = f"{path}: {error}. {MEASURE if schema == BENCH else REMEDY}"
         raise DocumentError(message) from error
@@ -80,7 +78,13 @@ def load(path: str | Path) -> Document:
     if fault is not None:
         message = f"{path}: the report is damaged: {fault}. {REMEDY}"
         raise DocumentError(message)
-    return loaded
+    return cast("Document", loaded)
+
+
+def _reader(schema: str) -> Callable[..., Any]:
+    """What makes the document of a schema from plain data."""
+    module, _, name = DOCUMENTS[schema].partition(":")
+    return cast("Callable[..., Any]", getattr(import_module(module), name).from_dict)
 
 
 def save(report: Document, path: str | Path) -> None:

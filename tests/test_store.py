@@ -5,6 +5,7 @@ import json
 import os
 import stat
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import torch
 import costlab
 from costlab.errors import DocumentError, UsageError
 from costlab.report import Counter, Covered, Report, Unknown
-from costlab.store import is_stream, load, save, write_text
+from costlab.store import DOCUMENTS, is_stream, load, save, write_text
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,15 @@ def test_a_report_comes_back(report: Report, tmp_path: Path) -> None:
     save(report, tmp_path / "a.json")
     assert load(tmp_path / "a.json") == report
     assert load(str(tmp_path / "a.json")) == report
+
+
+def test_each_document_is_read_by_its_own_class() -> None:
+    """What the table imports exists, and calls its schema the same."""
+    for schema, where in DOCUMENTS.items():
+        module, _, name = where.partition(":")
+        home = import_module(module)
+        assert schema == home.SCHEMA
+        assert callable(getattr(home, name).from_dict)
 
 
 def test_keys_of_a_later_costlab_are_left_out(report: Report, tmp_path: Path) -> None:
