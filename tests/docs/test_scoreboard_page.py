@@ -25,6 +25,20 @@ def test_an_outcome_is_what_it_is_called(case: dict[str, object], kind: str) -> 
     assert scoreboard_page.outcome(case) == kind
 
 
+def test_who_is_faster_and_wrong_is_not_named() -> None:
+    """Time is compared among those that are exact; who is faster among them is named."""
+
+    def counter(macs: int, took_s: float) -> dict[str, object]:
+        case = {"case": "net", "group": "models", "truth": 5, "macs": macs, "named": False}
+        return {"cases": [case | {"took_s": [took_s] * 3}]}
+
+    ours = {"costlab": counter(5, 0.2)}
+    alone = scoreboard_page.fastest({**ours, "guesser": counter(4, 0.1), "slow": counter(5, 0.3)})
+    assert "fastest on 1 of 1." in alone
+    beaten = scoreboard_page.fastest({**ours, "quick": counter(5, 0.1)})
+    assert "fastest on 0 of 1; elsewhere another one is: net (quick, in 0.5 of the time)" in beaten
+
+
 def entry(macs: int, **changed: object) -> dict[str, object]:
     """A model of timm's as the sweep keeps it."""
     told: dict[str, object] = {
