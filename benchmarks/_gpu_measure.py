@@ -20,7 +20,8 @@ from benchmarks._gpu_pace import estimate_s, pace_key
 from benchmarks._gpu_parts import CEILINGS, Part, Slice, parts
 from costlab.bench.backends import choose
 from costlab.bench.document import Measurements
-from costlab.bench.runner import Request, run
+from costlab.bench.request import Request
+from costlab.bench.runner import run
 from costlab.bench.saved import plain
 from costlab.errors import CostlabError, UsageError
 

@@ -87,6 +87,7 @@ class Study:
             has_gpu=has_gpu,
             known=files,
             keep=lambda done: folder.note(correctness={**UNFINISHED, "files": done, "of": of}),
+            only=1 if self.asked.tiny else None,
         )
         if has_gpu and found["finished"]:
             found["sanitizer"] = _gpu_checks.run_sanitizer(ROOT, min(TESTS_S, limit_s) / 2)

@@ -19,7 +19,13 @@ CONVENTION = (
     "Activations: elements written by convolutions, linear layers and matrix products. "
     "Bytes: each operation reads each input once and writes each output once; views are free."
 )
-"""The counting convention, printed with every total; `docs/convention.md` works it by hand."""
+"""The counting convention, saved with every total; `docs/convention.md` works it by hand."""
+IN_SHORT = (
+    "MACs: multiply-adds of convolutions, linear layers, matrix products, full attention and "
+    "recurrent gates, not of bias, normalization, activation and pooling; --verbose, or "
+    "docs/convention.md, defines every number."
+)
+"""The convention as a terminal's tables end with it."""
 
 
 class Cost(NamedTuple):

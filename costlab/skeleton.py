@@ -69,7 +69,10 @@ def build(factory: Callable[[], Any]) -> Any:
     skeleton and is called again for real; an error of its own then comes out as it is.
     """
     if WEIGHTS.get():
-        return factory()
+        # Of the same random numbers each time, as what a forward does may depend on them.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            return factory()
     try:
         with skeleton():
             return factory()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from costlab.bench import studyfile
 from costlab.bench.correctness import FP32_TOLERANCE, UNIT_ROUNDOFF, tolerance_of
 from costlab.bench.document import Measurements
 from costlab.bench.inputs import CACHES
@@ -17,13 +16,14 @@ from costlab.bench.judging import FLOOR, WIDEST_SAME
 from costlab.bench.mixed import SCALES
 from costlab.bench.plan import Plan
 from costlab.bench.roofs import beaten
-from costlab.bench.study import Axes
+from costlab.bench.studies import NETWORKS
 from costlab.bench.turns import MOST_COPIES, SHARE
 from costlab.render import markdown
 from costlab.render.bench import bench_tables
 from costlab.units import ratio
+from docs import bench_studyfile
 from docs.gpu_words import interval, name_of, points
-from docs.parts import NOTICE, table
+from docs.parts import NOTICE, listed, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,63 +46,37 @@ ARMS = (
     ("ours", "kernels of costlab's own; what they decline, cuDNN runs, and it is said", "GPU"),
     ("best-blocks", "a network with each block in the fastest arm of four, as one graph", "GPU"),
 )
-TOP, SUBJECT, PAIR, AXIS = "the file", "[subjects.NAME]", "[[pairs]]", "[axes]"
-READ = {
-    TOP: studyfile.KEYS,
-    SUBJECT: studyfile.SUBJECT_KEYS,
-    PAIR: studyfile.PAIR_KEYS,
-    AXIS: studyfile.AXES_KEYS,
-}
-"""Where keys stand, and those that the reader takes there."""
-KEYS = {
-    (TOP, "name"): "what the study is called; if left out as the file",
-    (TOP, "title"): "a line that stands over its table",
-    (TOP, "subjects"): "a table for each model that is timed, `[subjects.NAME]`",
-    (TOP, "pairs"): "a `[[pairs]]` for each comparison",
-    (TOP, "axes"): "under which conditions each pair is measured: every combination of them",
-    (TOP, "quick"): "the axes of `--quick`, with the keys of `[axes]`; what it leaves out is as "
-    "there",
-    (SUBJECT, "model"): "a model as `costlab report` takes it; needed",
-    (SUBJECT, "shape"): "the shape of one sample, without the batch; may be left out for what "
-    "`costlab list` shows",
-    (SUBJECT, "block"): "the path of a block of the model: that alone is timed, on what it is "
-    "given when the whole model runs",
-    (SUBJECT, "training"): "`true` times a step of training in place of an inference",
-    (SUBJECT, "takes_finish"): "`true` passes the axis `finishes` to the model as its argument "
-    "`finish`; if left out, for parts of the zoo alone",
-    (PAIR, "variant"): "the name of a subject; needed",
-    (PAIR, "baseline"): "the name of the subject that it may replace, of the same `shape`; if left "
-    "out, each arm is compared with the first of `arms`",
-    (PAIR, "name"): "what the pair is called, as `--pair` chooses it",
-    (AXIS, "batches"): "images in a batch",
-    (AXIS, "precisions"): "types that are computed in",
-    (AXIS, "layouts"): "where channels lie in memory",
-    (AXIS, "finishes"): "what stands behind a convolution",
-    (AXIS, "regimes"): "what is in the cache, see above",
-    (AXIS, "arms"): "what runs, see above",
-    (AXIS, "pairs"): "names of pairs; if left out all",
-}
-EXAMPLE = """
-title = "Two 3x3 for a 5x5"
-
-[subjects.five]
-model = "conv5x5(inputs=64)"
-
-[subjects.threes]
-model = "two_3x3(inputs=64)"
-
-[[pairs]]
-baseline = "five"
-variant = "threes"
-
-[axes]
-batches = [1, 32]
-precisions = ["fp32"]
-arms = ["eager", "compile"]
-
-[quick]
-batches = [1]
-"""
+OWN = (
+    "`costlab bench MODEL`, as `costlab report` names it, times the whole model and each of its "
+    "blocks. One input of float32, `-i f32[1,3,224,224]`, is made in the batches of the axis. "
+    "Other inputs go in as they are and say their own batch: several, with names (`-i "
+    "ids=i64[8,128] -i mask=bool[8,128]`), or what a function of yours returns (`--inputs-from "
+    "inputs.py:make`). Tensors of floating point are filled with random numbers in each set that "
+    "takes turns; whole numbers and truths are those that the function returned, and of a spec 0 "
+    "and true. A model must give the same twice on the same input: one that does not, because a "
+    "dropout is left on or something is drawn at random, cannot be checked and is told so."
+)
+REGENERATED = (
+    "costlab bench factorizations --device cpu --quick --format "
+    "json:benchmarks/results/bench_cpu.json"
+)
+"""What measures the results that the page shows, in the root of a checkout."""
+CONTRASTED = (
+    "`costlab bench compare A.json B.json` shows the cases that two documents have in common: "
+    "each side's time in both, what each run says is saved and its verdict, and what stood "
+    "around them: the noise of identical arms, the ceilings, the samples that do not count, and "
+    "what was noted, such as a busy machine. A difference is called one only if its interval "
+    "clears the noise of both runs together. Times of two runs also differ by what the machine "
+    "was doing; savings are of sides that were timed in turn."
+)
+QUICK = (
+    "`--quick` takes a few cases of a study within a minute: what `costlab bench --list` counts. "
+    "Of the networks that is {networks}, as they are written, without a compiler. It cannot wait "
+    "until others are done: if they use cores of a CPU, it measures with so many threads fewer, "
+    "at least one, and says so; `OMP_NUM_THREADS` sets another number. Ctrl-C and SIGTERM end a "
+    "run within a moment, also while a kernel or a compiler runs, and what was measured is shown "
+    "and kept."
+)
 PARTS = (
     ("multiply-adds", "mac", "the saving if time went by multiply-adds alone"),
     ("memory", "memory", "some convolutions wait for their bytes instead"),
@@ -129,18 +103,23 @@ def page(results: Mapping[str, Any]) -> str:
         _compared(),
         table(("arm", "what runs", "where"), ARMS, numeric_from=3),
         "## A study of your own",
-        *_own(),
+        *bench_studyfile.told(),
+        "## A model of your own",
+        OWN,
         "## How",
         *_protocol(Plan()),
+        "## A short look",
+        QUICK.format(networks=listed(NETWORKS.quick.pairs)),
         "## What a verdict means",
         _verdicts(),
         "## Why a saving is what it is",
         *_explained(found),
+        "## Two runs",
+        CONTRASTED,
         f"## On a CPU: {found.environment.get('cpu')}",
         (
-            "`costlab bench factorizations --device cpu --quick`, through oneDNN. A CPU is no "
-            "small GPU: this shows the method, and nothing of what a GPU does. The raw samples are "
-            "in `benchmarks/results/bench_cpu.json`; `costlab show` renders them."
+            f"`{REGENERATED}`, through oneDNN. A CPU is no small GPU: this shows the method, and "
+            "nothing of what a GPU does. That file has the raw samples; `costlab show` renders it."
         ),
         *(markdown.render(one).strip() for one in bench_tables(found)),
     ]
@@ -176,27 +155,6 @@ def _compared() -> str:
         f"loss is scaled by {SCALES['fp16']:g}, by a factor that stays. An inference in half "
         "precision has weights of that type."
     )
-
-
-def _own() -> list[str]:
-    """The format of a study's file: each key that the reader takes, and an example."""
-    default = Axes()
-    rows = []
-    for place, keys in READ.items():
-        for key in keys:
-            known = studyfile.CHOICES.get(key)
-            listed = f"; of {', '.join(known)}" if known else ""
-            here = getattr(default, key, None) if place == "[axes]" else None
-            usual = f"; if left out {', '.join(map(str, here))}" if here else ""
-            rows.append((f"`{place}`", f"`{key}`", f"{KEYS[place, key]}{listed}{usual}"))
-    return [
-        (
-            "`costlab bench study.toml` measures the pairs of a file; `costlab bench study.toml "
-            "--quick` what its `[quick]` chooses. For example:"
-        ),
-        f"```toml\n{EXAMPLE.strip()}\n```",
-        table(("where", "key", "what it says"), rows, text_from=1),
-    ]
 
 
 def _protocol(plan: Plan) -> list[str]:

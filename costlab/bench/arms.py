@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
+from costlab.bench.blame import line_of
 from costlab.bench.fused import fuse
 from costlab.bench.seams import ArmError
 from costlab.errors import CostlabError
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from costlab.bench.example import Example
     from costlab.bench.study import Arm
-    from costlab.bench.subjects import Example
 
 Made = TypeVar("Made")
 
@@ -202,7 +203,7 @@ def told(what: str, error: Exception) -> str:
         sign in str(error).lower() for sign in NO_ROOM
     ):
         return f"{what} does not fit in memory: {first}"
-    return f"{what} failed: {type(error).__name__}: {first}"
+    return f"{what} failed{line_of(error)}: {type(error).__name__}: {first}"
 
 
 def free() -> None:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 DEVICES = ("auto", "cpu", "cuda")
 
 
-def choose(device: str) -> Backend:
+def choose(device: str, threads: int | None = None) -> Backend:
     """The backend of a device: "cpu", "cuda", or "auto" for a GPU if there is one.
+
+    `threads` are those of a CPU, for this process; as many as torch has if they are not given.
 
     Raises:
         UsageError: there is no such device here.
@@ -27,7 +29,7 @@ def choose(device: str) -> Backend:
     if device == "cpu" or (device == "auto" and why_no_cuda()):
         from costlab.bench.cpu import Cpu
 
-        return Cpu()
+        return Cpu(threads)
     why = why_no_cuda()
     if why:
         message = f"--device cuda: {why}. Measure with --device cpu, or on a machine with one"

@@ -52,7 +52,9 @@ def measure(
     `host` is a timer of the host's clock, for what a launch takes there.
     """
     precisions = [one for one in PRECISIONS if device.type == "cuda" or one != "tf32"]
-    share_s = limit_s / (len(precisions) + 3)
+    # A rate a precision, of which a CPU has two; two copies; and launches.
+    rates = len(precisions) * (2 if device.type == "cpu" else 1)
+    share_s = limit_s / (rates + 3)
     how = {
         "flops_per_s": "square matrix products of random numbers, the best size of "
         + ", ".join(str(side) for side in SIDES[device.type])

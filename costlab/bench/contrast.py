@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import exp
+from math import exp, log
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from costlab.bench.judging import FLOOR
+from costlab.bench.runs import Run, Saving, run_of, saving_of
 from costlab.bench.saved import plain
 from costlab.errors import UsageError
 
@@ -25,6 +27,9 @@ RESAMPLES = 1000
 TAILS = (0.025, 0.975)
 _LEAST = 2
 
+Difference = Literal["less", "more", "within the noise"]
+"""What a second run takes, or saves, beside a first: a word where it is a number of the noise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contrasted:
@@ -32,6 +37,7 @@ class Contrasted:
 
     `low` and `high` are the 95 % interval of the ratio by bootstrap of either's samples; None if
     one has fewer than two. It covers the noise within each run, not what differs between runs.
+    `difference` is whether that interval clears the noise floors of both runs together.
     """
 
     case: str
@@ -41,6 +47,7 @@ class Contrasted:
     second_s: float
     low: float | None
     high: float | None
+    difference: Difference
 
     @property
     def ratio(self) -> float:
@@ -49,14 +56,37 @@ class Contrasted:
 
 
 @dataclass(frozen=True, slots=True)
+class Savings:
+    """What either run says of the variant of a case; `difference` is how much the second saves.
+
+    It is one only if the intervals of both are apart by more than the noise floors together.
+    """
+
+    case: str
+    subject: str
+    arm: str
+    first: Saving
+    second: Saving
+    difference: Difference
+
+    @property
+    def agree(self) -> bool:
+        """Whether both runs come to one verdict."""
+        return self.first.verdict == self.second.verdict
+
+
+@dataclass(frozen=True, slots=True)
 class Contrast:
     """What two documents have in common, and what only one of them has.
 
-    `differing` are the values of the environments that are not the same, by dotted keys.
+    `runs` are what the first and the second say of themselves; `differing` are the values of the
+    environments that are not the same, by dotted keys.
     """
 
     study: str
+    runs: tuple[Run, Run]
     sides: tuple[Contrasted, ...]
+    savings: tuple[Savings, ...]
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
     differing: Mapping[str, tuple[Any, Any]]
@@ -66,6 +96,8 @@ class Contrast:
         document = {"schema": SCHEMA, **plain(asdict(self))}
         for side, saved in zip(self.sides, document["sides"], strict=True):
             saved["ratio"] = side.ratio
+        for saving, saved in zip(self.savings, document["savings"], strict=True):
+            saved["agree"] = saving.agree
         return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -79,17 +111,21 @@ def contrast(first: Measurements, second: Measurements) -> Contrast:
     """
     others = {case.key: case for case in second.cases if not case.error}
     own = {case.key: case for case in first.cases if not case.error}
-    sides = tuple(
-        side for key, case in own.items() if key in others for side in _sides(case, others[key])
-    )
+    runs = run_of(first), run_of(second)
+    # Either run may be off by its own noise.
+    floor = sum(FLOOR if run.floor is None else run.floor for run in runs)
+    both = [(case, others[key]) for key, case in own.items() if key in others]
+    sides = tuple(side for one, other in both for side in _sides(one, other, floor))
     if not sides:
         raise UsageError(
             f"no case was measured in both: the one holds {_named(first)}, the other "
-            f"{_named(second)}"
+            f"{_named(second)}; measure the same study with the same options twice"
         )
     return Contrast(
         first.study,
+        runs,
         sides,
+        tuple(saving for one, other in both for saving in _savings(one, other, floor)),
         tuple(key for key in own if key not in others),
         tuple(key for key in others if key not in own),
         differing(first.environment, second.environment),
@@ -118,21 +154,44 @@ def _flat(found: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
             yield f"{before}{key}", value
 
 
-def _sides(first: Measured, second: Measured) -> Iterator[Contrasted]:
+def told(least: float, most: float, floor: float) -> Difference:
+    """What may be said of an interval of the logarithm of a ratio beside a noise floor.
+
+    >>> told(-0.3, -0.1, 0.05), told(0.01, 0.2, 0.05), told(0.06, 0.2, 0.05)
+    ('less', 'within the noise', 'more')
+    """
+    if most < -floor:
+        return "less"
+    return "more" if least > floor else "within the noise"
+
+
+def _savings(first: Measured, second: Measured, floor: float) -> Iterator[Savings]:
+    one, other = saving_of(first), saving_of(second)
+    if one is not None and other is not None:
+        # Of 1 − saving, which is a ratio: what takes less, saves more.
+        least, most = log((1 - one.high) / (1 - other.low)), log((1 - one.low) / (1 - other.high))
+        difference = told(least, most, floor)
+        yield Savings(first.key, first.variant.subject, first.variant.arm, one, other, difference)
+
+
+def _sides(first: Measured, second: Measured, floor: float) -> Iterator[Contrasted]:
     pairs = [(first.variant, second.variant)]
     if (first.baseline.subject, first.baseline.arm) != (first.variant.subject, first.variant.arm):
         pairs.insert(0, (first.baseline, second.baseline))
     for one, other in pairs:
         if one.counted_s and other.counted_s:
             low, high = _interval(one, other)
+            own_s, other_s = median(one.counted_s), median(other.counted_s)
+            ratio = other_s / own_s
             yield Contrasted(
                 first.key,
                 one.subject,
                 one.arm,
-                median(one.counted_s),
-                median(other.counted_s),
+                own_s,
+                other_s,
                 low,
                 high,
+                told(log(low or ratio), log(high or ratio), floor),
             )
 
 

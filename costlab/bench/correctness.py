@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from costlab.bench.example import Example
     from costlab.bench.mixed import Mixed
     from costlab.bench.study import Precision
-    from costlab.bench.subjects import Example
 
 # The most that one rounding to nearest changes a number, by the bits of its significand.
 UNIT_ROUNDOFF = {"tf32": 2.0**-11, "fp16": 2.0**-11, "bf16": 2.0**-8}
@@ -190,6 +190,33 @@ def judge(
         )
         raise ArmError(message)
     return Judged(error, tolerance)
+
+
+def refuse_random(
+    first: Sequence[Tensor], second: Sequence[Tensor], tolerance: float, wrong: ArmError
+) -> None:
+    """Refuses a model whose two runs in float64, on the same input, differ; else does nothing.
+
+    `wrong` is what was to be said of the arm.
+
+    Raises:
+        ArmError: they differ by more than the tolerance, or are of other shapes.
+    """
+    if [tensor.shape for tensor in first] == [tensor.shape for tensor in second]:
+        # What is no number in both is the same.
+        finite = [[torch.nan_to_num(tensor) for tensor in one] for one in (first, second)]
+        error = _error(finite[1], finite[0])
+        if error <= tolerance:
+            return
+        by = f"by {error:.2g}, relative"
+    else:
+        by = "in their shapes"
+    message = (
+        f"two runs on the same input differ {by}: the model is not deterministic, so that no arm "
+        "can be checked; leave out of its forward what it draws at random, such as torch.rand, or "
+        "dropout that is not turned off in eval mode (F.dropout needs training=self.training)"
+    )
+    raise ArmError(message) from wrong
 
 
 def _refuse_unwritten(tensor: Tensor) -> None:

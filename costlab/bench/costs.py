@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from math import inf
 from typing import TYPE_CHECKING
 
 from costlab import sources
+from costlab.bench.blame import in_words
+from costlab.bench.example import inputs_of
 from costlab.bench.lowering import Lowering
 from costlab.bench.step import step, wanting
 from costlab.bench.study import DTYPES
@@ -18,7 +21,6 @@ from costlab.bench.work import Costs
 from costlab.blocks import block_tree
 from costlab.errors import UsageError, did_you_mean
 from costlab.graph import TensorSpec
-from costlab.inputspec import format_spec
 from costlab.tracing import trace
 
 if TYPE_CHECKING:
@@ -36,8 +38,9 @@ def price(subject: Subject, case: Case) -> Costs:
         TraceError: its forward stopped, on an input of this shape.
     """
     text = source_of(subject, case.finish)
-    shape = (case.batch, *subject.shape)
-    graph = in_type(_traced(text, shape, training=subject.training), DTYPES[case.precision])
+    # The block is chosen of the graph, and the name says nothing.
+    whole = replace(subject, name="", block="")
+    graph = in_type(_traced(text, whole, case.batch), DTYPES[case.precision])
     block = _block(graph, subject)
     inside = f"{subject.block}."
     nodes = [
@@ -63,12 +66,29 @@ def price(subject: Subject, case: Case) -> Costs:
     )
 
 
+def fault(subject: Subject, case: Case) -> str:
+    """Why a subject cannot be traced; empty if it can."""
+    try:
+        price(subject, case)
+    except Exception as error:  # noqa: BLE001 - a model of the user's may raise anything
+        return in_words(error)
+    return ""
+
+
+def smallness(case: Case) -> float:
+    """A key that puts the baseline with the fewest multiply-adds first, and what fails last."""
+    try:
+        return float(price(case.baseline.subject, case).macs)
+    except Exception:  # noqa: BLE001 - its own case tells why
+        return inf
+
+
 @lru_cache(maxsize=128)
-def _traced(text: str, shape: tuple[int, ...], *, training: bool) -> Graph:
+def _traced(text: str, subject: Subject, batch: int) -> Graph:
     """The graph of a forward; kept, as a study asks for the same one in every arm."""
     model = sources.find(text).build()
-    mode = "train" if training else "eval"
-    return trace(model, format_spec(TensorSpec(shape, "float32")), mode=mode)
+    mode = "train" if subject.training else "eval"
+    return trace(model, inputs_of(subject, batch), mode=mode)
 
 
 def in_type(graph: Graph, dtype: str) -> Graph:

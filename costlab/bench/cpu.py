@@ -29,9 +29,11 @@ BUSY = 1.5
 
 
 class Cpu:
-    """The CPU, with as many threads as torch has."""
+    """The CPU, with so many threads, or as many as torch has."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int | None = None) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
         self._timer = HostTimer()
         self._gauge = CpuGauge()
         self._where = Where(torch.device("cpu"), environment.cache_bytes())
@@ -64,7 +66,8 @@ class Cpu:
         load, cores = os.getloadavg()[0], os.cpu_count() or 1
         if force or load < BUSY * cores:
             return ()
-        return (f"the machine is busy: {load:.1f} processes want its {cores} cores",)
+        remedy = "OMP_NUM_THREADS sets how many threads are measured with: fewer leave others one"
+        return (f"the machine is busy: {load:.1f} processes want its {cores} cores; {remedy}",)
 
     def ceilings(self, limit_s: float) -> Ceilings:
         """What the CPU can do with these threads."""

@@ -121,7 +121,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 def read_side(data: Mapping[str, Any]) -> Side:
     """A side, as `dataclasses.asdict` and JSON left it."""
     subject = dict(data["subject"])
-    subject["shape"] = tuple(subject["shape"])
+    subject.update({name: tuple(subject[name]) for name in ("shape", "inputs")})
     return Side(Subject(**subject), data["arm"])
 
 

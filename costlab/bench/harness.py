@@ -11,6 +11,7 @@ from math import ceil
 from random import Random
 from typing import TYPE_CHECKING
 
+from costlab.bench.blame import line_of
 from costlab.bench.pacing import lengthen, warm_up
 from costlab.bench.paired import PAIRS_A_BLOCK, Paired, Sample
 from costlab.errors import CostlabError
@@ -24,6 +25,7 @@ ABBA: tuple[SideName, ...] = ("baseline", "variant", "variant", "baseline")
 BAAB: tuple[SideName, ...] = ("variant", "baseline", "baseline", "variant")
 WAITED = "other processes had the cores"
 """Why a block does not count whose threads waited for a core."""
+_FEWEST_BLOCKS = 2  # fewer have no interval
 _FURTHER = 1.1  # looking at the interval less often makes a lucky stop less likely
 
 
@@ -115,7 +117,7 @@ class _Run:
         random, block, next_look = Random(self.seed), 0, self.plan.min_pairs  # noqa: S311 - an order
         last_s = 0.0
         self.waited_s = self.gauge.read().waited_s
-        while self._may_go_on(start := self.timer.wait_s(), last_s, end, last):
+        while self._may_go_on(start := self.timer.wait_s(), last_s, end, last, begin):
             self._block(block, ABBA if random.random() < 1 / 2 else BAAB)
             block += 1
             last_s = self.timer.wait_s() - start
@@ -132,10 +134,21 @@ class _Run:
                 "needed; give it longer (--minutes), or less to do (--batch 1, --pair)"
             )
 
-    def _may_go_on(self, start: float, block_s: float, end: float, last: float) -> bool:
-        """Whether a block would end in time; there is more of it while no verdict is possible."""
-        pairs = PAIRS_A_BLOCK * (len(self.samples) // (2 * PAIRS_A_BLOCK) - len(self.dropped))
-        return start + block_s < (end if pairs >= self.plan.fewest_pairs else max(end, last))
+    def _may_go_on(
+        self, start: float, block_s: float, end: float, last: float, begin: float
+    ) -> bool:
+        """Whether a block would end in time; there is more of it while a verdict may yet come."""
+        blocks = len(self.samples) // (2 * PAIRS_A_BLOCK)
+        pairs = PAIRS_A_BLOCK * (blocks - len(self.dropped))
+        if pairs >= self.plan.fewest_pairs or last <= end:
+            return start + block_s < end
+        # If so many are dropped that too few will be left, more of it is time lost to other cases.
+        hopeless = (
+            blocks >= _FEWEST_BLOCKS
+            and bool(self.dropped)
+            and pairs * (last - begin) < self.plan.fewest_pairs * (start - begin)
+        )
+        return start + block_s < (end if hopeless else last)
 
     def result(self) -> Paired:
         """What was measured until now."""
@@ -208,7 +221,8 @@ class _Run:
         except CostlabError as error:
             raise _FailedError(side, str(error)) from error
         except Exception as error:  # a model of the user's may raise anything
-            raise _FailedError(side, f"{type(error).__name__}: {error}") from error
+            place = line_of(error)
+            raise _FailedError(side, f"{type(error).__name__}{place}: {error}") from error
 
     def _precise(self) -> bool:
         found = self.result().interval()

@@ -23,7 +23,14 @@ from costlab.bench.arms import (
     unavailable,
 )
 from costlab.bench.calls import Forward, Rotating, Step
-from costlab.bench.correctness import judge, oracle, poison, result_of, tolerance_of
+from costlab.bench.correctness import (
+    judge,
+    oracle,
+    poison,
+    refuse_random,
+    result_of,
+    tolerance_of,
+)
 from costlab.bench.document import Correctness
 from costlab.bench.environment import free_bytes
 from costlab.bench.graphs import Captured
@@ -206,7 +213,13 @@ class Ready:
         plain = None
         if self.training:
             plain = result_of(self.module, (args, kwargs), training=True, mixed=self.mixed)
-        judged = judge(self.call.first(), reference, tolerance_of(self.precision), plain)
+        try:
+            judged = judge(self.call.first(), reference, tolerance_of(self.precision), plain)
+        except ArmError as wrong:
+            # Nobody is called wrong by a reference that does not agree with itself.
+            again = oracle(self.module, (args, kwargs), training=self.training)
+            refuse_random(reference, again, tolerance_of(self.precision), wrong)
+            raise
         return Correctness(judged.error, None, judged.tolerance, poisoned)
 
     @property

@@ -34,7 +34,7 @@ def resumed(known: Measurements) -> str:
 
 
 SAME = ("device", "gpu", "torch", "cudnn", "driver")
-SAME_ON_A_CPU = ("cpu", "threads")
+SAME_ON_A_CPU, INPUT = ("cpu", "threads"), "input"
 """What must be the same for times to stand in one document; a GPU may be another of its kind."""
 
 
@@ -53,8 +53,10 @@ def refuse_another(
     if environment is None:
         return
     on_cpu = SAME_ON_A_CPU if environment.get("device") == "cpu" else ()
-    for name in (*SAME, *on_cpu):
+    for name in (*SAME, *on_cpu, INPUT):
         here, there = environment.get(name), known.environment.get(name)
+        if name == INPUT and INPUT not in known.environment:
+            continue  # of a release that did not write it down
         if here != there:
             raise UsageError(
                 f"the file was measured with another {name} ({there!r}; here it is {here!r}); "

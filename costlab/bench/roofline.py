@@ -9,7 +9,8 @@ Knows neither torch nor a clock. It is a lower bound, and as rough as its assump
   one processor's, with all of its sum (no split-K), so that the last tiles leave processors idle. A
   tile that is small has less to compute for each element that it reads, and below 128×64 waits for
   them (`FEED`). Results narrower than the narrowest tile are not cut. Real kernels also fill and
-  drain their pipelines, and round the depth of the sum up: they only take longer.
+  drain their pipelines, and round the depth of the sum up: they only take longer. What splits a
+  sum, as kernels of our own may, may take less than its tiles would; never less than its roof.
 - A pass takes its bytes at the rate of a copy. Which passes are left is the arm's to say: eager and
   graph run each as it is written. What a compiler makes of a model keeps the products as they are,
   makes one pass of all element-wise operations between two of them, and has what is concatenated

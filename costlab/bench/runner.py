@@ -7,17 +7,19 @@ given to it.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from costlab.bench.allotment import Allotment
+from costlab.bench.blame import in_words
+from costlab.bench.costs import fault, smallness
 from costlab.bench.document import Measurements
 from costlab.bench.judging import noise_floor
-from costlab.bench.plan import Plan
 from costlab.bench.progress import Moment, nobody
+from costlab.bench.request import ENDED, KEPT, TIME_OVER, Outcome, Request, input_of, named
 from costlab.bench.resume import refuse_another, resumed
 from costlab.bench.roofs import beaten, better, impossible
 from costlab.bench.saved import plain
-from costlab.bench.single import Bench, failure, fault, smallness
+from costlab.bench.single import Bench
 from costlab.errors import CostlabError, UsageError
 
 if TYPE_CHECKING:
@@ -26,44 +28,12 @@ if TYPE_CHECKING:
     from costlab.bench.document import Ceilings, Comparison, Measured
     from costlab.bench.progress import Watch
     from costlab.bench.seams import Backend
-    from costlab.bench.study import Axes, Case, Study, Subject
+    from costlab.bench.study import Axes, Case, Subject
 
 CEILINGS_SHARE = 0.1
 """Of the time that is left; ceilings are asked for within at most `CEILINGS_S`."""
 CEILINGS_S = 30.0
 NULL_TRIES = 3
-INTERRUPTED, TIME_OVER = "Interrupted", "The time limit"
-ENDED = INTERRUPTED, TIME_OVER
-"""How notes begin on how a run ended, which the next run makes untrue."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked for: the cases of a study, and the seconds for all of it.
-
-    `force` measures on a device that others use as well; `anew` measures ceilings and identical
-    arms again though an earlier run has them, as what they were then may not hold now.
-    """
-
-    study: Study
-    axes: Axes
-    limit_s: float
-    plan: Plan = field(default_factory=Plan)
-    seed: int = 0
-    force: bool = False
-    anew: bool = False
-
-
-def named(study: Study) -> bool:
-    """Whether a study says more of itself than its name."""
-    return study.title not in {"", study.name}
-
-
-class Outcome(NamedTuple):
-    """What was measured, and whether it was interrupted."""
-
-    found: Measurements
-    interrupted: bool
 
 
 def run(
@@ -112,16 +82,16 @@ class _Run:
 
     def go(self) -> Outcome:
         """All of it, or as much as there was time for."""
-        interrupted = False
+        ended = False
         try:
             self._begin()
             self._fill()
         except KeyboardInterrupt:
-            interrupted = True
-            self._note(f"{INTERRUPTED}: what had been measured until then was kept.")
+            ended = True
+            self._note(KEPT)
         if self.cases:
             self._keep()
-        return Outcome(self._document(), interrupted)
+        return Outcome(self._document(), ended)
 
     def _begin(self) -> None:
         known, request = self.known, self.request
@@ -141,6 +111,7 @@ class _Run:
                 "plan": asdict(request.plan),
                 "seed": request.seed,
                 **({"title": request.study.title} if named(request.study) else {}),
+                **({"input": told} if (told := input_of(request.study)) else {}),
             }
         )
         if known is not None:
@@ -151,7 +122,7 @@ class _Run:
         if not self.cases:
             raise UsageError(f"the study {request.study.name} has no case with these axes")
         self._refuse_broken()
-        for note in self.backend.refuse_if_busy(force=request.force):
+        for note in (*request.notes, *self.backend.refuse_if_busy(force=request.force)):
             self._note(note)
         self.keep(self._document())  # a file that cannot be written is to be known now
         anew = request.anew and any(case.key not in self.done for case in self.cases)
@@ -200,7 +171,7 @@ class _Run:
             found = self._ceilings()
             self.ceilings = better(found, self._ceilings()) if impossible(found) else found
         except Exception as error:  # noqa: BLE001 - without ceilings there is no roofline, but times
-            self._note(f"The ceilings could not be measured: {failure(error)}.")
+            self._note(f"The ceilings could not be measured: {in_words(error)}.")
 
     def _ceilings(self) -> Ceilings:
         return self.backend.ceilings(min(CEILINGS_S, CEILINGS_SHARE * max(self.time.left_s, 0.0)))
@@ -215,7 +186,7 @@ class _Run:
             self.ceilings = better(self.ceilings, self._ceilings())
             return self._bench().modelled(case, measured)
         except Exception as error:  # noqa: BLE001 - the first ceilings stand, and are told to be low
-            self._note(f"The ceilings could not be measured again: {failure(error)}.")
+            self._note(f"The ceilings could not be measured again: {in_words(error)}.")
             return measured
 
     def _measure_null(self) -> None:
@@ -226,7 +197,7 @@ class _Run:
             try:
                 found = bench.null(case, self.time.share((case, *self.cases)))
             except Exception as error:  # noqa: BLE001 - a case's own run tells its error
-                self._note(f"Identical arms could not be compared: {failure(error)}.")
+                self._note(f"Identical arms could not be compared: {in_words(error)}.")
                 continue
             if found is not None:
                 self.null = found

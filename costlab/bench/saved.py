@@ -26,7 +26,8 @@ from costlab.bench.document import (
     Timing,
     Verdict,
 )
-from costlab.bench.fields import (
+from costlab.errors import DocumentError
+from costlab.fields import (
     above_zero,
     count,
     flag,
@@ -39,7 +40,6 @@ from costlab.bench.fields import (
     text,
     texts,
 )
-from costlab.errors import DocumentError
 
 STOPPED = ("precise", "time limit")
 _NUMBERS = re.compile(r"\[\n\s+([-+.\deE,\s]+?)\n\s+\]")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING
 
+from costlab.bench.blame import in_words, threads_heard
 from costlab.bench.costs import price
 from costlab.bench.document import Measured, Timing
 from costlab.bench.explain import explain
@@ -26,24 +27,12 @@ if TYPE_CHECKING:
     from costlab.bench.paired import Paired, SideName
     from costlab.bench.plan import Plan
     from costlab.bench.seams import Backend, Prepared, Timer
-    from costlab.bench.study import Case, Side, Subject
+    from costlab.bench.study import Case, Side
     from costlab.bench.work import Costs
 
-LONGEST = 300
-"""Characters of an error that are kept: a compiler may print pages."""
+OF_A_SIDE = ("correctness", "how", "peak_bytes", "energy_j", "kernels", "gaps_s")
+"""What a timing says of what ran, and not of its samples."""
 GAPS = "more launches than a stream holds: {} times may include gaps between them"
-
-
-def failure(error: Exception) -> str:
-    r"""What went wrong, in one line: of ours the message, of others its kind as well.
-
-    >>> failure(MemoryError()), failure(RuntimeError("no room\nfor it"))
-    ('MemoryError', 'RuntimeError: no room')
-    """
-    told = next(iter(str(error).strip().splitlines()), "").strip()
-    if not isinstance(error, CostlabError):
-        told = f"{type(error).__name__}: {told}" if told else type(error).__name__
-    return told.rstrip(".:")[:LONGEST] or type(error).__name__
 
 
 def seed_of(key: str, seed: int) -> int:
@@ -53,23 +42,6 @@ def seed_of(key: str, seed: int) -> int:
     True
     """
     return zlib.crc32(f"{seed} {key}".encode())
-
-
-def fault(subject: Subject, case: Case) -> str:
-    """Why a subject cannot be traced; empty if it can."""
-    try:
-        price(subject, case)
-    except Exception as error:  # noqa: BLE001 - a model of the user's may raise anything
-        return failure(error)
-    return ""
-
-
-def smallness(case: Case) -> float:
-    """A key that puts the baseline with the fewest multiply-adds first, and what fails last."""
-    try:
-        return float(price(case.baseline.subject, case).macs)
-    except Exception:  # noqa: BLE001 - its own case tells why
-        return inf
 
 
 class _FailedError(Exception):
@@ -131,13 +103,16 @@ class Bench:
     def measured(self, case: Case, plan: Plan) -> Measured | None:
         """All that comes of a case, its errors if it cannot be measured; None if time was short."""
         run = _Case(self, case, plan, seed_of(case.key, self.seed), self._timer(case))
-        try:
-            with ExitStack() as stack:
-                run.go(stack)
-        except _FailedError:
-            return run.result(None)
-        except TimeIsUpError:
-            return None
+        with threads_heard() as heard:
+            try:
+                with ExitStack() as stack:
+                    run.go(stack)
+            except _FailedError:
+                if heard:
+                    run.tell(f"a thread had ended before by {in_words(heard[0])}")
+                return run.result(None)
+            except TimeIsUpError:
+                return None
         return run.result(self.ceilings)
 
     def _timer(self, case: Case) -> Timer:
@@ -175,15 +150,18 @@ class _Case:
                 bytes=costs.bytes,
             )
         prepared: dict[SideName, Prepared] = {}
-        for name in self.sides:
+        for name in self._apart:
             with self._blamed_on(name):
-                prepared[name] = self._prepare(name, prepared, stack)
-                self._has(name, correctness=prepared[name].check(), how=dict(prepared[name].how))
+                ready = prepared[name] = self.bench.backend.prepare(
+                    self.sides[name], self.case, self.seed
+                )
+                stack.callback(ready.close)
+                self._has(name, correctness=ready.check(), how=dict(ready.how))
         plan = self.bench.hurried(self.plan)
         uncovered = self._uncovered()
         paired = measure(
             prepared["baseline"],
-            prepared["variant"],
+            prepared[self._apart[-1]],
             self.timer,
             self.bench.backend.gauge,
             plan,
@@ -204,21 +182,21 @@ class _Case:
             with self._blamed_on(name):
                 self._check_again(name, ready)
         self.paired = paired
-        for place, name in enumerate(SIDES):
+        for place, name in enumerate(self._apart):
             self._look_at(name, prepared[name], paired.calls[place])
+        if self._apart != SIDES:
+            one = self.timings["baseline"]
+            told = {field: getattr(one, field) for field in OF_A_SIDE}
+            self._has("variant", **told)
 
     def _uncovered(self) -> int:
         """Times so far in which the device may have waited for launches; a clock has none."""
         return int(getattr(self.timer, "uncovered", 0))
 
-    def _prepare(
-        self, name: SideName, prepared: dict[SideName, Prepared], stack: ExitStack
-    ) -> Prepared:
-        if name == "variant" and self.case.variant == self.case.baseline:
-            return prepared["baseline"]
-        side = self.bench.backend.prepare(self.sides[name], self.case, self.seed)
-        stack.callback(side.close)
-        return side
+    @property
+    def _apart(self) -> tuple[SideName, ...]:
+        """The sides that are prepared: one, where a side has nothing to be compared with."""
+        return SIDES[:1] if self.case.variant == self.case.baseline else SIDES
 
     def _check_again(self, name: SideName, side: Prepared) -> None:
         before = self.timings[name].correctness
@@ -247,7 +225,13 @@ class _Case:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - a model of the user's may raise anything
-            self._fail(name, failure(error))
+            self._fail(name, in_words(error))
+
+    def tell(self, besides: str) -> None:
+        """Adds to the error of a side that failed."""
+        for name, timing in self.timings.items():
+            if timing.error:
+                self._has(name, error=f"{timing.error}; {besides}")
 
     def _fail(self, name: SideName, error: str) -> None:
         self._has(name, error=error)

@@ -48,7 +48,9 @@ class Subject:
 
     `takes_finish` is whether the model has a `finish` argument, for the axis of that name;
     `block` is the path of the one block of the model that is timed, on the input that it gets,
-    empty for all of it; `training` times a forward, a backward and an optimizer's step.
+    empty for all of it; `training` times a forward, a backward and an optimizer's step. `inputs`
+    are specs, or `inputs_from` the text of a function, of what goes in as it is, in place of
+    samples in a batch.
     """
 
     name: str
@@ -57,6 +59,13 @@ class Subject:
     takes_finish: bool = False
     block: str = ""
     training: bool = False
+    inputs: tuple[str, ...] = ()
+    inputs_from: str = ""
+
+    @property
+    def has_own_batch(self) -> bool:
+        """Whether its inputs are given as they are, so that the axis of batches says nothing."""
+        return bool(self.inputs or self.inputs_from)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,7 @@ class Pair:
 class Axes:
     """What is varied; every combination is a case.
 
-    `pairs` are the names of those that are measured, none for all of the study's.
+    `pairs` are the names of those that are measured, in this order; none for all of the study's.
     """
 
     batches: tuple[int, ...] = (1, 32, 256)
@@ -144,10 +153,15 @@ class Study:
             for layout in chosen.layouts:
                 for batch in chosen.batches:
                     for regime in chosen.regimes:
-                        for pair in self.pairs:
-                            if chosen.pairs and pair.name not in chosen.pairs:
-                                continue
+                        for pair in self._chosen(chosen):
                             yield from self._of(pair, chosen, batch, precision, layout, regime)
+
+    def _chosen(self, axes: Axes) -> tuple[Pair, ...]:
+        """The pairs of the axes, in their order there; all of them if none is named."""
+        if not axes.pairs:
+            return self.pairs
+        named = {pair.name: pair for pair in self.pairs}
+        return tuple(named[name] for name in axes.pairs if name in named)
 
     def _of(
         self,

@@ -211,10 +211,11 @@ def _axes(found: Any, pairs: list[str], place: str, default: Axes) -> Axes:
     return replace(default, **chosen)
 
 
-def study_of(text: str, inputs: tuple[str, ...] = ()) -> Study:
+def study_of(text: str, inputs: tuple[str, ...] = (), inputs_from: str = "") -> Study:
     """The study that a text names: by its name, as a path that ends in .toml, or as a MODEL.
 
-    `inputs` are the specs of a MODEL's inputs, as `costlab report` takes them.
+    `inputs` are the specs of a MODEL's inputs, as `costlab report` takes them, or `inputs_from` the
+    text of a function that returns them.
 
     Raises:
         UsageError: it is none of these, or what it names makes no study.
@@ -224,8 +225,9 @@ def study_of(text: str, inputs: tuple[str, ...] = ()) -> Study:
     """
     name = text.strip()
     if name in STUDIES or name.endswith(".toml"):
-        if inputs:
-            raise UsageError(f"{name} says itself what it runs on: leave --input out")
+        if inputs or inputs_from:
+            option = "--inputs-from" if inputs_from else "--input"
+            raise UsageError(f"{name} says itself what it runs on: leave {option} out")
         return STUDIES[name] if name in STUDIES else load(Path(name))
     from costlab import sources
 
@@ -236,4 +238,4 @@ def study_of(text: str, inputs: tuple[str, ...] = ()) -> Study:
         raise UsageError(f"{error}{did_you_mean(name, STUDIES)} {known}") from error
     from costlab.bench.anatomy import study_of_model
 
-    return study_of_model(name, inputs)
+    return study_of_model(name, inputs, inputs_from)

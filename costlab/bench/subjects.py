@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
 
 from costlab import sources
+from costlab.bench.example import Example, example_of, on_meta
 from costlab.bench.inputs import Rotation
 from costlab.bench.seams import ArmError
 from costlab.sources.text import split
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from costlab.bench.study import Finish, Subject
-
-Example = tuple[tuple[Any, ...], dict[str, Any]]
 
 WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)  # noqa: SLF001 - the class of all convolutions
 NORMALIZED = nn.modules.batchnorm._BatchNorm  # noqa: SLF001 - of all batch normalizations
@@ -62,10 +62,14 @@ def build(subject: Subject, finish: Finish, batch: int, seed: int) -> Built:
     for module in model.modules():
         if isinstance(module, DROPOUT):
             module.p = 0.0
-    example: Example = ((torch.empty(batch, *subject.shape, device="meta"),), {})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # what a function draws is the same for both sides of a case
+        example = example_of(subject, batch)
+    given = subject.has_own_batch
     if subject.block:
-        model, example = _block(model, example, subject.block)
-    calibrate(model, example, seed)
+        shapes = _values(example, seed) if given else example
+        model, example = _block(model, shapes, subject.block, on_values=given)
+    calibrate(model, example, seed, whole=given)
     return Built(model, example)
 
 
@@ -113,15 +117,30 @@ class _NoSkeleton(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def _block(model: nn.Module, example: Example, path: str) -> Built:
-    """The block at a path, and what it is called with in a forward of the model."""
+def _values(example: Example, seed: int) -> Example:
+    """Arguments on the CPU, with random numbers where there were only shapes."""
+    return Rotation(
+        example,
+        1,
+        dtype=torch.float32,
+        device=torch.device("cpu"),
+        layout="nchw",
+        generator=torch.Generator().manual_seed(seed),
+    ).at(0)
+
+
+def _block(model: nn.Module, example: Example, path: str, *, on_values: bool = False) -> Built:
+    """The block at a path, and what it is called with in a forward of the model.
+
+    Whole numbers that go into it, such as those of tokens, are known from a forward on values only.
+    """
     try:
         block = model.get_submodule(path)
     except AttributeError as error:
         message = f"{type(model).__name__} has no block {path!r}"
         raise ArmError(message) from error
     # A forward without data: on meta it takes neither time nor memory.
-    shapes = copy.deepcopy(model).to("meta")
+    shapes = copy.deepcopy(model).to("cpu" if on_values else "meta")
     calls: list[Example] = []
 
     def keep(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -138,14 +157,15 @@ def _block(model: nn.Module, example: Example, path: str) -> Built:
     if not calls:
         message = f"{path} of {type(model).__name__} is not called in its forward"
         raise ArmError(message)
-    return Built(block, calls[0])
+    return Built(block, on_meta(calls[0]))
 
 
-def calibrate(model: nn.Module, example: Example, seed: int) -> None:
+def calibrate(model: nn.Module, example: Example, seed: int, *, whole: bool = False) -> None:
     """Draws weights anew and scales each layer so that what it writes is of the size of 1.
 
     Batch normalizations get statistics of the size of their input, no two channels alike, and an
-    affine part that is neither 1 nor 0, so that none is without effect.
+    affine part that is neither 1 nor 0, so that none is without effect. That is measured on a few
+    images, or on the `whole` example, where its tensors need not begin with images.
     """
     generator = torch.Generator().manual_seed(seed)
     hooks = [
@@ -153,7 +173,7 @@ def calibrate(model: nn.Module, example: Example, seed: int) -> None:
         for module in model.modules()
         if isinstance(module, (*WEIGHTED, NORMALIZED))
     ]
-    few = torch.utils._pytree.tree_map(_first_images, example)  # noqa: SLF001 - see `inputs`
+    few = example if whole else pytree.tree_map(_first_images, example)
     inputs = Rotation(
         few,
         1,
@@ -189,11 +209,12 @@ def _scaled(
         if seen:  # called again: its weights are set
             return None
         seen.append(True)
-        if isinstance(module, NORMALIZED):
-            _normalize(module, args[0], generator)
-        else:
-            _weigh(module, args[0], generator)
-        return module.forward(*args) if isinstance(output, torch.Tensor) else None
+        with torch.no_grad():  # which holds in one thread, and a model may call this in another
+            if isinstance(module, NORMALIZED):
+                _normalize(module, args[0], generator)
+            else:
+                _weigh(module, args[0], generator)
+            return module.forward(*args) if isinstance(output, torch.Tensor) else None
 
     return hook
 

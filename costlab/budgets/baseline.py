@@ -19,10 +19,10 @@ from costlab.budgets.subjects import Kind, chosen, select, unsuited
 from costlab.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from costlab.blocks import Block
-    from costlab.budgets.budget import Config
+    from costlab.budgets.budget import Config, Limit
     from costlab.report import Report, Total
 
 SCHEMA = "costlab.baseline/1"
@@ -130,12 +130,18 @@ def snapshot(config: Config, reports: Mapping[str, Report]) -> Baseline:
     )
 
 
-def update(old: Baseline | None, new: Baseline, slack: Fraction = Fraction(0)) -> Baseline:
+def update(
+    old: Baseline | None,
+    new: Baseline,
+    slack: Fraction = Fraction(0),
+    unmeasured: Collection[str] = (),
+) -> Baseline:
     """The baseline that takes the place of an old one, after new measurements.
 
     Values that moved by no more than `slack` of what the file says stay as they are, so that a file
     does not change with every commit; as they stay, what moves step by step leaves the slack in
-    the end. How a model was measured is always that of now.
+    the end. How a model was measured is always that of now. What the file says of the models that
+    are `unmeasured` now stays too, unless it was counted by another convention.
 
     Raises:
         UsageError: a model could not be counted in full.
@@ -160,7 +166,9 @@ def update(old: Baseline | None, new: Baseline, slack: Fraction = Fraction(0)) -
         and key.model in same
         and abs(value - old.values[key]) <= slack * old.values[key]
     }
-    return replace(new, values={**new.values, **kept})
+    stays = {name: old.models[name] for name in unmeasured if name in old.models}
+    kept |= {key: value for key, value in old.values.items() if key.model in stays}
+    return replace(new, models={**new.models, **stays}, values={**new.values, **kept})
 
 
 def drift(old: Baseline, new: Baseline, slack: Fraction = Fraction(0)) -> tuple[Key, ...]:
@@ -175,8 +183,8 @@ def drift(old: Baseline, new: Baseline, slack: Fraction = Fraction(0)) -> tuple[
     )
 
 
-def _is_relative(limit: object) -> bool:
-    return any(getattr(limit, kind) is not None for kind in ("max_increase", "anchor_increase"))
+def _is_relative(limit: Limit) -> bool:
+    return limit.max_increase is not None or limit.anchor_increase is not None
 
 
 def _semantics(measured: Measured) -> tuple[str, tuple[str, ...]]:

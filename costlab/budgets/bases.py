@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from costlab.budgets.collect import Collected
+    from costlab.budgets.refs import Commit
 
 FILE = "file:"
 MEASURE = "at-ref"
@@ -135,6 +136,8 @@ def base_of(text: str, config: Config) -> Base | None:
     )
     sources = [model.source for model in config.models]
     notes = tuple(everywhere(sources, folder_of(config), commit.top))
+    if found.absent and not before:
+        notes += (_by_no_other_name(found.absent, config, commit),)
     return Base(base, found.reports, problems, notes)
 
 
@@ -172,6 +175,13 @@ def _budgeted(tree: Worktree, config: Config) -> Mapping[str, ModelSpec]:
     """The models that the budget file of a commit names; none if it has none that can be read."""
     found = budgets_at(tree.commit, config.file) if config.file else None
     return {model.name: model for model in found.models} if found else {}
+
+
+def _by_no_other_name(absent: Iterable[str], config: Config, commit: Commit) -> str:
+    """What to say of new models where no budget file of the commit says what it had."""
+    where = f"without a budget file at {commit}" if config.file else "without a budget file"
+    named = ", ".join(sorted(absent))
+    return f"{named}: told as new; {where}, what had another name there is not found"
 
 
 def _gone(before: Mapping[str, ModelSpec], config: Config) -> tuple[ModelSpec, ...]:

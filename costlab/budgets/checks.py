@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from costlab.budgets.budget import METRICS, Place
 from costlab.errors import DocumentError
+from costlab.fields import count, items, mapping, maybe, one_of, text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-Kind = TypeVar("Kind")
 
 SCHEMA = "costlab.check/1"
 
@@ -117,21 +116,18 @@ class Checks:
         """
         try:
             found = cls(
-                checks=tuple(_read_check(one) for one in _is(list, document["checks"])),
+                checks=tuple(_read_check(one) for one in items(document["checks"])),
                 problems=tuple(
-                    Problem(
-                        _is(str, one["text"]), _read_place(one["place"]), _is(str, one["model"])
-                    )
-                    for one in _is(list, document["problems"])
+                    Problem(text(one["text"]), _read_place(one["place"]), text(one["model"]))
+                    for one in items(document["problems"])
                 ),
                 versions={
-                    _is(str, name): _is(str, told)
-                    for name, told in _is(dict, document["versions"]).items()
+                    text(name): text(told) for name, told in mapping(document["versions"]).items()
                 },
-                baseline=_is(str, document["baseline"]),
-                notes=tuple(_is(str, note) for note in _is(list, document["notes"])),
+                baseline=text(document["baseline"]),
+                notes=texts(document["notes"]),
             )
-            _agree(_whole(document["exit_code"]), found)
+            _agree(count(document["exit_code"]), found)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             message = f"the checks are damaged: {type(error).__name__}: {error}"
             raise DocumentError(message) from error
@@ -172,20 +168,20 @@ def _read_check(found: Mapping[str, Any]) -> Check:
     if place is None:
         raise TypeError("a check stands nowhere")
     check = Check(
-        budget=_is(str, found["budget"]),
-        model=_is(str, found["model"]),
-        subject=_is(str, found["subject"]),
-        metric=_one_of(METRICS, found["metric"]),
-        value=_whole(found["value"]),
-        limit=_whole(found["limit"]),
-        rule=_is(str, found["rule"]),
-        outcome=_one_of(get_args(Outcome), found["outcome"]),
+        budget=text(found["budget"]),
+        model=text(found["model"]),
+        subject=text(found["subject"]),
+        metric=one_of(found["metric"], METRICS),
+        value=count(found["value"]),
+        limit=count(found["limit"]),
+        rule=text(found["rule"]),
+        outcome=one_of(found["outcome"], get_args(Outcome)),
         place=place,
-        base=None if found["base"] is None else _whole(found["base"]),
+        base=maybe(count, found["base"]),
         source=_read_place(found["source"]),
-        message=_is(str, found["message"]),
-        because=_is(str, found["because"]),
-        waiver=_is(str, found["waiver"]),
+        message=text(found["message"]),
+        because=text(found["because"]),
+        waiver=text(found["waiver"]),
     )
     if check.outcome == "new" and (check.over or check.base is not None):
         raise ValueError(f"{check.value} against {check.limit} is not new")
@@ -197,22 +193,4 @@ def _read_check(found: Mapping[str, Any]) -> Check:
 
 
 def _read_place(found: Any) -> Place | None:
-    return None if found is None else Place(_is(str, found["file"]), _whole(found["line"]))
-
-
-def _is(kind: type[Kind], value: Any) -> Kind:
-    if not isinstance(value, kind):
-        raise TypeError(f"{value!r} is no {kind.__name__}")
-    return value
-
-
-def _one_of(known: tuple[Any, ...], value: Any) -> Any:
-    if value not in known:
-        raise ValueError(f"{value!r} is none of {', '.join(known)}")
-    return value
-
-
-def _whole(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise TypeError(f"{value!r} is no count")
-    return value
+    return None if found is None else Place(text(found["file"]), count(found["line"]))

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from costlab.cost import METRICS
 from costlab.errors import DocumentError
+from costlab.fields import count, items, maybe, one_of, text, texts, whole
 from costlab.report import Total
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 SCHEMA = "costlab.diff/1"
 
 Change = Literal["same", "changed", "renamed", "added", "removed"]
-Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One part of a change, with what it adds to each metric; the causes of a block add up.
+    """One part of a change, with the multiply-adds that it adds; the causes of a block add up.
 
     `text` says it: "kernel 5×5 → 3×3", "out channels 64 → 96", "input 35×35 → 17×17".
     """
@@ -120,15 +120,13 @@ class Difference:
         """
         try:
             found = cls(
-                base=_is(str, document["base"]),
-                head=_is(str, document["head"]),
+                base=text(document["base"]),
+                head=text(document["head"]),
                 totals=_read_deltas(document["totals"], Total.__slots__),
-                blocks=tuple(_read_block(block) for block in _is(list, document["blocks"])),
-                headline=_is(str, document["headline"]),
-                versions={
-                    _is(str, name): _is(str, told) for name, told in document["versions"].items()
-                },
-                warnings=tuple(_is(str, text) for text in _is(list, document["warnings"])),
+                blocks=tuple(_read_block(block) for block in items(document["blocks"])),
+                headline=text(document["headline"]),
+                versions={text(name): text(told) for name, told in document["versions"].items()},
+                warnings=texts(document["warnings"]),
             )
             _agree(document["same"], found)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -160,7 +158,7 @@ def _read_deltas(found: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, 
     deltas = {}
     for name in names:
         told = found[name]
-        delta = Delta(_count(told["base"]), _count(told["head"]))
+        delta = Delta(maybe(count, told["base"]), maybe(count, told["head"]))
         if told["amount"] != delta.amount:
             raise ValueError(f"the amount of {name} is {told['amount']!r}, not {delta.amount}")
         deltas[name] = delta
@@ -168,19 +166,16 @@ def _read_deltas(found: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, 
 
 
 def _read_block(found: Mapping[str, Any]) -> BlockChange:
-    if found["change"] not in get_args(Change):
-        raise ValueError(f"{found['change']!r} is no change")
     block = BlockChange(
-        path=_is(str, found["path"]),
-        kind=_is(str, found["kind"]),
-        change=found["change"],
+        path=text(found["path"]),
+        kind=text(found["kind"]),
+        change=one_of(found["change"], get_args(Change)),
         deltas=_read_deltas(found["deltas"], METRICS),
-        base_path=_is(str, found["base_path"]),
+        base_path=text(found["base_path"]),
         causes=tuple(
-            Cause(_is(str, cause["text"]), _whole(cause["macs"]))
-            for cause in _is(list, found["causes"])
+            Cause(text(cause["text"]), whole(cause["macs"])) for cause in items(found["causes"])
         ),
-        children=tuple(_read_block(child) for child in _is(list, found["children"])),
+        children=tuple(_read_block(child) for child in items(found["children"])),
     )
     told = sum(cause.macs for cause in block.causes)
     if block.deltas["macs"].amount != told:
@@ -191,21 +186,3 @@ def _read_block(found: Mapping[str, Any]) -> BlockChange:
 def _agree(same: object, found: Difference) -> None:
     if same is not found.is_same:
         raise ValueError(f"same is {same!r}, and the counts say otherwise")
-
-
-def _is(kind: type[Kind], value: Any) -> Kind:
-    if not isinstance(value, kind):
-        raise TypeError(f"{value!r} is no {kind.__name__}")
-    return value
-
-
-def _whole(value: Any) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{value!r} is no whole number")
-    return value
-
-
-def _count(value: Any) -> int | None:
-    if value is not None and _whole(value) < 0:
-        raise ValueError(f"{value!r} is no count")
-    return value if value is None else int(value)

@@ -67,14 +67,14 @@ def rules(limit: Limit) -> Iterator[Rule]:
             warn_text=_said("warn", limit, limit.warn),
         )
     floor = f", and_over = {_text('and_over', limit, limit.and_over)}" if limit.and_over else ""
-    for kind, increase, against in (
+    relative: tuple[tuple[str, Fraction | None, Against], ...] = (
         ("max_increase", limit.max_increase, "baseline"),
         ("anchor_increase", limit.anchor_increase, "anchor"),
-    ):
+    )
+    for kind, increase, against in relative:
         if increase is not None:
             text = f"{_said(kind, limit, increase)}{floor}"
-            where: Against = "anchor" if against == "anchor" else "baseline"
-            yield Rule(text, where, increase=increase, and_over=limit.and_over)
+            yield Rule(text, against, increase=increase, and_over=limit.and_over)
 
 
 def _said(kind: str, limit: Limit, value: object) -> str:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from costlab.budgets.diffing import difference
+from costlab.budgets.subjects import outermost
 from costlab.budgets.wording import reason
 from costlab.cost import METRICS
 from costlab.globs import matches
@@ -79,9 +80,5 @@ def _is_in(change: BlockChange, subject: str) -> bool:
 
 def _increase(changes: list[BlockChange], metric: str) -> int:
     """The increase of the outermost of these changes together."""
-    paths = {one.path for one in changes}
-    return sum(
-        one.deltas[metric].amount
-        for one in changes
-        if not any(one.path.startswith(f"{path}.") for path in paths if path)
-    )
+    outer = set(outermost(one.path for one in changes))
+    return sum(one.deltas[metric].amount for one in changes if one.path in outer)

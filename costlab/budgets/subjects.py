@@ -14,7 +14,7 @@ from costlab.errors import did_you_mean
 from costlab.globs import matches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from costlab.blocks import Block
     from costlab.budgets.budget import Budget
@@ -94,6 +94,17 @@ def chosen(globs: Iterable[str], names: Iterable[str]) -> tuple[list[str], list[
     return found, [glob for glob in globs if not any(matches(glob, name) for name in listed)]
 
 
+def outermost(paths: Iterable[str]) -> list[str]:
+    """The modules that are in none of the others, so that what each costs is counted once.
+
+    >>> outermost(["body.one", "stem", "body", "body.one.conv"])
+    ['stem', 'body']
+    """
+    listed = list(paths)
+    known = set(listed)
+    return [path for path in listed if known.isdisjoint(_around(path))]
+
+
 def _modules(budget: Budget, report: Report, model: str) -> Selection:
     blocks = {block.path: block for block in report.root.walk() if block.path}
     paths, unused = chosen(budget.modules, blocks)
@@ -114,10 +125,10 @@ def _modules(budget: Budget, report: Report, model: str) -> Selection:
     if budget.per == "match":
         found = (Subject("module", path, frozenset({path}), (blocks[path],)) for path in paths)
         return Selection(tuple(found), tuple(missing))
-    outermost = tuple(blocks[path] for path in paths if not _inside(path, paths))
-    parts = frozenset(block.path for block in outermost)
-    summed = Subject("sum", ", ".join(budget.modules), parts, outermost)
-    return Selection((summed,) if outermost else (), tuple(missing))
+    outer = outermost(paths)
+    each = tuple(blocks[path] for path in outer)
+    summed = Subject("sum", ", ".join(budget.modules), frozenset(outer), each)
+    return Selection((summed,) if each else (), tuple(missing))
 
 
 def _some(paths: Iterable[str]) -> str:
@@ -156,12 +167,14 @@ def _parts(ops: tuple[OpTally, ...]) -> frozenset[str]:
     return frozenset(f"op {op.family}/{op.op}" for op in ops)
 
 
+def _around(path: str) -> Iterator[str]:
+    """The modules that a module is in, the nearest first; the whole model is none of them."""
+    while path := path.rpartition(".")[0]:
+        yield path
+
+
 def _ran(block: Block) -> bool:
     return any(below.calls or below.ops for below in block.walk())
-
-
-def _inside(path: str, others: Iterable[str]) -> bool:
-    return any(path.startswith(f"{other}.") for other in others)
 
 
 def _of_op(op: OpTally, metric: Metric) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from costlab.budgets.budget import WHOLE_MODEL
-from costlab.budgets.subjects import chosen
+from costlab.budgets.subjects import chosen, outermost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,12 +53,12 @@ def of_modules(
     came = {one.name: one.blocks[0] for one in new if one.blocks}
     if not gone or not came:
         return None
-    outer_came, outer_gone = _outermost(came), _outermost(gone)
+    outer_came, outer_gone = outermost(came), outermost(gone)
     return Successor(
-        tuple(block.path for block in outer_came),
-        tuple(block.path for block in outer_gone),
-        sum(int(getattr(block.cost, metric)) for block in outer_came),
-        sum(int(getattr(block.cost, metric)) for block in outer_gone),
+        tuple(outer_came),
+        tuple(outer_gone),
+        sum(int(getattr(came[path].cost, metric)) for path in outer_came),
+        sum(int(getattr(gone[path].cost, metric)) for path in outer_gone),
     )
 
 
@@ -69,11 +69,3 @@ def of_models(metric: str, new: Mapping[str, int], base: Baseline) -> Successor 
     together = max if metric in WHOLE_MODEL else sum
     values = [int(getattr(cost, metric)) for cost in base.gone.values()]
     return Successor(tuple(new), tuple(base.gone), together(new.values()), together(values))
-
-
-def _outermost(blocks: Mapping[str, Block]) -> list[Block]:
-    return [
-        block
-        for path, block in blocks.items()
-        if not any(path.startswith(f"{other}.") for other in blocks)
-    ]

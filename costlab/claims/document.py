@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from costlab.errors import DocumentError
+from costlab.fields import one_of, texts, whole
 
 SCHEMA = "costlab.claims/1"
 
@@ -150,7 +151,7 @@ def plain(value: object) -> Value:
     if isinstance(value, Fraction):
         return int(value) if value.denominator == 1 else float(value)
     if isinstance(value, tuple):
-        return tuple(_whole(item) for item in value)
+        return tuple(whole(item) for item in value)
     if value is None or (isinstance(value, int | float | str) and not isinstance(value, bool)):
         return value
     raise TypeError(f"{value!r} is no value of a claim")
@@ -193,21 +194,15 @@ def _read_claim(found: Mapping[str, Any]) -> ClaimVerdict:
         id=str(found["id"]),
         claim=str(found["claim"]),
         section=str(found["section"]),
-        where=_texts(found["where"]),
+        where=texts(found["where"]),
         printed=str(found["printed"]),
-        unit=_one_of(found["unit"], UNITS),
-        verdict=_one_of(found["verdict"], WORDS),
+        unit=one_of(found["unit"], UNITS),
+        verdict=one_of(found["verdict"], WORDS),
         readings=tuple(_read_reading(reading) for reading in found["readings"]),
         reason=str(found.get("reason", "")),
-        expected=None if expected is None else _one_of(expected, WORDS),
-        deciding=_one_of(_whole(found.get("deciding", 0)), range(max(1, len(found["readings"])))),
+        expected=None if expected is None else one_of(expected, WORDS),
+        deciding=one_of(whole(found.get("deciding", 0)), range(max(1, len(found["readings"])))),
     )
-
-
-def _texts(found: Any) -> tuple[str, ...]:
-    if not isinstance(found, list):
-        raise TypeError(f"{found!r} is no list")
-    return tuple(map(str, found))
 
 
 def _read_reading(found: Mapping[str, Any]) -> ReadingVerdict:
@@ -215,20 +210,13 @@ def _read_reading(found: Mapping[str, Any]) -> ReadingVerdict:
         name=str(found["name"]),
         computed=_value(found["computed"]),
         deviation=None if found["deviation"] is None else float(found["deviation"]),
-        verdict=_one_of(found["verdict"], WORDS),
+        verdict=one_of(found["verdict"], WORDS),
         formula=str(found["formula"]),
         closed=_value(found.get("closed")),
-        parts=tuple(Part(str(p["label"]), _whole(p["value"])) for p in found.get("parts", ())),
+        parts=tuple(Part(str(p["label"]), whole(p["value"])) for p in found.get("parts", ())),
         contradicts=str(found.get("contradicts", "")),
         note=str(found.get("note", "")),
     )
-
-
-def _whole(found: Any) -> int:
-    """A whole number as it is; a float would have lost digits, and is none."""
-    if not isinstance(found, int) or isinstance(found, bool):
-        raise TypeError(f"{found!r} is no whole number")
-    return found
 
 
 def _listed(value: Value) -> Any:
@@ -239,9 +227,3 @@ def _value(found: Any) -> Value:
     return plain(
         tuple(found) if isinstance(found, Sequence) and not isinstance(found, str) else found
     )
-
-
-def _one_of(found: Any, known: Sequence[Any]) -> Any:
-    if found not in known:
-        raise ValueError(f"{found!r} is none of {', '.join(map(str, known))}")
-    return found

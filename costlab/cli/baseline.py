@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,16 +13,16 @@ from costlab.budgets.bases import FILE, path_of, specs_of, told
 from costlab.budgets.budget import Config
 from costlab.budgets.merging import merge, sides
 from costlab.budgets.quantities import share
+from costlab.cli.counted import counted
 from costlab.cli.options import Debug, Quiet, Verbose
 from costlab.cli.output import write_out
-from costlab.cli.running import load_torch
 from costlab.cli.voice import Voice
-from costlab.errors import SourceError, UsageError
-from costlab.report import Report
+from costlab.errors import UsageError
 from costlab.store import write_text
 
 CHANGED = 1
 NAMED = 20
+STAYS = "what the baseline says of it, if anything, stays as it was"
 EXAMPLES = (
     ("costlab baseline update", "measures, and writes the file that the budgets name"),
     ("costlab baseline update --slack 1%", "leaves what moved by no more as it is"),
@@ -51,23 +50,28 @@ def baseline(
     verbose: Verbose = False,
     debug: Debug = False,  # noqa: ARG001 - read by main
 ) -> int:
-    """Writes the baseline anew, or merges what git could not; a line a model, module and metric."""
+    """Writes the baseline anew, or merges what git could not; a line a model, module and metric.
+
+    A model that cannot be counted in full is named, what the file says of it stays, and the command
+    ends with 2; the others are written.
+    """
     voice, bound = Voice(quiet, verbose), share(slack)
     found = configfile.load(config)
     path = Path(file) if file else _named(found)
     if action == "merge":
         return _merge(found, path, voice)
     old = _old(path) if path.exists() else None
-    new = snapshot(found, _measured(found, voice))
+    now = counted(found, voice)
+    new = update(old, snapshot(found, now.reports), bound, now.left_out)
     if check:
         stale = drift(old, new, bound) if old else tuple(new.values)
         for key in stale[:NAMED]:
             voice.warn(f"{key} is out of date")
         if len(stale) > NAMED:
             voice.warn(f"and {len(stale) - NAMED} more")
-        return CHANGED if stale else 0
-    _write(path, update(old, new, bound), voice)
-    return 0
+        return now.ending(voice, STAYS) or (CHANGED if stale else 0)
+    _write(path, new, voice)
+    return now.ending(voice, STAYS)
 
 
 def _old(path: Path) -> Baseline:
@@ -120,34 +124,21 @@ def _merge(config: Config, path: Path, voice: Voice) -> int:
         how = "all of it is of one side or the other"
     except UsageError as unclear:
         voice.tell(str(unclear))
-        measured = snapshot(config, _measured(config, voice))
-        merged = merge(mine, other, before, measured, names)
+        now = counted(config, voice)
+        for line in "\n".join(now.left_out.values()).splitlines():
+            voice.warn(line)
+        merged = merge(mine, other, before, snapshot(config, now.reports), names)
         how = "what both sides changed was measured"
     _write(path, merged, voice)
     write_out(f"the conflict is resolved: {how}; `git add {path}` tells git\n")
     return 0
 
 
-def _measured(config: Config, voice: Voice) -> Mapping[str, Report]:
-    """The reports of all models.
-
-    Raises:
-        SourceError: one of them fails.
-    """
-    from costlab.budgets.collect import collect
-
-    load_torch(voice)
-    with voice.working("measuring"):
-        found = collect(config, lambda name: voice.tell(f"measure: {name}"))
-    if found.problems:
-        raise SourceError("\n".join(problem.text for problem in found.problems))
-    return found.reports
-
-
 def _write(path: Path, found: Baseline, voice: Voice) -> None:
     write_text(path, baselinefile.text_of(found))
     voice.tell(f"wrote {path}")
-    write_out(f"wrote {path}: {len(found.values)} values of {len(found.models)} models\n")
+    models = "1 model" if len(found.models) == 1 else f"{len(found.models)} models"
+    write_out(f"wrote {path}: {len(found.values)} values of {models}\n")
 
 
 def reports(specs: Path, out: Path) -> int:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from costlab.bench.document import Measurements
 from costlab.cli.measurements import compare, list_studies, show
 from costlab.cli.measuring import Asked, measure
 from costlab.cli.options import (
@@ -15,12 +16,14 @@ from costlab.cli.options import (
     ColorOption,
     Debug,
     Formats,
+    InputsFrom,
     Quiet,
     UnitsOption,
     Verbose,
 )
 from costlab.cli.output import Face, Target, targets
 from costlab.cli.plotting import Plot, PlotOption
+from costlab.cli.running import one_way
 from costlab.cli.voice import Voice
 from costlab.errors import UsageError
 
@@ -42,6 +45,10 @@ EXAMPLES = (
         "some of its cases",
     ),
     ("costlab bench inception_v3 --quick", "a model, block by block"),
+    (
+        "costlab bench net.py:Net --inputs-from inputs.py:make --quick",
+        "a model on what a function of yours returns",
+    ),
     ("costlab bench study.toml --plot saving.svg", "a study of your own, with pictures of it"),
     ("costlab bench compare before.json after.json", "the same cases of two runs"),
 )
@@ -60,6 +67,7 @@ def bench(
         list[str],
         typer.Option("--input", "-i", metavar="SPEC", help="An input of MODEL; repeatable."),
     ] = [],  # noqa: B006 - typer copies it
+    inputs_from: InputsFrom = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where to measure.")
     ] = "auto",
@@ -139,6 +147,7 @@ def bench(
         given = {
             **axes,
             "input": inputs,
+            "inputs-from": inputs_from,
             "quick": quick,
             "minutes": minutes,
             "out": out,
@@ -152,9 +161,11 @@ def bench(
         else:
             compare((words or [])[1:], wanted, face, voice)
         return 0
+    specs, function = one_way(inputs, inputs_from)
     asked = Asked(
         study=_one(words or []),
-        inputs=tuple(inputs),
+        inputs=specs,
+        inputs_from=function,
         device=device,
         axes={name: tuple(values) for name, values in axes.items()},
         quick=quick,
@@ -171,17 +182,22 @@ def _measure(asked: Asked, wanted: list[Target], face: Face, voice: Voice) -> in
     """Measures, shows and draws; the exit code."""
     plot = None if asked.plot is None else Plot(asked.plot)
     kept = asked.out or next((t.path for t in wanted if t.form == "json" and t.path), None)
-    found, ended = measure(asked, kept, voice)
-    measured = [case for case in found.cases if not case.error]
-    if found.cases or not ended:
-        show(found, wanted, face, voice)
-    if plot is not None and measured:
-        plot.draw(found, voice)
+
+    def tell(found: Measurements, ended: int) -> None:
+        if found.cases or not ended:
+            show(found, wanted, face, voice)
+        if plot is not None and not all(case.error for case in found.cases):
+            plot.draw(found, voice)
+        if ended:
+            again = f"; --out {kept} --resume goes on" if kept else ""
+            cases = f"{len(found.cases)} case{'' if len(found.cases) == 1 else 's'}"
+            voice.warn(f"interrupted after {cases}{again}")
+
+    found, ended = measure(asked, kept, voice, tell)
+    tell(found, ended)
     if ended:
-        again = f"; --out {kept} --resume goes on" if kept else ""
-        voice.warn(f"interrupted after {len(found.cases)} cases{again}")
         return ended
-    if not measured:
+    if all(case.error for case in found.cases):
         reasons = dict.fromkeys(case.error for case in found.cases) or found.notes
         why = "; ".join(reason.rstrip(".") for reason in reasons)
         raise UsageError(f"nothing could be measured: {why or 'no time was left'}")

@@ -15,6 +15,7 @@ from costlab.cli.options import (
     Debug,
     Formats,
     InputsFrom,
+    OnOption,
     Quiet,
     UnitsOption,
     Verbose,
@@ -65,6 +66,7 @@ def compare(
     ] = [],  # noqa: B006 - typer copies it
     inputs_from: InputsFrom = None,
     mode: Annotated[Mode, typer.Option("--mode", help="The mode of the forwards.")] = "eval",
+    on: OnOption = "auto",
     sort: Annotated[
         str | None,
         typer.Option("--sort", metavar="COL[:asc|desc]", help="Sort networks by a column."),
@@ -86,9 +88,9 @@ def compare(
     with voice.working(f"comparing {len(sources)} networks"):
         load_torch(voice)
         found = _comparison(
-            [_run(source, specs, mode, voice, function) for source in sources], mode
+            [_run(source, specs, mode, voice, function, on) for source in sources], mode
         )
-    show(found, column, wanted, Face(units, color, accessible), voice, ascending=ascending)
+    show(found, column, wanted, Face(units, color, accessible, verbose), voice, ascending=ascending)
     return 0
 
 
@@ -138,12 +140,17 @@ def _sources(models: list[str]) -> list[Source]:
 
 
 def _run(
-    source: Source, specs: tuple[str, ...], mode: str, voice: Voice, function: str = ""
+    source: Source,
+    specs: tuple[str, ...],
+    mode: str,
+    voice: Voice,
+    function: str = "",
+    on: str = "auto",
 ) -> tuple[Source, Report]:
     """A source with its report; whatever goes wrong is told with its name."""
     try:
         with running(source.name):
-            return source, analyzed(source, specs, mode, voice, function).report
+            return source, analyzed(source, specs, mode, voice, function, on=on).report
     except TraceError as error:
         # A row of what ran until then would be read as that of the whole network.
         raise TraceError(f"{source.name}: {error}", error.partial) from error

@@ -12,12 +12,15 @@ from costlab.cli.options import (
     ColorOption,
     Debug,
     Formats,
+    Inputs,
     InputsFrom,
+    ModeOption,
+    OnOption,
     Quiet,
     UnitsOption,
     Verbose,
 )
-from costlab.cli.output import Face, Mode, Target, emit, targets
+from costlab.cli.output import Face, Target, emit, targets
 from costlab.cli.running import analyzed, load_torch, one_way, running
 from costlab.cli.voice import Voice
 from costlab.conventions.explanation import Explanation
@@ -41,18 +44,13 @@ def explain(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A network of `costlab list`, file.py:factory or package.module:factory, with "
-            "literal arguments if need be: 'inception_v3(width=2)'.",
+            help="A model as `costlab report` takes it, of which there is a module.",
         ),
     ],
-    inputs: Annotated[
-        list[str],
-        typer.Option(
-            "--input", "-i", metavar="SPEC", help="f32[1,3,299,299] or name=i64[2,128]; repeatable."
-        ),
-    ] = [],  # noqa: B006 - typer copies it
+    inputs: Inputs = [],  # noqa: B006 - typer copies it
     inputs_from: InputsFrom = None,
-    mode: Annotated[Mode, typer.Option("--mode", help="The mode of the forward.")] = "eval",
+    mode: ModeOption = "eval",
+    on: OnOption = "auto",
     counters: Annotated[
         list[str],
         typer.Option("--counter", metavar="NAME", help="Only this counter; repeatable."),
@@ -75,7 +73,7 @@ def explain(
     source = sources.find(model)
     with voice.working(f"explaining {model}"), running(model):
         load_torch(voice)
-        found = _explanation(source, given, mode, counters, voice, run=run)
+        found = _explanation(source, given, (mode, on), counters, voice, run=run)
     show(found, wanted, Face(units, color, accessible), voice)
     return 0
 
@@ -91,7 +89,7 @@ def show(found: Explanation, wanted: list[Target], face: Face, voice: Voice) -> 
 def _explanation(
     source: sources.Source,
     given: tuple[tuple[str, ...], str],
-    mode: str,
+    how: tuple[str, str],
     names: list[str],
     voice: Voice,
     *,
@@ -99,13 +97,14 @@ def _explanation(
 ) -> Explanation:
     chosen_counters = _counters(names)
     # Traced as every command traces, so that what stops a forward is told in the same words.
-    _, module, chosen = analyzed(source, given[0], mode, voice, given[1])
+    (specs, function), (mode, on) = given, how
+    _, module, chosen = analyzed(source, specs, mode, voice, function, on=on)
     if module is None:
         message = f"{source.name} has no module that other counters could be asked about"
         raise UsageError(message)
     from costlab.conventions.deriving import explain as derived
 
-    found = derived(module, chosen, chosen_counters, mode=mode, name=source.name)
+    found = derived(module, chosen, chosen_counters, mode=mode, name=source.name, on=on)
     if run:
         from costlab.conventions.asking import asked
 

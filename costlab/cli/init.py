@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,14 +13,13 @@ from costlab.budgets import configfile
 from costlab.budgets.budget import Config, ModelSpec, Place
 from costlab.budgets.configfile import OWN
 from costlab.budgets.quantities import share
+from costlab.cli.counted import counted
 from costlab.cli.initial import budget_file, missing_budgets, name_of, unlimited
 from costlab.cli.options import Debug, Quiet, Verbose
 from costlab.cli.output import Mode, write_out
-from costlab.cli.running import load_torch
 from costlab.cli.voice import Voice
-from costlab.errors import SourceError, UsageError
+from costlab.errors import UsageError
 from costlab.inputspec import read
-from costlab.report import Report
 from costlab.sources import find
 from costlab.store import write_text
 
@@ -31,6 +29,7 @@ EXAMPLES = (
     ("costlab init >> costlab.toml", "limits of the models that it names and does not limit"),
     ("costlab init resnet50 --pyproject >> pyproject.toml", "as a table of pyproject.toml"),
 )
+LATER = "once it can be counted, write a table [models.NAME]; `costlab init` then prints its limits"
 EXAMPLE = "costlab init net.py:Net --input 'f32[1,3,32,32]', or costlab init inception_v3"
 
 
@@ -63,7 +62,8 @@ def init(
 ) -> int:
     """Writes costlab.toml: what each model may cost, from what it costs now.
 
-    Without a MODEL it writes nothing, and prints the limits that the budget file lacks.
+    Without a MODEL it writes nothing, and prints the limits that the budget file lacks. A model
+    that cannot be counted in full is named and left out, and the command ends with 2.
     """
     voice, margin, file = Voice(quiet, verbose), share(room), Path(OWN)
     if not models:
@@ -80,14 +80,15 @@ def init(
         find(source)
         name = name_of(source, [known.name for known in specs])
         specs.append(ModelSpec(name, source, Place("MODEL"), tuple(inputs), mode or "eval"))
-    reports = _measured(Config(tuple(specs), ()), voice)
-    text = budget_file(specs, reports, shared=pyproject, room=margin)
+    now = counted(Config(tuple(specs), ()), voice)
+    measured = [spec for spec in specs if spec.name in now.reports]
+    text = budget_file(measured, now.reports, shared=pyproject, room=margin)
     if pyproject:
         write_out(text)
     else:
         write_text(file, text)
-        write_out(f"wrote {file}; `costlab check` holds {', '.join(reports)} to it\n")
-    return 0
+        write_out(f"wrote {file}; `costlab check` holds {', '.join(now.reports)} to it\n")
+    return now.ending(voice, LATER)
 
 
 def _add(voice: Voice, room: Fraction) -> int:
@@ -105,30 +106,11 @@ def _add(voice: Voice, room: Fraction) -> int:
         write_out(f"# {config.file} limits each of its models; `costlab check` holds them\n")
         return 0
     some = replace(config, models=tuple(one for one in config.models if one.name in lacking))
+    now = counted(some, voice)
+    measured = replace(config, models=tuple(one for one in some.models if one.name in now.reports))
     shared = file.name == configfile.SHARED
-    write_out(missing_budgets(config, _measured(some, voice), shared=shared, room=room))
-    return 0
-
-
-def _measured(config: Config, voice: Voice) -> Mapping[str, Report]:
-    """The reports of all models.
-
-    Raises:
-        SourceError: one of them fails.
-        UsageError: one of them cannot be counted in full.
-    """
-    from costlab.budgets.collect import collect
-
-    load_torch(voice)
-    with voice.working("measuring"):
-        found = collect(config, lambda name: voice.tell(f"measure: {name}"))
-    if found.problems:
-        raise SourceError("\n".join(problem.text for problem in found.problems))
-    for name, report in found.reports.items():
-        if report.is_lower_bound:
-            message = f"{name} cannot be counted in full; `costlab report` says what is unknown"
-            raise UsageError(message)
-    return found.reports
+    write_out(missing_budgets(measured, now.reports, shared=shared, room=room))
+    return now.ending(voice, "run `costlab init` again once it can be counted")
 
 
 def _free(file: Path, *, force: bool) -> None:

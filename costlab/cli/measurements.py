@@ -15,9 +15,13 @@ from costlab.errors import DocumentError, UsageError
 from costlab.render.bench import bench_rows, bench_tables, studies_table
 from costlab.render.contrast import contrast_rows, contrast_tables
 from costlab.render.table import Table
-from costlab.store import load
+from costlab.store import REMEDY, load
 
 TWO = 2
+COMPARED = (
+    "compare takes two files that `costlab bench STUDY --out FILE` wrote; measure anew, or name "
+    "another file"
+)
 
 
 def show(found: Measurements, wanted: list[Target], face: Face, voice: Voice) -> None:
@@ -52,7 +56,7 @@ def compare(files: list[str], wanted: list[Target], face: Face, voice: Voice) ->
             f"compare takes two files of measurements, not {len(files)}: "
             "costlab bench compare A.json B.json"
         )
-    first, second = map(_loaded, files)
+    first, second = (loaded(file, COMPARED) for file in files)
     found = contrast(first, second)
     _emit(
         wanted,
@@ -64,12 +68,20 @@ def compare(files: list[str], wanted: list[Target], face: Face, voice: Voice) ->
     )
 
 
-def _loaded(file: str) -> Measurements:
-    document = load(file)
+def loaded(file: str, remedy: str) -> Measurements:
+    """The measurements in a file; `remedy` ends the sentence that says why there are none.
+
+    Raises:
+        DocumentError: it cannot be read, or holds something else.
+    """
+    try:
+        document = load(file)
+    except DocumentError as error:
+        # What the store advises for a document of any kind is to save a report.
+        told = str(error).removesuffix(REMEDY).rstrip(" .")
+        raise DocumentError(f"{told}: {remedy}") from error
     if not isinstance(document, Measurements):
-        raise DocumentError(
-            f"{file} holds no measurements; `costlab bench STUDY --out FILE` writes some"
-        )
+        raise DocumentError(f"{file} holds no measurements: {remedy}")
     return document
 
 

@@ -5,28 +5,33 @@ Knows neither devices nor tables.
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+from costlab.bench import crowd
 from costlab.bench.document import Measurements
 from costlab.bench.plan import QUICK, Plan
 from costlab.bench.seams import Backend
 from costlab.bench.study import ARMS, FINISHES, LAYOUTS, PRECISIONS, REGIMES, Axes, Study
 from costlab.cli import INTERRUPTED
+from costlab.cli.ending import end_by, terminable
+from costlab.cli.measurements import loaded
 from costlab.cli.progress import bar
 from costlab.cli.running import running
 from costlab.cli.voice import Voice
-from costlab.errors import DocumentError, UsageError, did_you_mean
-from costlab.store import REMEDY, is_stream, load, save
+from costlab.errors import UsageError, did_you_mean
+from costlab.store import is_stream, save
 
 TERMINATED = 128 + signal.SIGTERM
 LARGEST_BATCH = 2**20
+THREADS = "OMP_NUM_THREADS"
+GONE_ON = "it cannot be gone on with; delete it, or give --out another file"
 KNOWN: dict[str, tuple[str, tuple[str, ...]]] = {
     "precision": ("precisions", PRECISIONS),
     "layout": ("layouts", LAYOUTS),
@@ -45,6 +50,7 @@ class Asked:
 
     study: str
     inputs: tuple[str, ...]
+    inputs_from: str
     device: str
     axes: Mapping[str, tuple[str, ...]]
     quick: bool
@@ -55,39 +61,83 @@ class Asked:
     plot: str | None
 
 
-def measure(asked: Asked, kept: str | None, voice: Voice) -> tuple[Measurements, int]:
+def measure(
+    asked: Asked, kept: str | None, voice: Voice, show: Callable[[Measurements, int], None]
+) -> tuple[Measurements, int]:
     """What was measured, kept in a file after every case; and the exit code of an interruption.
 
-    That is 0 if there was none, else 128 and the number of the signal, as a shell has it.
+    That is 0 if there was none, else 128 and the number of the signal, as a shell has it. `show` is
+    given the same two where the process is to end at once, and ends when it has shown them.
 
     Raises:
         UsageError: the study, an axis, the device or the file cannot be used as it was given.
     """
     from costlab.bench.backends import choose
-    from costlab.bench.runner import Request, run
+    from costlab.bench.request import Request, interrupted
+    from costlab.bench.runner import run
     from costlab.bench.studyfile import study_of
 
     known = earlier(asked, kept)
     with running(asked.study):
-        study = study_of(asked.study, asked.inputs)
+        study = study_of(asked.study, asked.inputs, asked.inputs_from)
     axes = axes_of(study, asked.axes, quick=asked.quick)
+    threads, notes = threads_for(asked, known)
     with voice.step("import", "torch"):
-        backend = choose(asked.device)
+        backend = choose(asked.device, threads)
     if "tf32" in axes.precisions and not asked.axes["precision"] and not on_cuda(backend):
         axes = replace(axes, precisions=("fp32", *(p for p in axes.precisions if p not in CUDA)))
     plan = QUICK if asked.quick else Plan()
-    request = Request(study, axes, asked.limit_s, plan, force=asked.force, anew=asked.resume)
-    with bar(voice) as watch, terminable() as signals, running(asked.study):
-        outcome = run(
-            request,
-            backend,
-            known=known,
-            keep=lambda found: save(found, kept) if kept else None,
-            watch=watch,
-        )
+    request = Request(
+        study, axes, asked.limit_s, plan, force=asked.force, anew=asked.resume, notes=notes
+    )
+    latest: list[Measurements] = []
+    around = ExitStack()
+
+    def keep(found: Measurements) -> None:
+        latest[:] = [found]
+        if kept:
+            save(found, kept)
+
+    def last(number: int) -> None:
+        try:
+            around.close()  # the bar goes, and stdout is again what it was
+            if latest:
+                found = interrupted(latest[0])
+                keep(found)
+                show(found, 128 + number)
+        finally:
+            end_by(number)
+
+    with terminable(last) as signals, around:
+        watch = around.enter_context(bar(voice))
+        around.enter_context(running(asked.study))
+        outcome = run(request, backend, known=known, keep=keep, watch=watch)
     if not outcome.interrupted:
         return outcome.found, 0
     return outcome.found, TERMINATED if signals else INTERRUPTED
+
+
+def threads_for(asked: Asked, known: Measurements | None) -> tuple[int | None, tuple[str, ...]]:
+    """The threads that a CPU is measured with, None for torch's own; and what is to be said of it.
+
+    A short look cannot wait for neighbours to end, so that it leaves them the cores that they use.
+    What goes on keeps the threads of what it goes on with; who sets them, is left alone.
+    """
+    cores = os.cpu_count() or 1
+    if THREADS in os.environ or asked.device == "cuda" or not (asked.quick or known):
+        return None, ()
+    if known is not None:
+        threads = known.environment.get("threads")
+        return (threads if type(threads) is int and 1 <= threads <= cores else None), ()
+    used = crowd.others()
+    if used is None or (threads := crowd.threads_beside(used, cores)) == cores:
+        return None, ()
+    so_many = f"{threads} thread{'' if threads == 1 else 's'}"
+    told = (
+        f"Others use {used:.1f} of the {cores} cores: measured with {so_many}, so that none waits "
+        f"for a core ({THREADS} sets another number)."
+    )
+    return threads, (told,)
 
 
 def on_cuda(backend: Backend) -> bool:
@@ -109,16 +159,7 @@ def earlier(asked: Asked, kept: str | None) -> Measurements | None:
     if Path(kept).is_dir():
         raise UsageError(f"{kept} is a folder; name a file in it")
     if asked.resume:
-        try:
-            document = load(kept)
-        except DocumentError as error:
-            raise UsageError(
-                f"{str(error).removesuffix(REMEDY).rstrip(' .')}: it cannot be gone on with; "
-                "delete it, or give --out another file"
-            ) from error
-        if not isinstance(document, Measurements):
-            raise UsageError(f"{kept} holds no measurements; give --out another file")
-        return document
+        return loaded(kept, GONE_ON)
     if asked.out is not None:
         raise UsageError(
             f"{kept} is there already; --resume goes on with it, or give --out another file"
@@ -145,6 +186,12 @@ def axes_of(study: Study, given: Mapping[str, tuple[str, ...]], *, quick: bool) 
         if values:
             chosen[field] = values
     if given["batch"]:
+        own = [pair.name for pair in study.pairs if pair.variant.has_own_batch]
+        if own:
+            raise UsageError(
+                f"--batch is for one input of float32; the inputs of {own[0]} say their own batch: "
+                "change those, and leave --batch out"
+            )
         chosen["batches"] = tuple(map(_batch, _listed("batch", given["batch"])))
     if given["pair"]:
         chosen["pairs"] = _pairs(study, given["pair"])
@@ -181,27 +228,3 @@ def _pairs(study: Study, patterns: tuple[str, ...]) -> tuple[str, ...]:
                 f"Pairs: {'; '.join(names)}"
             )
     return tuple(name for name in names if any(fnmatchcase(name, p) for p in patterns))
-
-
-class Terminated(KeyboardInterrupt):
-    """Somebody asked the process to end: as Ctrl-C does, and to be met in the same way."""
-
-
-@contextmanager
-def terminable() -> Iterator[list[int]]:
-    """Within it SIGTERM raises `Terminated`, so that what was measured can be kept.
-
-    What comes is a list, which then has the signal.
-    """
-    signals: list[int] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del frame
-        signals.append(number)
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield signals
-    finally:
-        signal.signal(signal.SIGTERM, before)

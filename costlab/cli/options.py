@@ -6,10 +6,21 @@ from typing import Annotated, Literal
 
 import typer
 
+from costlab.cli.output import Mode
 from costlab.render.groups import By
 from costlab.render.surface import Color
 from costlab.units import Units
 
+Inputs = Annotated[
+    list[str],
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="SPEC",
+        help="f32[1,3,299,299], name=i64[2,128], x=(f32[1],True); repeatable.",
+    ),
+]
+ModeOption = Annotated[Mode, typer.Option("--mode", help="The mode of the forward.")]
 InputsFrom = Annotated[
     str | None,
     typer.Option(
@@ -76,6 +87,11 @@ Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Neither progress nor warnings on stderr.")
 ]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Say on stderr what is done and how long it takes.")
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Say on stderr what is done and how long it takes; below tables, what numbers mean.",
+    ),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show whole tracebacks.")]

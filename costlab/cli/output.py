@@ -16,7 +16,7 @@ from costlab.cli.voice import USUAL, Voice
 from costlab.errors import UsageError, did_you_mean
 from costlab.render import FORMATS, terminal
 from costlab.render.surface import Color
-from costlab.render.table import Table, stacked
+from costlab.render.table import Table, defined_once, stacked
 from costlab.store import write_text
 from costlab.units import Units
 
@@ -27,11 +27,12 @@ SOURCES = (".py", ".toml", ".pt2", ".onnx", ".yml", ".yaml")
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """How text is shown: its units, its colour, and whether in plain words."""
+    """How text is shown: its units, its colour, in plain words or not, with definitions or not."""
 
     units: Units = "si"
     color: Color = "auto"
     accessible: bool = False
+    defined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +185,15 @@ def _text(target: Target, tables: list[Table], face: Face) -> str:
     stream = sys.stdout if target.path is None else None
     color: Color = face.color if stream is not None else "never"
     return "\n".join(
-        terminal.render(table, stream, units=face.units, color=color, accessible=face.accessible)
-        for table in tables
+        terminal.render(
+            table,
+            stream,
+            units=face.units,
+            color=color,
+            accessible=face.accessible,
+            defined=face.defined,
+        )
+        for table in (tables if face.defined else defined_once(tables))
     )
 
 

@@ -16,7 +16,9 @@ from costlab.cli.options import (
     Depth,
     FoldOption,
     Formats,
+    Inputs,
     InputsFrom,
+    ModeOption,
     Modules,
     OnOption,
     OptimizerOption,
@@ -27,7 +29,7 @@ from costlab.cli.options import (
     UnitsOption,
     Verbose,
 )
-from costlab.cli.output import Face, Mode, targets
+from costlab.cli.output import Face, targets
 from costlab.cli.running import analyzed, load_torch, one_way, running
 from costlab.cli.views import emit_report, showing
 from costlab.cli.voice import Voice
@@ -67,17 +69,9 @@ def report(
             "arguments if need be: 'inception_v3(width=2)'.",
         ),
     ],
-    inputs: Annotated[
-        list[str],
-        typer.Option(
-            "--input",
-            "-i",
-            metavar="SPEC",
-            help="f32[1,3,299,299], name=i64[2,128], x=(f32[1],True); repeatable.",
-        ),
-    ] = [],  # noqa: B006 - typer copies it
+    inputs: Inputs = [],  # noqa: B006 - typer copies it
     inputs_from: InputsFrom = None,
-    mode: Annotated[Mode, typer.Option("--mode", help="The mode of the forward.")] = "eval",
+    mode: ModeOption = "eval",
     optimizer: OptimizerOption = None,
     on: OnOption = "auto",
     depth: Depth = "auto",
@@ -105,7 +99,7 @@ def report(
     """What a model costs: multiply-adds, parameters, activations and bytes, block by block."""
     wanted = targets(formats)
     show = showing(depth, modules, sort, top, columns, fold=fold, by=by)
-    face, voice = Face(units, color, accessible), Voice(quiet, verbose)
+    face, voice = Face(units, color, accessible, verbose), Voice(quiet, verbose)
     given = one_way(inputs, inputs_from)
     _refuse_unused(optimizer, mode)
     try:

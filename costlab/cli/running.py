@@ -6,10 +6,14 @@ Knows neither formats nor tables.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from costlab.cli.voice import Voice
 from costlab.errors import SourceError, TraceError, UsageError
@@ -20,6 +24,8 @@ from costlab.sources.importing import user_line
 
 if TYPE_CHECKING:
     import torch
+
+OURS = str(Path(__file__).parents[1])
 
 
 class Analyzed(NamedTuple):
@@ -41,11 +47,37 @@ def running(model: str) -> Iterator[None]:
         SourceError: the code called `sys.exit`.
     """
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), _without_our_lines():
             yield
     except SystemExit as error:
         message = f"{model} exits instead of computing (sys.exit({error.code!r}){user_line(error)})"
         raise SourceError(message) from error
+
+
+@contextmanager
+def _without_our_lines() -> Iterator[None]:
+    """Within it, a warning of torch's does not blame the line of costlab's that called torch."""
+    before = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if filename.startswith(OURS) and file is None:
+            said, _, _ = str(message).partition(" (Triggered internally")
+            sys.stderr.write(f"{category.__name__}: {said}\n")
+        else:
+            before(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 def load_torch(voice: Voice) -> None:
@@ -66,7 +98,9 @@ def analyzed(
 ) -> Analyzed:
     """The report of a source's model on these inputs, or on its own if there are none.
 
-    `function` is the text of a function that returns the inputs, in place of specs.
+    A forward that reads values is run on the model with its weights, which are left out at first,
+    where `on` says nothing else and there is memory for them. `function` is the text of a function
+    that returns the inputs, in place of specs.
 
     Raises:
         UsageError: the model has no inputs of its own, or the function is none.
@@ -90,6 +124,11 @@ def analyzed(
         with voice.step("trace", f"{function or ', '.join(chosen)} in {mode} mode"):
             found = analyze(module, chosen, mode=mode, name=source.name, optimizer=optimizer, on=on)
     except TraceError as error:
+        from costlab.tracing.fallbacks import weights_would_do
+
+        held = chain(module.parameters(), module.buffers())
+        if on == "auto" and weights_would_do(error, held):
+            return _with_weights(source, chosen, mode, voice, optimizer, error)
         if source.inputs is None or function:
             raise
         from costlab.smallest import advice
@@ -100,6 +139,36 @@ def analyzed(
         message = f"{error}\n{told}" if told else str(error)
         raise TraceError(message, error.partial) from error
     return Analyzed(found, module, chosen)
+
+
+def _with_weights(
+    source: Source, chosen: Any, mode: str, voice: Voice, optimizer: str | None, why: TraceError
+) -> Analyzed:
+    """The report of a model with the weights that it is built with, on real tensors.
+
+    Raises:
+        TraceError: the forward stops there too.
+    """
+    from costlab.analysis import analyze
+
+    first = getattr(why, "first", str(why))
+    if source.kind == "torchvision":
+        from costlab.sources.torchvision_models import obstacle
+
+        if missing := obstacle():
+            message = f"{first}; on real tensors it would stop, as {missing}"
+            raise TraceError(message, _told(why.partial, message)) from why
+    with voice.step("build", f"{source.name}, with weights"):
+        module = _built(source, weights=True)
+    with voice.step("trace", f"{source.name} on real tensors"):
+        found = analyze(module, chosen, mode=mode, name=source.name, optimizer=optimizer, on="real")
+    told = f"counted on real tensors and untrained weights, as on shapes alone {first}"
+    return Analyzed(replace(found, warnings=(told, *found.warnings)), module, chosen)
+
+
+def _told(partial: Any, message: str) -> Any:
+    """A report of a forward that stopped, which says this of it."""
+    return replace(partial, warnings=(message, *partial.warnings[1:]))
 
 
 def _counted(source: Source, specs: tuple[str, ...], mode: str, function: str, on: str) -> Report:

@@ -79,7 +79,7 @@ def show(
     voice = Voice(quiet, verbose)
     with voice.step("read", file):
         document = load(file)
-    face = Face(units, color, accessible)
+    face = Face(units, color, accessible, verbose)
     if not isinstance(document, Report):
         _refuse(
             module=modules,

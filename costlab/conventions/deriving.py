@@ -32,20 +32,23 @@ def explain(
     *,
     mode: str,
     name: str,
+    on: str = "auto",
 ) -> Explanation:
     """What each counter prints of a forward, term by term; the model is as it was.
+
+    `on` is what the forward runs on, as in `costlab.analyze`.
 
     Raises:
         UsageError: an argument that cannot be used.
         TraceError: the forward stopped.
     """
-    graph = trace(model, inputs, mode=mode)
+    graph = trace(model, inputs, mode=mode, on=on)
     report = report_on(graph, name, mode)
     modules = dict(registered(model))
     as_given = Forward(graph, modules, training=mode == "train")
     in_eval = as_given
     if mode == "train":
-        in_eval = Forward(trace(model, inputs, mode="eval"), modules, training=False)
+        in_eval = Forward(trace(model, inputs, mode="eval", on=on), modules, training=False)
     return Explanation(
         model=name,
         mode=mode,

@@ -70,11 +70,13 @@ __all__ = [
 OPS: dict[str, Op] = {
     **family("convolution", convolution.RULES),
     **family("linear", linear.RULES),
+    **family("linear", quantized.LAYERS),
     **family("matmul", matmul.RULES),
     **family("matmul", einsum.RULES),
     **family("matmul", quantized.PRODUCTS),
     **family("attention", attention.RULES),
     **family("recurrent", recurrent.RULES),
+    **family("recurrent", quantized.RECURRENT),
     **family("normalization", normalization.RULES),
     **family("activation", activation.RULES),
     **family("pooling", pooling.RULES),

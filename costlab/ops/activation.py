@@ -158,7 +158,10 @@ def normalized_exponential(flops: int) -> Rule:
 
 
 def dropout(input: Shaped, p: float = 0.5, training: bool = True, inplace: bool = False) -> Effect:
-    """y = x · mask / (1 − p): 2 operations an element in training, the input itself in eval."""
+    """y = x · mask / (1 − p): 2 operations an element in training, the input itself in eval.
+
+    Where nothing is dropped (p = 0) it is the input itself as well.
+    """
     numbers(p, inplace)
     require(isinstance(training, bool))
     return _dropped(input, p, DROPOUT if training else 0)
@@ -178,7 +181,7 @@ def alpha_dropout(
 
 def _dropped(input: Shaped, p: float, flops: int) -> Effect:
     require(0 <= p <= 1)
-    if not flops:
+    if not flops or not p:
         return Effect(tuple(input.shape), unchanged=True)
     require(is_kind(input, REAL))
     return Effect(tuple(input.shape), flops=flops * prod(input.shape))

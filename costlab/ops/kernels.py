@@ -107,7 +107,7 @@ def native_group_norm(
 
 def native_dropout(input: Shaped, p: float, train: bool | None) -> Effect:
     """`dropout`, with its mask."""
-    effect = dropout(input, p, train is not False)
+    effect = dropout(input, p or 1, train is not False)  # the kernel draws also where none is
     return effect._replace(
         shapes=(effect.shape, effect.shape), dtype=(SAME, "bool"), unchanged=False
     )

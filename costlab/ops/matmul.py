@@ -6,12 +6,14 @@ from math import prod
 
 from costlab.ops.dtypes import is_kind, name_of, promoted, wider
 from costlab.ops.rule import Declined, Effect, Rule, Shape, Shaped, axis_of, broadcast, require
+from costlab.ops.sparse import sparse_products, stored
 
 
 def matmul(input: Shaped, other: Shaped) -> Effect:
     """y[…,n,p] = Σ a[…,n,m] · b[…,m,p], vectors as in `torch.matmul`  →  MACs = ∏(…) · n·p·m.
 
-    Leading axes are broadcast; a vector on either side has its axis added and removed.
+    Leading axes are broadcast; a vector on either side has its axis added and removed. Of a sparse
+    operand the elements that it stores are multiplied.
     """
     a, b = tuple(input.shape), tuple(other.shape)
     require(len(a) > 0 and len(b) > 0 and input.dtype == other.dtype and is_kind(input, "ifc"))
@@ -22,12 +24,19 @@ def matmul(input: Shaped, other: Shaped) -> Effect:
     rows = left[-2:-1] if len(a) > 1 else ()
     columns = right[-1:] if len(b) > 1 else ()
     shape = (*lead, *rows, *columns)
-    return Effect(shape, macs=prod(shape) * a[-1])
+    few = sparse_products(input, other, shape)
+    return Effect(shape, macs=prod(shape) * a[-1] if few is None else few)
 
 
 def reversed_matmul(input: Shaped, other: Shaped) -> Effect:
     """`other @ input`: the product with its operands the other way round (`__rmatmul__`)."""
     return matmul(other, input)
+
+
+def sparse_mm(input: Shaped, mat2: Shaped) -> Effect:
+    """y[n,p] = Σ a[n,m] · b[m,p] over the stored elements of a  →  MACs = nnz · p."""
+    require(stored(input) is not None)
+    return mm(input, mat2)
 
 
 def exactly(left_rank: int, right_rank: int) -> Rule:
@@ -179,6 +188,8 @@ RULES: dict[str, Rule] = {
     "dot": dot,
     "vdot": dot,
     "addmm": plus(mm),
+    "_sparse_mm": sparse_mm,
+    "_sparse_addmm": plus(sparse_mm),
     "baddbmm": plus(bmm),
     "addmv": plus(mv),
     "outer": outer,

@@ -8,12 +8,15 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+from costlab.ops.dtypes import name_of
 from costlab.ops.pooling import INDICES, RANKS, pooled, split
-from costlab.ops.rule import SAME, Effect, Rule, Shaped, once_or_each, require
+from costlab.ops.rule import SAME, Effect, Rule, Shaped, numbers, once_or_each, require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+TAPS = 4
+"""Pixels around a point."""
 Sizes = int | tuple[int, ...] | list[int]
 
 
@@ -102,7 +105,32 @@ def fractional_max_pool(rank: int, *, indices: bool) -> Rule:
     return rule
 
 
+def roi_align(
+    input: Shaped,
+    rois: Shaped,
+    spatial_scale: float,
+    pooled_height: int,
+    pooled_width: int,
+    sampling_ratio: int,
+    aligned: bool,
+) -> Effect:
+    """A region of an image, averaged over points between its own: 4 taps and a sum a point.
+
+    Where the number of points hangs on the region's size, no count is true.
+
+    Shapes: input (n, c, h, w), rois (r, 5), output (r, c, pooled height, pooled width).
+    Source: He et al. 2017, §3.
+    """
+    del aligned
+    numbers(spatial_scale)
+    require(len(input.shape) == 4 and tuple(rois.shape[1:]) == (5,))
+    require(name_of(input.dtype) == name_of(rois.dtype) and sampling_ratio > 0)
+    shape = (rois.shape[0], input.shape[1], pooled_height, pooled_width)
+    return Effect(shape, flops=(TAPS + 1) * sampling_ratio**2 * prod(shape))
+
+
 RULES: dict[str, Rule] = {
+    "torchvision::roi_align": roi_align,
     **{f"adaptive_avg_pool{rank}d": adaptive_pool(rank) for rank in RANKS},
     **{f"adaptive_max_pool{rank}d": adaptive_pool(rank, indices=False) for rank in RANKS},
     **{

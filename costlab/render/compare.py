@@ -113,6 +113,7 @@ def comparison_table(
             for network in networks
         ),
         notes=tuple(_notes(comparison)),
+        definitions=(comparison.convention,),
         warnings=tuple(_warnings(networks)),
     )
 
@@ -179,7 +180,6 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         told = "; ".join(f"{_named(models)} ({source})" for source, models in sources.items())
         yield f"Errors as printed, one network on one crop of an ILSVRC 2012 image: {told}."
     yield from _apart(comparison)
-    yield comparison.convention
 
 
 def _apart(comparison: Comparison) -> Iterator[str]:

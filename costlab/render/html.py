@@ -51,7 +51,7 @@ def render(table: Table, *, units: Units = "si") -> str:
         *_rows(table, units),
         "</tbody>",
         "</table>",
-        *(f'<p class="note">{_text(note)}</p>' for note in table.notes),
+        *(f'<p class="note">{_text(note)}</p>' for note in (*table.notes, *table.definitions)),
         *(f'<p class="warning">Warning: {_text(text)}</p>' for text in table.warnings),
         "</div>",
     ]

@@ -39,7 +39,7 @@ def render(table: Table, *, units: Units = "si") -> str:
     parts = (
         [f"**{_prose(table.title)}**"] if table.title else [],
         ["\n".join(grid)],
-        [_paragraph(note) for note in table.notes],
+        [_paragraph(note) for note in (*table.notes, *table.definitions)],
         [f"**Warning:** {_prose(warning)}" for warning in table.warnings],
     )
     return "\n\n".join(text for part in parts for text in part) + "\n"

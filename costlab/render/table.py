@@ -3,7 +3,7 @@
 It does not know what the numbers are about, nor how they will look.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Literal
@@ -78,7 +78,8 @@ class Table:
     """Columns and rows of raw values, with what is to be said above and below them.
 
     The cell of a `path` column is the full path; renderers shorten it to what its parent lacks.
-    `choice` is the option, if there is one, that chooses columns.
+    `choice` is the option, if there is one, that chooses columns; `definitions` say in full what
+    the numbers are, where there is room for that.
 
     Raises: ValueError, if a row does not fit the columns.
     """
@@ -89,6 +90,7 @@ class Table:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     choice: str = ""
+    definitions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a row that a renderer could only show wrongly."""
@@ -119,6 +121,15 @@ class Table:
         """The index of the column that shows the tree: the first path; None if there is none."""
         kinds = [column.kind for column in self.columns]
         return kinds.index("path") if "path" in kinds else None
+
+
+def defined_once(tables: Sequence[Table]) -> list[Table]:
+    """Tables that are read one after the other: only the last of them has definitions."""
+    last = max((place for place, table in enumerate(tables) if table.definitions), default=0)
+    return [
+        table if place >= last else replace(table, definitions=())
+        for place, table in enumerate(tables)
+    ]
 
 
 def only(table: Table, kept: Collection[str]) -> Table:

@@ -6,6 +6,7 @@ It does not know what the numbers mean, nor which of them there is room for.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TextIO
 
+from costlab.cost import IN_SHORT
 from costlab.render.cells import Glyphs
 from costlab.render.fitting import GAP, cells, fit, span, width_of
 from costlab.render.lanes import Lane, Style, glyphs_of, own
@@ -31,11 +32,13 @@ def render(
     width: int | None = None,
     ascii: bool = False,
     accessible: bool = False,
+    defined: bool = False,
     environ: Mapping[str, str] | None = None,
 ) -> str:
     """The table as the stream can show it; nothing is written.
 
-    Without a stream: as into a pipe that takes UTF-8.
+    Without a stream: as into a pipe that takes UTF-8. Definitions are longer than most tables, and
+    are told where they stand unless they are to be `defined` here.
 
     >>> from costlab.render.table import Column, Row
     >>> columns = Column("path", "block", "path"), Column("macs", "MACs", "count")
@@ -58,6 +61,7 @@ def render(
         (
             *_prose(_remedy(table, shown), "plain", surface, page),
             *_prose(table.notes, "dim", surface, page),
+            *_prose(_definitions(table, defined=defined), "dim", surface, page),
             *_prose([f"warning: {text}" for text in table.warnings], "warning", surface, page),
         ),
     )
@@ -72,6 +76,10 @@ def _remedy(table: Table, shown: Table) -> Iterator[str]:
         choice = f", {table.choice} those of your choice" if table.choice else ""
         named = ", ".join(left_out)
         yield f"No room for {named}. A wider terminal or a pipe shows all columns{choice}."
+
+
+def _definitions(table: Table, *, defined: bool) -> tuple[str, ...]:
+    return table.definitions if defined or not table.definitions else (IN_SHORT,)
 
 
 def _grid(table: Table, found: list[Lane], glyphs: Glyphs) -> Iterator[Line]:

@@ -76,6 +76,7 @@ def training_table(report: Report, show: Show | None = None) -> Table:
         columns=tuple(COLUMNS[at] for at in shown),
         rows=tuple(rows),
         notes=tuple(training_notes(training)),
+        definitions=(training.convention,),
         warnings=tuple(_warnings(training)),
     )
 
@@ -122,7 +123,6 @@ def training_notes(training: Training) -> Iterator[str]:
         f"{binary_bytes(total.saved_bytes)} · peak {binary_bytes(memory.peak_bytes)}, of which "
         f"activations and their gradients up to {binary_bytes(memory.peak_activation_bytes)}"
     )
-    yield training.convention
 
 
 def _warnings(training: Training) -> Iterator[str]:

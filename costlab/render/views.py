@@ -100,6 +100,7 @@ def report_table(report: Report, show: Show | None = None) -> Table:
         columns=(Column("block", "block", "path"), *_columns(shown, show)),
         rows=tuple(rows),
         notes=(*_folds(items), *_notes(report)),
+        definitions=(report.convention,),
         warnings=tuple(_warnings(report)),
         choice="--columns",
     )
@@ -126,6 +127,7 @@ def _group_table(report: Report, show: Show) -> Table:
         columns=(HEADING[show.by], *(feature.column for feature in shown)),
         rows=rows,
         notes=tuple(_notes(report)),
+        definitions=(report.convention,),
         warnings=tuple(_warnings(report)),
         choice="--columns",
     )
@@ -204,7 +206,6 @@ def _notes(report: Report) -> Iterable[str]:
         f"Operations: {coverage.priced} priced by a rule, {coverage.free} free, "
         f"{sum(unknown.calls for unknown in coverage.unknown)} unknown."
     )
-    yield report.convention
 
 
 def _warnings(report: Report) -> Iterable[str]:

@@ -86,7 +86,7 @@ def function_of(target: str) -> Callable[[list[tuple[str, Any]]], Any]:
         return lambda given: written(*(value for _, value in given))
     if len(parts) != 3 or parts[0] not in NAMESPACES:  # noqa: PLR2004 - namespace, name, overload
         if target.startswith("torch.ops.higher_order."):
-            raise BrokenError(f"it has control flow ({parts[-1]}), whose branches have no one cost")
+            raise BrokenError(f"it has control flow of a kind that is not known ({parts[-1]})")
         raise BrokenError(f"{target} is no operation of torch's own, and its cost is not known")
     return _kernel(target, *parts)
 

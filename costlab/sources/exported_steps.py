@@ -9,12 +9,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from costlab.sources.exported_control import CONTROL, Part, controlled
 from costlab.sources.exported_ops import function_of
 from costlab.sources.exported_values import BrokenError, argument, flat, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+HIGHER = "torch.ops.higher_order."
 INLINED = ("wrap_with_set_grad_enabled", "wrap_with_autocast")
 """Graphs in a graph that run as they are, once."""
 DEEPEST = 64
@@ -59,8 +61,13 @@ def steps_of(nodes: Any, depth: int = 0) -> list[Step]:
             stack = _stack(str(node["metadata"].get("nn_module_stack", "")))
         except (AttributeError, KeyError, TypeError) as error:
             raise BrokenError(f"an operation has no {error}") from error
-        if target.rpartition(".")[2] in INLINED and depth < DEEPEST:
+        last = target.rpartition(".")[2]
+        if target.startswith(HIGHER) and last in INLINED and depth < DEEPEST:
             found += _inlined(inputs, outputs, depth)
+        elif target.startswith(HIGHER) and last in CONTROL and depth < DEEPEST:
+            parts = [_part(told, depth) for _, told in inputs if "as_graph" in told]
+            plain = [(name, told) for name, told in inputs if "as_graph" not in told]
+            found.append(Step(controlled(last, parts), plain, outputs, stack))
         else:
             found.append(Step(function_of(target), inputs, outputs, stack))
     return found
@@ -81,6 +88,20 @@ def _inlined(inputs: list[tuple[str, Any]], outputs: tuple[str, ...], depth: int
         *steps,
         Step(_passed, results, outputs, ()),
     ]
+
+
+def _part(told: Any, depth: int) -> Part:
+    """A graph that an operation is given.
+
+    Raises:
+        BrokenError: it is not as torch writes it.
+    """
+    try:
+        graph = told["as_graph"]["graph"]
+        names, results = tuple(names_in(graph["inputs"])), list(graph["outputs"])
+        return Part(names, steps_of(graph["nodes"], depth + 1), results)
+    except (KeyError, TypeError) as error:
+        raise BrokenError("a graph within the graph is damaged") from error
 
 
 def _passed(given: list[tuple[str, Any]]) -> list[Any]:

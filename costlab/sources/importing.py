@@ -61,15 +61,17 @@ def user_line(error: BaseException) -> str:
     """The file and line of the last frame that is the user's own, in brackets; empty if none is."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" [{error.filename}:{error.lineno}]"
-    torch = sys.modules.get("torch")
-    theirs = str(Path(torch.__file__).parent) + os.sep if torch and torch.__file__ else COSTLAB
-    foreign = (COSTLAB, IMPORTLIB, theirs, "<")
     users = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(foreign)
+        frame for frame in traceback.extract_tb(error.__traceback__) if is_users(frame.filename)
     ]
     return f" [{users[-1].filename}:{users[-1].lineno}]" if users else ""
+
+
+def is_users(file: str) -> bool:
+    """Whether a file of a traceback is neither torch's, nor costlab's, nor of Python's import."""
+    torch = sys.modules.get("torch")
+    theirs = str(Path(torch.__file__).parent) + os.sep if torch and torch.__file__ else COSTLAB
+    return not file.startswith((COSTLAB, IMPORTLIB, theirs, "<"))
 
 
 def told(error: BaseException) -> str:

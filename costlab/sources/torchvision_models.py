@@ -27,6 +27,10 @@ SCHEMAS = {
 """Operators that torchvision describes when it is imported, also where it cannot load them."""
 KEPT_ALIVE: list[torch.library.Library] = []
 """A Library takes its definitions back when it is collected."""
+UNFIT = (
+    "torchvision's compiled operators (nms, roi_align) do not fit the torch that is installed: "
+    "install the two that belong together, pip install --upgrade torch torchvision"
+)
 EXTRA = "zoo"
 CHANNELS = 3
 
@@ -74,6 +78,13 @@ def inputs(words: Words, name: str, model: torch.nn.Module) -> tuple[str, ...] |
     clip = re.search(r"clip_len=([0-9]+)", weights.meta.get("_docs", ""))
     frames = f"{clip[1]}," if clip else ""
     return (f"f32[1,{CHANNELS},{frames}{high},{wide}]",)
+
+
+def obstacle() -> str:
+    """What keeps a detector from being run to its end; the empty string if nothing does."""
+    if checked_import("torchvision.extension")._has_ops():  # noqa: SLF001 - torchvision has no public name for it
+        return ""
+    return UNFIT
 
 
 def imported() -> ModuleType:

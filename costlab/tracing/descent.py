@@ -1,7 +1,7 @@
 """The dispatch mode that prices an operation without a rule, kernel by kernel.
 
-It is slow (the first use imports torch's decompositions, about a second) and sees kernels rather
-than what the model's author wrote; it is there so that nothing is ever counted as zero in silence.
+It sees kernels rather than what the model's author wrote; it is there so that nothing is ever
+counted as zero in silence.
 """
 
 from __future__ import annotations
@@ -73,6 +73,14 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
         self.autocast = any(map(torch.is_autocast_enabled, ("cpu", "cuda")))
         self.casts = recorder.autocast if self.autocast and not computes else None
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False: torch would import its compiler, a second, to keep itself from compiling this.
+
+        Nothing is compiled during a trace anyway (`costlab.tracing.hidden`).
+        """
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
@@ -84,6 +92,10 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
         twins, named = map_tensors(change, (args, kwargs or {}))
         if named.get("device") is not None and not self.computes:
             named["device"] = "meta"
+        name, op, in_place = self._op(func)
+        product = op is not None and op.family in PRODUCTS and not self.autocast
+        if product and self._effect(op, twins, named) is None:
+            refuse_mixed(name, tensors_in((twins, named)))
         try:
             run = _plainly if self.on_meta else recorder.run_kernel
             made = run(func, twins, named)
@@ -95,11 +107,7 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
         outputs = tensors_in(made)
         if not outputs:
             return made
-        name, op, in_place = self._op(func)
         effect = self._effect(op, twins, named)
-        mixed = op is not None and effect is None and op.family in PRODUCTS
-        if mixed and not self.autocast:
-            refuse_mixed(name, inputs)
         family, coverage = self._kind(func, name, op, effect)
         if effect is None and family == "elementwise":
             effect = Effect((), flops=sum(out.numel() for out in outputs))
@@ -126,7 +134,7 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
         if op is None or op.rule is None:
             return None
         # The kernel ran: where the rule's signature is not the dispatcher's, its tag decides.
-        from costlab.tracing.recorder import RULE_MISMATCH
+        from costlab.tracing.leaves import RULE_MISMATCH
 
         try:
             return op.rule(*args, **{name: kwargs[name] for name in kwargs if name != "out"})

@@ -63,11 +63,22 @@ class Fakes:
             fakes, named = map_tensors(fake, (args, kwargs))
             if named.get("device") is not None:
                 named["device"] = self.device
+            # Packed weights cannot be compared, as the keys of the cache of results are.
+            self._mode.cache_enabled = not has_script_objects((args, kwargs))
             try:
                 made = func(*fakes, **named)
             except reasons as error:
                 raise NotImplementedError(str(error)) from error
         return map_tensors(back, made)
+
+
+def has_script_objects(given: Any) -> bool:
+    """Whether among arguments are objects of TorchScript's, such as packed weights."""
+    if isinstance(given, dict):
+        given = list(given.values())
+    if isinstance(given, list | tuple):
+        return any(map(has_script_objects, given))
+    return isinstance(given, torch.ScriptObject)
 
 
 class FakeRecorder(Recorder):

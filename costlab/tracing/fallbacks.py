@@ -27,6 +27,15 @@ ROOM = 2
 that is read, and as much for what is computed."""
 
 
+class NoneCarriesError(TraceError):
+    """A forward that tensors of no kind carry to its end; `first` says where shapes alone stop."""
+
+    def __init__(self, stops: dict[Carrier, TraceError], partial: object) -> None:
+        """With the reasons of all of them."""
+        super().__init__(_reasons(stops), partial)
+        self.first = str(stops["meta"])
+
+
 def checked(on: str) -> On:
     """The choice.
 
@@ -73,7 +82,7 @@ def attempt(on: On, run: Callable[[Carrier], Graph], obstacle: Callable[[], str]
         )
     first = stops["meta"]
     furthest = max(stops.values(), key=lambda error: _length(error.partial))
-    raise TraceError(_reasons(stops), partial=furthest.partial) from first.__cause__
+    raise NoneCarriesError(stops, furthest.partial) from first.__cause__
 
 
 def _told(carrier: Carrier, stops: dict[Carrier, TraceError]) -> list[str]:
@@ -108,8 +117,23 @@ def what_is_missing(held: Iterable[torch.Tensor], inputs: Iterable[torch.Tensor]
             "on meta, or were left out); give the model with its weights, which "
             "`costlab report --on real` builds"
         )
-    here = [tensor for tensor in (*tensors, *inputs) if tensor.device.type in ("cpu", "meta")]
-    needed = ROOM * sum(tensor.numel() * tensor.element_size() for tensor in here)
+    return _no_room((*tensors, *inputs), ROOM)
+
+
+def weights_would_do(error: TraceError, held: Iterable[torch.Tensor]) -> bool:
+    """Whether a forward stops because it reads values and its weights were left out.
+
+    Not if the weights, made beside what a run on them takes, do not fit into memory.
+    """
+    tensors = list(held)
+    left_out = isinstance(error, NoneCarriesError) and any(tensor.is_meta for tensor in tensors)
+    return left_out and not _no_room(tensors, 1 + ROOM)
+
+
+def _no_room(tensors: Iterable[torch.Tensor], times: int) -> str:
+    """Whether memory is missing for so many times the tensors' bytes; the empty string if not."""
+    here = [tensor for tensor in tensors if tensor.device.type in ("cpu", "meta")]
+    needed = times * sum(tensor.numel() * tensor.element_size() for tensor in here)
     free = available_bytes()
     if free is not None and needed > free:
         return f"it would take {needed:,} bytes of memory, and {free:,} are free"

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from costlab.tracing.calls import Handler, Interception
     from costlab.tracing.recorder import Recorder
 
+UNPACK = "unpack"
+"""The method by which torch's packed weights say what they are."""
 Pair = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -48,12 +50,17 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
         swapped.append((one, args[0]))
         recorder.registry.swap(one, args[0])
 
+    def script(call: Any, method: Any, args: Any, kwargs: Any) -> Any:
+        if getattr(method, "name", "") == UNPACK:
+            return call(method, *args, **kwargs)  # asked by a rule, and no part of the forward
+        return recorder.enter_script(call, method, args, kwargs)
+
     def switch(call: Any, first: Any, args: Any, kwargs: Any) -> None:
         call(first, *args, **kwargs)
         recorder.follow_autocast()
 
     pairs: list[tuple[Interception, Handler]] = [
-        (SCRIPTS, recorder.enter_script),
+        (SCRIPTS, script),
         (SETS, write),
         (SWAPS, swap),
         (JIT_TRACES, _trace),

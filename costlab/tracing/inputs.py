@@ -6,7 +6,7 @@ written as specs again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
@@ -21,8 +21,10 @@ from costlab.tracing.tensors import dtype_name, map_tensors, meta, tensors_in
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-def as_call(inputs: Any) -> Call:
+def as_call(inputs: Any, of: Callable[[torch.Tensor], torch.Tensor] = meta) -> Call:
     """The positional and keyword arguments that `inputs` means, with every tensor on meta.
+
+    `of` makes of a tensor what stands in its place, if that is to be something else.
 
     A tensor or a spec is the one positional argument, a tuple or list the positional arguments, a
     mapping the keyword arguments. A spec with a name (`tokens=i64[2,128]`) is a keyword argument. A
@@ -32,7 +34,7 @@ def as_call(inputs: Any) -> Call:
         UsageError: a spec that does not parse, or an element type that torch does not have.
     """
     if isinstance(inputs, Mapping):
-        return (), {str(key): _on_meta(value) for key, value in inputs.items()}
+        return (), {str(key): _placed(value, of) for key, value in inputs.items()}
     if not isinstance(inputs, tuple | list):
         inputs = (inputs,)
     if inputs and all(type(value) is int for value in inputs):
@@ -52,7 +54,7 @@ def as_call(inputs: Any) -> Call:
             message = f"the positional input {value!r} follows a named one; put it first"
             raise UsageError(message)
         else:
-            args.append(_on_meta(value) if said is None else _made(said.value))
+            args.append(_placed(value, of) if said is None else _made(said.value))
     return tuple(args), kwargs
 
 
@@ -114,17 +116,17 @@ def _made(value: Value) -> Any:
     return value
 
 
-def _on_meta(value: Any) -> Any:
+def _placed(value: Any, of: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     if isinstance(value, str):
         return _made(read(value).value)
     if isinstance(value, PackedSequence):
-        rest = (_on_meta(item) for item in (value.sorted_indices, value.unsorted_indices))
+        rest = (_placed(item, of) for item in (value.sorted_indices, value.unsorted_indices))
         # Layers read how many of the sequences have a step, so that these numbers are kept.
-        made = (meta(value.data), value.batch_sizes.clone(), *rest)
+        made = (of(value.data), value.batch_sizes.clone(), *rest)
         return tuple.__new__(PackedSequence, made)  # its own constructor refuses tensors on meta
     if isinstance(value, tuple | list):
-        items = [_on_meta(item) for item in value]
+        items = [_placed(item, of) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     if isinstance(value, Mapping):
-        return {key: _on_meta(item) for key, item in value.items()}
-    return map_tensors(meta, value)
+        return {key: _placed(item, of) for key, item in value.items()}
+    return map_tensors(of, value)

@@ -16,7 +16,7 @@ from costlab.graph import Parameter, TensorSpec, rows
 from costlab.tracing.tensors import dtype_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 Modules = list[tuple[str, torch.nn.Module]]
 
@@ -117,11 +117,32 @@ def unregistered(modules: Modules) -> tuple[str, ...]:
     if not found:
         return ()
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    told, of_all = _packed(module for path, module in modules if type(module) in kinds)
+    count = f"{'' if of_all else 'at least '}{told:,} " if told else ""
     remark = (
-        f"{found[0]}{more}: quantized weights are packed where torch registers no parameters; "
-        "params does not count them"
+        f"{found[0]}{more}: {count}quantized weights are packed where torch registers no "
+        "parameters; params and bytes do not count them"
     )
     return (remark,)
+
+
+def _packed(modules: Iterable[torch.nn.Module]) -> tuple[int, bool]:
+    """How many weights are packed in modules, and whether all that are packed say so.
+
+    Those of linear layers and convolutions are unpacked to be asked, into tensors of their own.
+    """
+    count, of_all = 0, True
+    for module in modules:
+        for held in vars(module).values():
+            if not isinstance(held, torch.ScriptObject):
+                continue
+            try:
+                unpacked = held.unpack()  # type: ignore[attr-defined]  # a method of some classes
+            except (AttributeError, RuntimeError):
+                of_all = False
+                continue
+            count += sum(x.numel() for x in unpacked if isinstance(x, torch.Tensor))
+    return count, of_all
 
 
 def _refuse_lazy(place: str, parameter: torch.Tensor) -> None:

@@ -12,8 +12,21 @@ class NeedsMoreError(TraceError):
     """A call that shapes alone do not answer: it needs a value, or a kernel that knows values."""
 
 
+BY_VALUES = frozenset({
+    "nonzero", "masked_select", "unique", "_unique", "_unique2", "unique_dim", "unique_consecutive",
+    "repeat_interleave", "bincount", "__getitem__",
+})  # fmt: skip
+"""Operations of torch's own that make as much as the values say (an index, where it is a mask)."""
+
+
 def no_kernel(name: str) -> str:
-    """Why an operation could not be run on shapes, and the way out."""
+    """Why an operation could not be run on shapes, and the way out.
+
+    >>> no_kernel("aten::nonzero")
+    'what aten::nonzero returns depends on values, which shapes do not have'
+    """
+    if name.removeprefix("aten::") in BY_VALUES:
+        return f"what {name} returns depends on values, which shapes do not have"
     return (
         f"{name} has no rule and no kernel that runs on shapes alone: what it returns depends on "
         "values, or torch knows it on real devices only; docs/adding-an-op.md tells how to give "

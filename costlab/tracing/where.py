@@ -5,6 +5,7 @@ Does not know how to go on; it only describes.
 
 from __future__ import annotations
 
+import os
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,14 +23,21 @@ if TYPE_CHECKING:
     from costlab.graph import TensorSpec
     from costlab.tracing.scopes import Scopes
 
-TORCH = str(Path(torch.__file__).parent)
-OURS = str(Path(__file__).parent)
-SOURCES = str(Path(__file__).parent.parent / "sources")
+HERE = Path(__file__).parent
+TORCH = str(Path(torch.__file__).parent) + os.sep
+OURS = str(HERE.parent) + os.sep
+ZOO = str(HERE.parent / "zoo") + os.sep
+RUN = str(HERE / "forward.py")
+"""The file that calls the forward: what is outside of that is no part of the model."""
 WAYS_OUT = {
     "NestedTensorImpl": RAGGED,
     "does not require grad and does not have a grad_fn": (
         "the forward asks for gradients itself, and what a trace makes has no history; trace the "
         "part that is differentiated, or write its derivative out"
+    ),
+    "Couldn't load custom C++ ops": (
+        "torchvision's compiled operators (nms, roi_align) do not fit the torch that is installed: "
+        "install the two that belong together, pip install --upgrade torch torchvision"
     ),
 }
 """What is said instead of torch's own words where those do not tell what to do."""
@@ -100,5 +108,13 @@ def _innermost(trace: TracebackType | None, scopes: Scopes) -> tuple[str, str]:
 
 def user_line(frames: Iterable[traceback.FrameSummary]) -> str:
     """The file and line of the last frame of a model: of a file of the user's, or of the zoo."""
-    own = [frame for frame in frames if not frame.filename.startswith((TORCH, OURS, SOURCES, "<"))]
+    every = list(frames)
+    names = [frame.filename for frame in every]
+    within = every[names.index(RUN) + 1 :] if RUN in names else every
+    own = [frame for frame in within if not _is_foreign(frame.filename)]
     return f"{own[-1].filename}:{own[-1].lineno}" if own else ""
+
+
+def _is_foreign(file: str) -> bool:
+    """Whether a file is torch's or costlab's own, its zoo apart, or none at all."""
+    return file.startswith((TORCH, OURS, "<")) and not file.startswith(ZOO)

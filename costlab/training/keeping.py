@@ -143,3 +143,7 @@ KEPT: dict[str, Keeps] = {
     ),
 }
 """What is kept of each operation."""
+
+BY_RESULT = frozenset({"elu", "selu", "celu", "leaky_relu", "rrelu"})
+"""Operations whose gradient in place reads the result, which tells the sign of what it was; torch
+copies what another one overwrites and reads again (derivatives.yaml, the code made of it)."""

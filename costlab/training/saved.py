@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from costlab.graph import ITEM_BITS, Coverage
 from costlab.training.backward import LAYERS
-from costlab.training.keeping import KEPT
+from costlab.training.keeping import BY_RESULT, KEPT
 from costlab.training.needs import has_gradient
 
 if TYPE_CHECKING:
@@ -47,7 +47,11 @@ def kept(graph: Graph, step: Step) -> Kept:
     extra = 0
     for piece in found:
         kind, place = piece[0], piece[1:]
-        if kind in "xy" and place.isdigit():
+        if piece == "x0" and _overwrites(graph, node, step):
+            # What is overwritten and read again is copied first, unless the result does as well.
+            extra += 0 if node.op in BY_RESULT else graph.tensors[step.operands[0]].spec.bytes
+            tensors += node.outputs[:1] if node.op in BY_RESULT else ()
+        elif kind in "xy" and place.isdigit():
             among = step.operands if kind == "x" else node.outputs
             if int(place) < len(among):
                 tensors.append(among[int(place)])
@@ -58,6 +62,12 @@ def kept(graph: Graph, step: Step) -> Kept:
         else:
             extra += _bytes(graph, node, step, piece)
     return Kept(tuple(dict.fromkeys(tensors)), extra)
+
+
+def _overwrites(graph: Graph, node: Node, step: Step) -> bool:
+    """Whether an operation writes its result over its first operand."""
+    read, made = graph.tensors[step.operands[0]], graph.tensors[node.outputs[0]]
+    return read.storage == made.storage
 
 
 def _pieces(graph: Graph, node: Node, step: Step) -> tuple[str, ...] | None:

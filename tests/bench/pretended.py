@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from costlab.bench.document import Ceilings, Correctness, Kernel
 from costlab.bench.plan import Plan
-from costlab.bench.runner import Request
+from costlab.bench.request import Request
+from costlab.bench.runner import run
 from costlab.bench.seams import ArmError, State
 from costlab.bench.study import Axes, Pair, Study, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from costlab.bench.document import Measurements
     from costlab.bench.seams import Prepared
     from costlab.bench.study import Case, Side
 
@@ -167,6 +169,16 @@ class Pretended:
         assert isinstance(prepared, Made)
         self.step("kernels", prepared.name)
         return (Kernel(f"conv_{prepared.name}", 1, CALL_S[prepared.name]),), 1e-6
+
+
+def measured(backend: Pretended, known: Measurements | None = None) -> Measurements:
+    """What a run of the pretended study gives."""
+    return run(REQUEST, backend, known=known).found
+
+
+def failing(what: str, of: str, error: BaseException, at: int = 1) -> Pretended:
+    """A backend on which a step fails the nth time."""
+    return Pretended(trouble={(what, of): (at, error)})
 
 
 def out_of_memory() -> ArmError:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from math import exp, log
 from typing import TYPE_CHECKING
 
 import pytest
 
 from costlab.bench.contrast import contrast
+from costlab.bench.judging import FLOOR
 from costlab.bench.runner import run
 from costlab.errors import UsageError
 from tests.bench.pretended import REQUEST, Pretended
@@ -70,6 +73,89 @@ def test_one_sample_has_no_interval(found: Measurements) -> None:
     single = replace(case, variant=replace(case.variant, samples_s=(0.01,)))
     side = contrast(found, replace(found, cases=(single,))).sides[1]
     assert (side.low, side.high) == (None, None)
+
+
+def noisy(found: Measurements, reach: float) -> Measurements:
+    """The same measurements, in a run whose identical arms differed by so much."""
+    assert found.null is not None
+    return replace(found, null=replace(found.null, low=exp(-reach), high=exp(reach)))
+
+
+def slower(found: Measurements, factor: float) -> Measurements:
+    """The same measurements with every time of a variant, and every saving, changed."""
+    cases = []
+    for case in found.cases:
+        assert case.comparison is not None
+        times = tuple(factor * s for s in case.variant.samples_s)
+        now = case.comparison
+        cases.append(
+            replace(
+                case,
+                variant=replace(case.variant, samples_s=times),
+                comparison=replace(
+                    now, ratio=factor * now.ratio, low=factor * now.low, high=factor * now.high
+                ),
+            )
+        )
+    return replace(found, cases=tuple(cases))
+
+
+@pytest.mark.parametrize(
+    ("floors", "factor", "takes", "saves"),
+    [
+        ((0.1, 0.2), 1.2, "within the noise", "within the noise"),
+        ((0.1, 0.2), exp(0.31), "more", "less"),
+        ((0.1, 0.2), exp(-0.31), "less", "more"),
+        ((0.3, 0.3), exp(0.31), "within the noise", "within the noise"),
+        ((0.0, 0.0), 1 + 1.5 * FLOOR, "within the noise", "within the noise"),
+    ],
+)
+def test_a_difference_must_clear_both_floors(
+    found: Measurements, floors: tuple[float, float], factor: float, takes: str, saves: str
+) -> None:
+    """Less than the noise floors of both runs together is called noise, in times and savings."""
+    one, other = noisy(found, floors[0]), noisy(slower(found, factor), floors[1])
+    told = contrast(one, other)
+    assert {side.difference for side in told.sides if side.subject != "one"} == {takes}
+    assert {side.difference for side in told.sides if side.subject == "one"} == {"within the noise"}
+    assert {saving.difference for saving in told.savings} == {saves}
+
+
+def test_savings_stand_side_by_side(found: Measurements) -> None:
+    """What each run says of a variant: saving, interval and verdict, and whether both agree."""
+    case = found.cases[0]
+    assert case.comparison is not None
+    unsure = replace(case, comparison=replace(case.comparison, verdict="AMBIGUOUS"))
+    told = contrast(found, replace(found, cases=(unsure, found.cases[1])))
+    assert [(one.first.verdict, one.second.verdict, one.agree) for one in told.savings] == [
+        ("FASTER", "AMBIGUOUS", False),
+        ("SLOWER", "SLOWER", True),
+    ]
+    first = told.savings[0].first
+    assert first.saving == 1 - case.comparison.ratio
+    assert first.low == 1 - case.comparison.high < first.saving < first.high
+    saved = json.loads(told.to_json())["savings"]
+    assert [one["agree"] for one in saved] == [False, True]
+
+
+def test_what_each_run_says_of_itself(found: Measurements) -> None:
+    """Noise, ceilings, verdicts, the samples that do not count, and what ran beside."""
+    case = found.cases[0]
+    crowded = replace(case, variant=replace(case.variant, dropped=(0, 1, 2)))
+    note = "the machine is busy: 4.4 processes want its 2 cores"
+    other = replace(found, cases=(crowded,), null=None, notes=(note,), complete=False)
+    first, second = contrast(found, other).runs
+    assert found.null is not None
+    assert found.ceilings is not None
+    assert (first.noise_low, first.noise_high) == (found.null.low, found.null.high)
+    assert first.floor == max(FLOOR, -log(found.null.low), log(found.null.high))
+    assert first.ceilings["fp32"] == found.ceilings.flops_per_s["fp32"]
+    assert first.ceilings["launch"] == found.ceilings.launch_s
+    assert first.verdicts == {"FASTER": 1, "SLOWER": 1}
+    assert (first.dropped, first.complete, first.notes) == (0, True, ())
+    assert (second.floor, second.dropped, second.complete) == (None, 3, False)
+    assert second.samples == len(case.baseline.samples_s) + len(case.variant.samples_s)
+    assert second.notes == (note,)
 
 
 def test_what_only_one_has(found: Measurements) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import partial
 from math import exp
@@ -200,7 +201,7 @@ def test_a_call_that_raises_at_once_leaves_an_error() -> None:
     device = Clockwork()
     paired = measure(Spring(device, MS, lasts=0), Spring(device, MS), device, device, PLAN, 0)
     assert (paired.samples, paired.failed) == ((), "baseline")
-    assert paired.error == "RuntimeError: it broke"
+    assert re.fullmatch(r"RuntimeError \[.*clockwork.py:\d+\]: it broke", paired.error)
 
 
 def test_an_interrupt_goes_through() -> None:

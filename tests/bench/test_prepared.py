@@ -1,8 +1,6 @@
-"""A side made ready: it runs, rotates, is checked, and gives everything back."""
+"""A side made ready: it runs, rotates, is right, and gives everything back."""
 
-import gc
 import shutil
-import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,48 +11,18 @@ from torch import Tensor, nn
 
 from costlab.bench import prepared
 from costlab.bench.precision import recorded
-from costlab.bench.prepared import Ready, Where, prepare
-from costlab.bench.seams import ArmError
-from costlab.bench.study import Arm, Case, Precision, Regime, Side, Subject
+from costlab.bench.prepared import Ready, Where
+from costlab.bench.study import Precision, Subject
 from costlab.bench.timers import HostTimer
 from costlab.bench.turns import weights_of
-
-SUBJECT = Subject("two 3×3", "two_3x3(inputs=8)", (8, 9, 9), takes_finish=True)
-CACHE = 1 << 16
-
-
-def case_of(
-    arm: Arm = "eager",
-    subject: Subject = SUBJECT,
-    precision: Precision = "fp32",
-    regime: Regime = "cold",
-) -> Case:
-    """A small case."""
-    side = Side(subject, arm)
-    return Case("s", "p", side, side, 2, precision, "nhwc", "bn_relu", regime)
-
-
-OPENED: list[Ready] = []
-
-
-def ready(case: Case, where: Where | None = None, seed: int = 1) -> Ready:
-    """The variant of a case, on the CPU; closed after the test."""
-    side = prepare(case.variant, case, seed, where or Where(torch.device("cpu"), CACHE))
-    OPENED.append(side)
-    return side
+from tests.bench.readied import CACHE, SUBJECT, Function, case_of, closing, ready
 
 
 @pytest.fixture(autouse=True)
 def closed() -> Iterator[None]:
     """Closes what a test has opened, so that it leaves no flags behind."""
-    before = recorded()
-    yield
-    while OPENED:
-        OPENED.pop().close()
-    assert recorded() == before
-
-
-Function = Callable[[nn.Module], Callable[[Tensor], Any]]
+    with closing():
+        yield
 
 
 @pytest.fixture
@@ -196,92 +164,6 @@ def test_both_sides_of_a_case_read_the_same_numbers() -> None:
         assert torch.equal(mine, other)
 
 
-def test_a_wrong_arm_is_caught(arm_is: Callable[[Function], None]) -> None:
-    """An arm that leaves out the last ReLU gives no speed."""
-    arm_is(lambda module: lambda x: module(x) - 0.1)
-    with pytest.raises(ArmError, match="wrong"):
-        ready(case_of()).check()
-
-
-def test_a_stale_output_is_caught(arm_is: Callable[[Function], None]) -> None:
-    """An arm that gives again what it gave before, which was right then, is wrong now."""
-
-    def stale(module: nn.Module) -> Callable[[Tensor], Tensor]:
-        kept: list[Tensor] = []
-
-        def run(x: Tensor) -> Tensor:
-            if not kept:
-                kept.append(module(x))
-            return kept[0].clone()
-
-        return run
-
-    arm_is(stale)
-    with pytest.raises(ArmError, match="wrong"):
-        ready(case_of()).check()
-
-
-def test_a_buffer_that_is_not_written_is_caught(arm_is: Callable[[Function], None]) -> None:
-    """An arm that leaves the last row of its own buffer as it was leaves NaN there."""
-
-    def partly(module: nn.Module) -> Callable[[Tensor], Tensor]:
-        buffer: list[Tensor] = []
-
-        def run(x: Tensor) -> Tensor:
-            out: Tensor = module(x)
-            if not buffer:
-                buffer.append(out)
-            else:
-                buffer[0][:, :, :-1] = out[:, :, :-1]
-            return buffer[0]
-
-        return run
-
-    arm_is(partly)
-    with pytest.raises(ArmError, match="not written"):
-        ready(case_of()).check()
-
-
-def test_no_room_is_an_error_and_holds_no_memory(arm_is: Callable[[Function], None]) -> None:
-    """Out of memory tells so, and what had been allocated until then is gone."""
-    held: list[weakref.ref[Tensor]] = []
-
-    def greedy(_module: nn.Module) -> Callable[[Tensor], Tensor]:
-        def run(_x: Tensor) -> Tensor:
-            large = torch.ones(1 << 16)
-            held.append(weakref.ref(large))
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 TiB.")
-
-        return run
-
-    arm_is(greedy)
-    flags = recorded()
-    with pytest.raises(ArmError, match="does not fit in memory: CUDA out of memory"):
-        ready(case_of())
-    gc.collect()
-    assert held[0]() is None
-    assert recorded() == flags
-
-
-def test_too_large_for_the_cpu_does_not_fit() -> None:
-    """A batch that no memory holds is told in the same words."""
-    side = Side(SUBJECT, "eager")
-    case = Case("s", "p", side, side, 1 << 40, "fp32", "nhwc", "bn_relu", "warm")
-    with pytest.raises(ArmError, match="does not fit in memory"):
-        ready(case)
-
-
-def test_an_arm_that_fails_is_told_in_one_line(arm_is: Callable[[Function], None]) -> None:
-    """Whatever a compiler raises is an error of the arm, with its kind and first line."""
-
-    def broken(_module: nn.Module) -> Callable[[Tensor], Tensor]:
-        raise ZeroDivisionError("no tiles\nand much more")
-
-    arm_is(broken)
-    with pytest.raises(ArmError, match=r"eager failed: ZeroDivisionError: no tiles$"):
-        ready(case_of())
-
-
 def test_flags_last_as_long_as_a_side() -> None:
     """The flags of a precision hold until the last side is closed; closing twice is once."""
     where, before = Where(torch.device("cpu"), CACHE), recorded()
@@ -291,40 +173,3 @@ def test_flags_last_as_long_as_a_side() -> None:
     assert recorded() != before
     two.close()
     assert recorded() == before
-
-
-def test_a_closed_side_cannot_be_called() -> None:
-    """What was given back is not run."""
-    side = ready(case_of())
-    side.close()
-    with pytest.raises(ArmError, match="closed"):
-        _ = side.call
-
-
-@pytest.mark.parametrize(
-    ("arm", "why"),
-    [
-        ("graph", "CUDA device only"),
-        ("cudnn-fused", "CUDA device only"),
-        ("ours", "no kernels of our own"),
-        ("compile-autotune", "none|no kernels to choose"),
-    ],
-)
-def test_an_arm_that_is_not_available_says_why(arm: Arm, why: str) -> None:
-    """On a CPU there are no graphs, no cuDNN and no kernels of ours."""
-    with pytest.raises(ArmError, match=why):
-        ready(case_of(arm))
-
-
-def test_tf32_is_refused_on_a_cpu() -> None:
-    """A CPU rounds nothing to tf32; float32 under that name would be a lie."""
-    with pytest.raises(ArmError, match="tf32"):
-        ready(case_of(precision="tf32"))
-
-
-def test_without_a_compiler_compile_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no C++ compiler, the arm is not available, and says what is missing."""
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(ArmError, match=r"C\+\+ compiler"):
-        ready(case_of("compile"))

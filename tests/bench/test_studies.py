@@ -169,14 +169,12 @@ def test_a_model_of_ones_own() -> None:
     ("model", "inputs", "message"),
     [
         (f"{TOY}:wrapped", (), "needs its inputs"),
-        (f"{TOY}:wrapped", ("i64[1,3,16,16]",), "one input of float32"),
-        (f"{TOY}:wrapped", ("f32[1,3,16,16]", "f32[1]"), "one input of float32"),
-        (f"{TOY}:wrapped", ("x=f32[1,3,16,16]",), "one input of float32"),
-        (f"{TOY}:wrapped", ("f32[16]",), "no batch"),
+        (f"{TOY}:wrapped", ("f64[1,3,16,16]",), "give it as float32"),
+        (f"{TOY}:wrapped", ("f32[16]",), "has a batch"),
     ],
 )
 def test_inputs_that_make_no_batch(model: str, inputs: tuple[str, ...], message: str) -> None:
-    """What is not one batch of real numbers cannot be varied in its batch and is refused."""
+    """Inputs that are missing, of another precision, or without a batch are refused."""
     with pytest.raises(UsageError, match=message):
         study_of_model(model, inputs)
 

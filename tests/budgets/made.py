@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 from costlab.blocks import Block, OpTally
-from costlab.budgets.baseline import Baseline
+from costlab.budgets.baseline import Baseline, snapshot
 from costlab.budgets.budget import Config
 from costlab.budgets.checks import Checks
 from costlab.budgets.configfile import parsed
@@ -58,3 +58,23 @@ def judged(
     reports = head if isinstance(head, Mapping) else {"net": head or report()}
     made = config(text) if isinstance(text, str) else text
     return check(made, reports, baseline, anchor, today)
+
+
+def budget(body: str, name: str = "b") -> str:
+    """A budget's table."""
+    return f'[[budgets]]\nid = "{name}"\n{body}\n'
+
+
+def told(checks: Checks) -> str:
+    """All problems as one text."""
+    return "\n".join(problem.text for problem in checks.problems)
+
+
+def values(checks: Checks) -> list[tuple[str, int, str]]:
+    """Subject, value and outcome of each check."""
+    return [(check.subject, check.value, check.outcome) for check in checks.checks]
+
+
+def base(text: str, *blocks: Block, **changes: object) -> Baseline:
+    """The baseline of a configuration, measured on these blocks."""
+    return snapshot(config(text), {"net": report(*blocks, **changes)})

@@ -1,5 +1,6 @@
 """What a commit is proven to lack is new; what is merely not found there is not."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,10 +24,10 @@ def linked(folder: Path) -> None:
     git(folder, *allowed, "submodule", "--quiet", "add", str(other), "models")
 
 
-@pytest.fixture
-def why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """A function that says why a model may be at the commit of a repository, all the same."""
-    top = tmp_path / "top"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with models in a folder, in a submodule, behind a link, and in none of them."""
+    top = tmp_path_factory.mktemp("made") / "top"
     (top / "src" / "pk").mkdir(parents=True)
     git(top, "init", "--quiet", "--initial-branch=main")
     (top / "nets.py").write_text(MODULE, encoding="utf-8")
@@ -37,6 +38,14 @@ def why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]
     linked(top)
     commit(top, "models")
     (top / "fresh.py").write_text(MODULE, encoding="utf-8")
+    return top
+
+
+@pytest.fixture
+def why(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """A function that says why a model may be at the commit of the repository, all the same."""
+    top = tmp_path / "top"
+    shutil.copytree(made, top, symlinks=True)
     monkeypatch.chdir(top)
 
     def told(source: str) -> str:

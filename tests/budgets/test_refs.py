@@ -1,11 +1,6 @@
 """Git refs: each evaluated on its own code, in a worktree that is gone afterwards."""
 
-import os
-import signal
-import subprocess
 import sys
-import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -15,90 +10,8 @@ from hypothesis import strategies as st
 from costlab.budgets.diffing import difference
 from costlab.budgets.refs import is_ref, parse_ref, resolve, worktree
 from costlab.errors import CostlabError, SourceError, UsageError
-from costlab.report import Report
-
-IMAGE = "f32[1,3,8,8]"
-NET = """\
-import sys
-
-from torch import nn
-
-from parts.layers import conv
-
-print("chatter of the import")
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = conv(3, 8)
-        self.body = conv(8, 8)
-
-    def forward(self, x):
-        return self.body(self.stem(x))
-
-
-def broken():
-    raise ValueError("error: not today")
-
-
-def exits():
-    sys.exit(0)
-"""
-LAYERS = """\
-from torch import nn
-
-
-def conv(channels, filters):
-    return nn.Conv2d(channels, filters, 3, padding=1)
-"""
-PIXELS = 8 * 8
-
-
-def git(repository: Path, *arguments: str) -> str:
-    """What git prints."""
-    who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-    return subprocess.run(
-        ["git", *who, *arguments],  # noqa: S607 - the git of whoever runs the tests
-        cwd=repository,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with three branches: main, one that widens a block, one that renames one."""
-    place = tmp_path / "a repository"
-    (place / "parts").mkdir(parents=True)
-    (place / "net.py").write_text(NET, encoding="utf-8")
-    (place / "parts" / "__init__.py").touch()
-    (place / "parts" / "layers.py").write_text(LAYERS, encoding="utf-8")
-    git(place, "init", "-q", "-b", "main")
-    git(place, "add", ".")
-    git(place, "commit", "-qm", "a network")
-    for branch, old, new in (
-        ("wide", "conv(8, 8)", "conv(8, 12)"),
-        ("renamed", "body", "trunk"),
-    ):
-        git(place, "checkout", "-q", "-b", branch, "main")
-        (place / "net.py").write_text(NET.replace(old, new), encoding="utf-8")
-        git(place, "commit", "-qam", branch)
-    monkeypatch.chdir(place)
-    return place
-
-
-def at(text: str, model: str = "net.py:Net") -> Report:
-    """The report of a model at a ref."""
-    with worktree(resolve(parse_ref(text))) as tree:
-        return tree.report(model, [IMAGE])
-
-
-def left_behind(repository: Path) -> list[str]:
-    """The worktrees besides the checkout itself, and what is uncommitted."""
-    trees = git(repository, "worktree", "list", "--porcelain").count("worktree ")
-    return ["a worktree"] * (trees - 1) + git(repository, "status", "--porcelain").splitlines()
+from tests.budgets.refs import LAYERS, NET, PIXELS, at, left_behind
+from tests.cli.repository import git
 
 
 def test_each_ref_on_its_own_code(repository: Path) -> None:
@@ -120,10 +33,11 @@ def test_what_is_imported_is_the_refs_too(repository: Path) -> None:
     """A change in another file than the model's own is seen, and what is uncommitted is not."""
     layers = repository / "parts" / "layers.py"
     layers.write_text(LAYERS.replace("3, padding=1", "1"), encoding="utf-8")
+    before = git(repository, "rev-parse", "HEAD")
     assert at("git:HEAD").total.macs == PIXELS * 9 * (3 * 8 + 8 * 8)
     git(repository, "commit", "-qam", "narrow")
     assert at("git:HEAD").total.macs == PIXELS * (3 * 8 + 8 * 8)
-    assert at("git:HEAD~1").total.macs == PIXELS * 9 * (3 * 8 + 8 * 8)
+    assert resolve(parse_ref("git:HEAD~1")).sha == before
 
 
 def test_the_merge_base(repository: Path) -> None:
@@ -137,10 +51,10 @@ def test_from_a_folder_below(repository: Path, monkeypatch: pytest.MonkeyPatch) 
     """A model is named from the folder that one is in; an absolute path means the ref's file."""
     monkeypatch.chdir(repository / "parts")
     monkeypatch.setattr(sys, "path", [*sys.path, str(repository)])
-    expected = PIXELS * 9 * (3 * 8 + 8 * 12)
-    assert at("git:wide", "../net.py:Net").total.macs == expected
     git(repository, "checkout", "-q", "main")
-    assert at("git:wide", f"{repository / 'net.py'}:Net").total.macs == expected
+    assert at("git:wide", "../net.py:Net").total.macs == PIXELS * 9 * (3 * 8 + 8 * 12)
+    with worktree(resolve(parse_ref("git:wide"))) as tree:
+        assert tree._place(f"{repository / 'net.py'}:Net") == "../net.py:Net"
 
 
 def test_a_package_that_is_installed_from_the_checkout(
@@ -273,76 +187,3 @@ def test_in_a_hook(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = resolve(parse_ref("git:main"))
     with worktree(commit) as tree:
         assert (tree.folder / "net.py").exists()
-
-
-def gone(folder: Path) -> bool:
-    """Whether a worktree and the folder around it are gone."""
-    return not folder.exists() and not folder.parent.exists()
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_the_worktree_is_removed(repository: Path, error: type[BaseException]) -> None:
-    """After an error, after Ctrl-C, whatever was written into it: nothing is left."""
-    with pytest.raises(BaseException), worktree(resolve(parse_ref("git:main"))) as tree:  # noqa: B017, PT011, PT012 - any
-        folder = tree.folder
-        (folder / "net.py").write_text("changed", encoding="utf-8")
-        raise error
-    assert gone(folder)
-    assert left_behind(repository) == []
-
-
-def is_running(process: int) -> bool:
-    """Whether a process runs; one that has ended and that nobody has waited for does not."""
-    told = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(process)],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return told.stdout.strip()[:1] not in {"", "Z"}
-
-
-@pytest.mark.parametrize(
-    ("number", "both"),
-    [(signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGTERM, True), (signal.SIGHUP, True)],
-    ids=["Ctrl-C", "a service cancels", "a group is ended", "a terminal closes"],
-)
-def test_a_signal_while_the_model_runs(
-    repository: Path, tmp_path: Path, number: signal.Signals, both: bool
-) -> None:
-    """What ends the process, or the one that it waits for too, leaves nothing behind."""
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    slow = "from pathlib import Path\nimport os, time\n"
-    slow += f"Path({str(tmp_path / 'on')!r}).write_text(str(os.getpid()))\n"
-    (repository / "slow.py").write_text(f"{slow}time.sleep(60)\n", encoding="utf-8")
-    git(repository, "add", ".")
-    git(repository, "commit", "-qm", "slow")
-    code = textwrap.dedent(
-        """
-        from costlab.budgets.refs import parse_ref, resolve, worktree
-        with worktree(resolve(parse_ref("git:HEAD"))) as tree:
-            tree.report("slow.py:Net")
-        """
-    )
-    running = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=repository,
-        env={**os.environ, "TMPDIR": str(scratch)},
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        for _ in range(600):
-            begun = (tmp_path / "on").exists() and (tmp_path / "on").read_text(encoding="utf-8")
-            if begun or running.poll() is not None:
-                break
-            time.sleep(0.05)
-        (os.killpg if both else os.kill)(running.pid, number)
-        ended = running.wait(timeout=30)
-        assert ended == -number if number != signal.SIGINT else ended != 0
-    finally:
-        running.kill()
-    assert not is_running(int((tmp_path / "on").read_text(encoding="utf-8")))
-    assert list(scratch.iterdir()) == []
-    assert left_behind(repository) == []

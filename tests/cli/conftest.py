@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from costlab.cli import main
+from tests.cli import holes
 from tests.cli.models import NET
 
 
@@ -53,3 +54,23 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a model of one convolution."""
+    (tmp_path / "net.py").write_text(holes.NET, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def held(folder: Path, costlab: Costlab) -> Callable[..., Run]:
+    """A function that checks budgets of the model, against the baseline if there is one."""
+
+    def run(budgets: str, *arguments: str) -> Run:
+        based = 'baseline = "file:base"\n' if "_increase" in budgets else ""
+        (folder / "costlab.toml").write_text(f"{based}{holes.HEAD}{budgets}", encoding="utf-8")
+        return costlab("check", "--format", "json", *arguments)
+
+    return run

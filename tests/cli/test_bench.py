@@ -1,59 +1,29 @@
-"""`costlab bench`: what it asks for, keeps and shows, on a pretended device."""
+"""`costlab bench`: what it measures and shows, on a pretended device."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from costlab.bench import backends
 from costlab.bench.document import Measurements
 from costlab.bench.studies import FACTORIZATIONS
 from costlab.cli.measuring import axes_of
 from costlab.errors import UsageError
 from costlab.store import load
 from tests.bench import pretended
-from tests.bench.pretended import Pretended, out_of_memory
+from tests.cli.pretending import GOLDEN, Device, chosen
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Costlab
-
-Device = Callable[..., Pretended]
-GOLDEN = Path(__file__).parents[1] / "golden" / "bench.json"
-TOML = """
-[subjects.one]
-model = "conv3x3(inputs=4)"
-[subjects.two]
-model = "conv3x3(inputs=4)"
-[[pairs]]
-baseline = "one"
-variant = "two"
-[axes]
-batches = [1, 2]
-precisions = ["fp32"]
-finishes = ["bare"]
-arms = ["eager"]
-"""
 
 
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Device:
     """A function that makes the pretended backend the one that is chosen."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "study.toml").write_text(TOML, encoding="utf-8")
-
-    def make(**given: object) -> Pretended:
-        backend = Pretended(**given)  # type: ignore[arg-type]
-        monkeypatch.setattr(backends, "choose", lambda name: backend)  # noqa: ARG005
-        return backend
-
-    return make
+    return chosen(monkeypatch, tmp_path)
 
 
 def test_a_study_is_measured_and_shown(costlab: Costlab, device: Device) -> None:
@@ -87,143 +57,41 @@ def test_csv_in_a_file_beside_the_table(costlab: Costlab, device: Device) -> Non
     assert Path("a.csv").read_text(encoding="utf-8").startswith("pair,side,arm")
 
 
-def test_what_is_kept_is_gone_on_with(costlab: Costlab, device: Device) -> None:
-    """A file is not written over; `--resume` measures what it lacks, and needs a file's name."""
-    device()
-    assert costlab("bench", "study.toml", "--batch", "1", "--out", "a.json").code == 0
-    again = costlab("bench", "study.toml", "--out", "a.json")
-    assert again.code == 2
-    assert "a.json is there already; --resume goes on with it" in again.err
-    backend = device()
-    assert costlab("bench", "study.toml", "--out", "a.json", "--resume").code == 0
-    assert [name for what, name in backend.steps if what == "prepare"] == ["one", "one", "two"]
-    whole = load("a.json")
-    assert isinstance(whole, Measurements)
-    assert [case.batch for case in whole.cases] == [1, 2]
-    assert "name it with --out FILE" in costlab("bench", "study.toml", "--resume").err
-    other = costlab("bench", "study.toml", "--out", "net.json", "--resume")
-    assert other.code == 0  # there is no such file yet
-
-
-@pytest.mark.parametrize(
-    ("document", "message"),
-    [
-        ("{}", "is not a costlab document"),
-        ('{"schema": "costlab.bench/2"}', "is newer than this costlab"),
-        ('{"schema": "costlab.bench/1"}', "the measurements are damaged"),
-    ],
-)
-def test_what_cannot_be_gone_on_with(
-    costlab: Costlab, device: Device, document: str, message: str
-) -> None:
-    """A file of another kind or version is refused, and stays as it is."""
-    backend = device()
-    Path("a.json").write_text(document, encoding="utf-8")
-    found = costlab("bench", "study.toml", "--out", "a.json", "--resume")
-    assert (found.code, found.out) == (2, "")
-    assert message in found.err
-    assert "delete it, or give --out another file" in found.err
-    assert "costlab report" not in found.err
-    assert Path("a.json").read_text(encoding="utf-8") == document
-    assert backend.steps == []
-
-
-def test_another_device_is_refused(costlab: Costlab, device: Device) -> None:
-    """What was measured on another device is not gone on with."""
-    device()
-    costlab("bench", "study.toml", "--out", "a.json")
-    device(device="another")
-    found = costlab("bench", "study.toml", "--out", "a.json", "--resume")
-    assert found.code == 2
-    assert "measured with another device ('a pretended device'; here it is 'another')" in found.err
-
-
-def test_an_interruption_shows_what_there_is(costlab: Costlab, device: Device) -> None:
-    """Ctrl-C ends with 130; the table has what was measured, the file too, and `--resume` works."""
-    # The baseline is checked once for the null arm and twice a case: this is the second case.
-    device(trouble={("check", "one"): (1 + 2 + 1, KeyboardInterrupt())})
-    found = costlab("bench", "study.toml", "--out", "a.json")
-    assert found.code == 130
-    assert found.out.count("FASTER") == 1
-    assert "interrupted after 1 cases; --out a.json --resume goes on" in found.err
-    device()
-    assert costlab("bench", "study.toml", "--out", "a.json", "--resume").code == 0
-    assert json.loads(Path("a.json").read_text(encoding="utf-8"))["complete"]
-
-
-def test_a_termination_is_met_in_the_same_way(
+def test_a_model_on_what_a_function_returns(
     costlab: Costlab, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SIGTERM in the second case: the first is kept; the handler is as before afterwards."""
+    """Keyword inputs of a function of the user's: the batch is theirs, and each block is a row."""
     backend = device()
-    before = signal.getsignal(signal.SIGTERM)
-    step = Pretended.step
-
-    def terminated(self: Pretended, what: str, of: str = "") -> None:
-        step(self, what, of)
-        if what == "prepare" and self.steps.count(("prepare", "two")) == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    monkeypatch.setattr(Pretended, "step", terminated)
-    found = costlab("bench", "study.toml", "--out", "a.json")
-    assert found.code == 128 + signal.SIGTERM
-    assert backend.open == []
+    names = ("net.py:Net", "first", "second")
+    monkeypatch.setattr(pretended, "CALL_S", dict.fromkeys(names, 0.01))
+    Path("net.py").write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.first, self.second = torch.nn.Linear(8, 6), torch.nn.Linear(6, 4)\n"
+        "    def forward(self, *, tokens, train=True):\n"
+        "        return self.second(self.first(tokens))\n"
+        "def make():\n"
+        "    return {'tokens': torch.ones(7, 3, 8), 'train': False}\n",
+        encoding="utf-8",
+    )
+    asked = ("bench", "net.py:Net", "--inputs-from", "net.py:make", "--arm", "eager", "--quick")
+    found = costlab(*asked, "--out", "a.json")
+    assert found.code == 0, found.err
     kept = load("a.json")
     assert isinstance(kept, Measurements)
-    assert [case.batch for case in kept.cases] == [1]
-    assert signal.getsignal(signal.SIGTERM) == before
-
-
-def test_nothing_measured_is_a_failure(costlab: Costlab, device: Device) -> None:
-    """If every case fails the exit code is 2, with the reason; the file keeps the errors."""
-    device()
-    found = costlab("bench", "study.toml", "--batch", "1", "--arm", "compile-autotune")
-    assert found.code == 2
-    assert "compile-autotune cannot run on this device; its arms are eager, compile" in found.err
-    device(trouble={("check", "two"): (1, out_of_memory())})
-    found = costlab("bench", "study.toml", "--batch", "1", "--out", "a.json")
-    assert found.code == 2
-    assert "error: nothing could be measured: out of memory" in found.err
-    kept = load("a.json")
-    assert isinstance(kept, Measurements)
-    assert kept.cases[0].error.startswith("out of memory")
-
-
-NONSENSE: dict[str, tuple[tuple[str, ...], str]] = {
-    "no time": (("study.toml", "--minutes", "0"), "--minutes is 0; it must be a number above 0"),
-    "less": (("study.toml", "--minutes", "-1"), "--minutes is -1; it must be"),
-    "no number": (("study.toml", "--minutes", "nan"), "--minutes is nan; it must be"),
-    "for ever": (("study.toml", "--minutes", "inf"), "--minutes is inf; it must be"),
-    "no study": ((), "no study is named; `costlab bench --list`"),
-    "two": (("blocks", "networks"), "one study at a time"),
-    "a near name": (("factorisations",), "Did you mean factorizations?"),
-    "an arm": (("study.toml", "--arm", "eagre"), "Did you mean eager?"),
-    "a precision": (("study.toml", "--precision", "fp8"), "it must be of fp32, tf32, bf16, fp16"),
-    "a batch": (("study.toml", "--batch", "1,0"), "--batch is '0'; it must be a number of images"),
-    "half a batch": (("study.toml", "--batch", "1.5"), "--batch is '1.5'"),
-    "twice": (("study.toml", "--batch", "1,1"), "--batch names '1' twice"),
-    "a pair": (("study.toml", "--pair", "three*"), "--pair 'three*' is none of study"),
-    "a picture": (("study.toml", "--plot", "a.png"), "name a file that ends in .svg"),
-    "no folder": (("study.toml", "--out", "absent/a.json"), "cannot write absent/a.json"),
-    "a folder": (("study.toml", "--out", "."), ". is a folder; name a file in it"),
-    "a folder to go on": (("study.toml", "--out", ".", "--resume"), ". is a folder"),
-    "a picture nowhere": (("study.toml", "--plot", "absent/a.svg"), "absent/a.svg cannot be"),
-    "one file": (("compare", str(GOLDEN)), "compare takes two files of measurements, not 1"),
-    "options": (("compare", "--quick", "a", "b"), "--quick is for measuring; compare measures"),
-    "a list of one": (("--list", "blocks"), "--list lists the studies; leave 'blocks' out"),
-}
-
-
-@pytest.mark.parametrize(("arguments", "message"), NONSENSE.values(), ids=NONSENSE)
-def test_nonsense(
-    costlab: Costlab, device: Device, arguments: tuple[str, ...], message: str
-) -> None:
-    """What cannot be is refused before anything is measured, with what would be right."""
-    backend = device()
-    found = costlab("bench", *arguments)
-    assert (found.code, found.out) == (2, "")
-    assert message in found.err
-    assert ("ceilings", "") not in backend.steps
+    assert [case.batch for case in kept.cases] == [7, 7, 7]
+    assert [case.variant.macs for case in kept.cases] == [
+        7 * 3 * (8 * 6 + 6 * 4),
+        7 * 3 * 8 * 6,
+        7 * 3 * 6 * 4,
+    ]
+    assert {name for what, name in backend.steps if what == "prepare"} == set(names)
+    other = ("bench", "net.py:Net", "-i", "tokens=f32[2,3,8]", "--arm", "eager", "--quick")
+    refused = costlab(*other, "--out", "a.json", "--resume")
+    assert refused.code == 2
+    assert "another input ('net.py:make'; here it is 'tokens=f32[2,3,8]')" in refused.err
 
 
 def test_the_studies_are_listed(costlab: Costlab) -> None:
@@ -269,25 +137,6 @@ def test_pictures(costlab: Costlab, device: Device) -> None:
     )
 
 
-def test_pictures_without_matplotlib(
-    costlab: Costlab, device: Device, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is measured for a picture that cannot be drawn."""
-    backend = device()
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    found = costlab("bench", "study.toml", "--plot", "a.svg")
-    assert found.code == 2
-    assert "pip install 'costlab[plot]'" in found.err
-    assert backend.steps == []
-
-
-def test_options_of_reports_are_refused(costlab: Costlab) -> None:
-    """Measurements have no blocks to choose from."""
-    found = costlab("show", str(GOLDEN), "--top", "3")
-    assert found.code == 2
-    assert "--top chooses from a report; this is none" in found.err
-
-
 def test_verbose_tells_each_step(costlab: Costlab, device: Device) -> None:
     """What is being measured stands on stderr, with the time that is left; quiet says nothing."""
     device()
@@ -316,25 +165,3 @@ def test_the_pretended_device_is_used(costlab: Costlab, device: Device) -> None:
     backend = device()
     costlab("bench", "study.toml")
     assert backend.now_s > pretended.PREPARE_S
-
-
-def test_a_model_that_is_not_there_is_told_at_once(costlab: Costlab, device: Device) -> None:
-    """Before ceilings, once, and not as a note of each case."""
-    backend = device()
-    text = TOML.replace("conv3x3(inputs=4)", "conv3x3(inputs=-4)")
-    Path("broken.toml").write_text(text, encoding="utf-8")
-    found = costlab("bench", "broken.toml")
-    assert (found.code, found.out) == (2, "")
-    assert "nothing can be measured: " in found.err
-    assert found.err.count("inputs=-4") == 1
-    assert ("ceilings", "") not in backend.steps
-
-
-def test_a_resumed_run_says_so(costlab: Costlab, device: Device) -> None:
-    """Under the table stands which cases are of an earlier run, and by what they were judged."""
-    device()
-    costlab("bench", "study.toml", "--batch", "1", "--out", "a.json")
-    device()
-    found = costlab("bench", "study.toml", "--out", "a.json", "--resume")
-    assert "Resumed: 1 case were measured" not in found.out
-    assert "Resumed: 1 case of an earlier run" in " ".join(found.out.split())

@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tests.cli.conftest import Costlab
-from tests.cli.repository import WIDER, change, commit, repository
+from tests.cli.repository import WIDER, change, commit, git, repository
 
 NEW = """
 
@@ -28,13 +29,24 @@ def branch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def verdict(costlab: Costlab, *arguments: str) -> tuple[int, dict[tuple[str, str, str], str], str]:
-    """The exit code, the outcome of each check by budget, model and subject, and all problems."""
-    found = costlab("check", "--format", "json", *arguments)
-    document = json.loads(found.out)
+class Verdict(NamedTuple):
+    """The exit code, the outcome of each check, all that is said beside them, and the table."""
+
+    code: int
+    told: dict[tuple[str, str, str], str]
+    said: str
+    shown: str
+
+
+def verdict(costlab: Costlab, *arguments: str) -> Verdict:
+    """What one run of `costlab check` finds, as a document and as a table."""
+    kept = Path("verdict.json")
+    found = costlab("check", "--format", "text", "--format", f"json:{kept}", *arguments)
+    document = json.loads(kept.read_text(encoding="utf-8"))
+    kept.unlink()
     told = {(c["budget"], c["model"], c["subject"]): c["outcome"] for c in document["checks"]}
     problems = [problem["text"] for problem in document["problems"]]
-    return found.code, told, "\n".join([*problems, *document["notes"]])
+    return Verdict(found.code, told, "\n".join([*problems, *document["notes"]]), found.out)
 
 
 def test_a_branch_that_adds_a_model(branch: Path, costlab: Costlab) -> None:
@@ -47,15 +59,14 @@ def test_a_branch_that_adds_a_model(branch: Path, costlab: Costlab) -> None:
         text.replace(*whole, 1).replace('id = "blocks"\n', 'id = "blocks"\nmodels = ["net"]\n'),
         encoding="utf-8",
     )
-    code, told, said = verdict(costlab)
+    code, told, said, shown = verdict(costlab)
     assert (code, said) == (0, "")
     assert told["growth", "small", ""] == "new"
     assert told["total", "small", ""] == "pass"
-    shown = costlab("check").out
     assert "1 new, with nothing to compare" in shown
     commit(branch, "a model")
-    assert costlab("check", "--baseline", "git:HEAD").code == 0
-    assert verdict(costlab, "--baseline", "git:HEAD")[1]["growth", "small", ""] == "pass"
+    merged = verdict(costlab, "--baseline", "git:HEAD")
+    assert (merged.code, merged.told["growth", "small", ""]) == (0, "pass")
 
 
 def test_a_model_that_moved_is_compared_with_itself(branch: Path, costlab: Costlab) -> None:
@@ -65,7 +76,7 @@ def test_a_model_that_moved_is_compared_with_itself(branch: Path, costlab: Costl
     moved = moved.replace("def __init__(self):", "def __init__(self, width=8):")
     (branch / "models.py").write_text(moved.replace("Block(16, 8)", "Block(16, width)"), "utf-8")
     change(branch / "costlab.toml", ('"nets.py:Net"', '"models.py:Net"\nkwargs = { width = 12 }'))
-    code, told, said = verdict(costlab)
+    code, told, said, _ = verdict(costlab)
     assert (code, said) == (1, "")
     assert told["growth", "net", ""] == "fail"
     assert told["blocks", "net", "second"] == "fail"
@@ -80,7 +91,7 @@ def test_a_model_by_another_name_is_seen(branch: Path, costlab: Costlab) -> None
         ("nets.py:Net", "nets.py:Other"),
         ('modules = ["first", "second"]', 'modules = ["*"]'),
     )
-    code, told, said = verdict(costlab)
+    code, told, said, _ = verdict(costlab)
     assert code == 0
     assert told["growth", "other", ""] == "new"
     assert "net has budgets at merge-base:main" in said
@@ -92,7 +103,7 @@ def test_a_model_that_main_cannot_build(branch: Path, costlab: Costlab) -> None:
     change(branch / "nets.py", ("super().__init__()", "super().__init__()\n        raise OSError"))
     commit(branch, "broken")
     change(branch / "nets.py", ("\n        raise OSError", ""))
-    code, _, said = verdict(costlab, "--baseline", "git:HEAD")
+    code, _, said, _ = verdict(costlab, "--baseline", "git:HEAD")
     assert code == 2
     assert "could not be built" in said
     assert "mend it there, or keep the baseline in a file" in said
@@ -116,20 +127,29 @@ def test_a_ref_says_nothing_of_a_network_of_the_zoo(
 
 
 def test_another_key_and_another_class_are_no_way_around(branch: Path, costlab: Costlab) -> None:
-    """A model by another name in the file and the code is held against what it was."""
-    text = (branch / "nets.py").read_text(encoding="utf-8")
-    (branch / "nets.py").write_text(text.replace("class Net", "class Large"), encoding="utf-8")
+    """By another name in the file and the code, and wider: it is held against what it was.
+
+    As large as it was it is new, and passes: that is the test of a model by another name.
+    """
+    change(branch / "nets.py", ("class Net(", "class Large("), WIDER)
     named = ("models.net", "models.large"), ("nets.py:Net", "nets.py:Large")
     globs = ('["first", "second"]', '["firs*", "secon*"]')
     change(branch / "costlab.toml", *named, globs)
-    code, told, said = verdict(costlab)
-    assert (code, told["growth", "large", ""]) == (0, "new")
-    assert "net has budgets at merge-base:main" in said
-    change(branch / "nets.py", WIDER)
     found = costlab("check", "--format", "json")
     (held,) = [one for one in json.loads(found.out)["checks"] if one["because"]]
     assert (found.code, held["model"], held["outcome"]) == (1, "large", "fail")
     assert held["value"] > held["base"] > 0
+
+
+def test_a_commit_without_a_budget_file(branch: Path, costlab: Costlab) -> None:
+    """Nothing says what it had: a class by another name is told as new, and why that may be."""
+    git(branch, "rm", "--quiet", "--cached", "costlab.toml")
+    git(branch, "commit", "--quiet", "--message", "no budgets")
+    change(branch / "nets.py", ("class Net(", "class Other("))
+    change(branch / "costlab.toml", ("nets.py:Net", "nets.py:Other"))
+    code, told, said, _ = verdict(costlab, "--baseline", "git:HEAD")
+    assert (code, told["growth", "net", ""]) == (0, "new")
+    assert "net: told as new; without a budget file at git:HEAD (" in said
 
 
 def test_a_file_that_git_ignores_is_never_new(branch: Path, costlab: Costlab) -> None:
@@ -137,5 +157,5 @@ def test_a_file_that_git_ignores_is_never_new(branch: Path, costlab: Costlab) ->
     (branch / ".gitignore").write_text("made.py\n__pycache__/\n", encoding="utf-8")
     (branch / "nets.py").rename(branch / "made.py")
     change(branch / "costlab.toml", ("models.net", "models.made"), ("nets.py:Net", "made.py:Net"))
-    code, _, said = verdict(costlab)
+    code, _, said, _ = verdict(costlab)
     assert (code, "git ignores made.py, so that no commit will ever have it" in said) == (2, True)

@@ -4,13 +4,24 @@ import csv
 import io
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from costlab.claims import recorded
+from costlab.claims.lab import Lab
 from tests.cli.conftest import Costlab
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _traced_once() -> Iterator[None]:
+    """One lab for all commands here, which would else trace the same networks anew."""
+    lab = Lab()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("costlab.claims.lab.Lab", lambda: lab)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from jsonschema import Draft202012Validator
 
 from costlab.budgets.difference import Difference
 from costlab.schemas import schema
-from tests.budgets.test_refs import git
 from tests.cli.conftest import Costlab
 from tests.cli.models import IMAGE
+from tests.cli.repository import git
 from tests.cli.test_schemas import still_valid
 
 FORMATS = ("text", "json", "csv", "markdown", "html")
@@ -109,10 +109,6 @@ def test_git_refs(costlab: Costlab, desk: Path) -> None:
     assert not found["same"]
     same = document(costlab, "git:main:net.py:Net", "merge-base:main", "-i", IMAGE)
     assert same["same"]
-    zoo = document(costlab, "git:main:alexnet", "alexnet")
-    assert zoo["warnings"] == [
-        "alexnet is of costlab's zoo: it is as it is installed, at every git ref"
-    ]
     told = costlab("diff", "git:main:net.py:Gone", "net.py:Net", "-i", IMAGE)
     assert told.code == 2
     assert "net.py:Gone at git:main" in told.err

@@ -110,7 +110,7 @@ def test_init_adds_what_a_file_lacks(costlab: Costlab, desk: Path, name: str, bu
         (("--force",), "--force is for a MODEL"),
         (("net.py:gone", "-i", IMAGE), "gone"),
         (("net.py:Net",), "needs its inputs"),
-        (("net.py:Sorted", "-i", "f32[4,4]"), "cannot be counted in full"),
+        (("net.py:Sorted", "-i", "f32[4,4]"), "so that its counts are only a lower bound"),
         (("net.py:Net", "-i", "f33[1]"), "f33"),
         (("net.py:Net", "-i", IMAGE, "--room", "5"), "percentage needs its sign"),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from costlab.cost import CONVENTION, IN_SHORT
 from tests.cli.conftest import Costlab
 
 EVAL_MACS = 5_713_216_096
@@ -29,14 +30,31 @@ def total(text: str) -> dict[str, str]:
 
 
 def test_the_table(costlab: Costlab) -> None:
-    """Without options: the blocks, the totals in full, and the convention; nothing on stderr."""
+    """Without options: the blocks, the totals in full, where they are defined; stderr is empty."""
     found = costlab("report", "inception_v3")
     assert (found.code, found.err) == (0, "")
     assert found.out.startswith("inception_v3 · eval · f32[1,3,299,299]\n")
     assert re.search(r"^Mixed_6b +768×17×17 +1\.30 M +374 M", found.out, re.MULTILINE)
     assert "5,713,216,096 MACs" in found.out
     assert "Never executed in eval mode: AuxLogits." in found.out
-    assert "bias, normalization," in found.out
+    assert IN_SHORT in " ".join(found.out.split())
+    assert CONVENTION not in " ".join(found.out.split())
+
+
+@pytest.mark.parametrize("mode", ["eval", "train"])
+@pytest.mark.parametrize(
+    ("options", "lines", "texts"),
+    [(("--format", "text"), 1, 0), (("--verbose",), 0, 1), (("--format", "markdown"), 0, 1)],
+)
+def test_definitions_are_told_once(
+    costlab: Costlab, mode: str, options: tuple[str, ...], lines: int, texts: int
+) -> None:
+    """Under the last table one line says where they stand; who asks for them reads them there."""
+    found = costlab("report", "figure5", "--mode", mode, "--depth", "0", *options)
+    told = " ".join(found.out.split())
+    assert told.count(IN_SHORT) == lines
+    assert told.count("views are free") == texts
+    assert told.count("Training: one step") == texts * (mode == "train")
 
 
 @pytest.mark.parametrize("depth", ["auto", "0", "1", "2", "3", "99"])

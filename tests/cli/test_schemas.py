@@ -3,7 +3,7 @@
 import copy
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +54,29 @@ SAVED: dict[str, tuple[str, ...]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    """The documents that the command line has written so far, by their names in SAVED."""
+    return {}
+
+
+@pytest.fixture
+def written(texts: dict[str, str], costlab: Costlab, desk: Path) -> Callable[[str], Any]:
+    """A function of a name in SAVED: the document, which the command line writes once for all."""
+
+    def write(name: str) -> Any:
+        if name not in texts:
+            costlab(*SAVED[name], "--format", "json:a.json")
+            texts[name] = (desk / "a.json").read_text(encoding="utf-8")
+        return json.loads(texts[name])
+
+    return write
+
+
 @pytest.fixture(params=SAVED)
-def document(request: pytest.FixtureRequest, costlab: Costlab, desk: Path) -> Any:
+def document(request: pytest.FixtureRequest, written: Callable[[str], Any]) -> Any:
     """A document that the command line wrote."""
-    costlab(*SAVED[request.param], "--format", "json:a.json")
-    return json.loads((desk / "a.json").read_text(encoding="utf-8"))
+    return written(request.param)
 
 
 def still_valid(document: Any) -> list[str]:
@@ -74,12 +92,9 @@ def test_what_is_written_is_valid(document: Any) -> None:
     assert [f"{error.json_path}: {error.message}" for error in errors] == []
 
 
-def test_the_documents_are_what_they_are_called(costlab: Costlab, desk: Path) -> None:
+def test_the_documents_are_what_they_are_called(written: Callable[[str], Any]) -> None:
     """Among what is validated are a failure, an unknown operation and counters of both kinds."""
-    found = {}
-    for name, arguments in SAVED.items():
-        costlab(*arguments, "--format", f"json:{name}.json")
-        found[name] = json.loads((desk / f"{name}.json").read_text(encoding="utf-8"))
+    found = {name: written(name) for name in SAVED}
     assert not found["incomplete"]["complete"]
     assert found["unknown operations"]["coverage"]["unknown"]
     assert all(counter["macs"] for counter in found["cross-checked"]["counters"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from costlab.cli import main
 from tests.cli.conftest import Costlab
 from tests.cli.models import IMAGE
 
@@ -20,11 +21,21 @@ SHOWN: tuple[tuple[str, ...], ...] = (
 )
 
 
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The report of Inception-v3 as it is saved."""
+    path = tmp_path_factory.mktemp("saved") / "saved.json"
+    with pytest.raises(SystemExit) as end:
+        main(["report", "inception_v3", "--format", f"json:{path}"])
+    assert end.value.code == 0
+    return path.read_bytes()
+
+
 @pytest.fixture
-def saved(costlab: Costlab, tmp_path: Path) -> Path:
-    """The report of Inception-v3, saved."""
+def saved(report: bytes, tmp_path: Path) -> Path:
+    """A file of the report, which a test may damage."""
     path = tmp_path / "saved.json"
-    assert costlab("report", "inception_v3", "--format", f"json:{path}").code == 0
+    path.write_bytes(report)
     return path
 
 

@@ -6,13 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from costlab.bench.costs import price
-from costlab.bench.document import (
-    Comparison,
-    Correctness,
-    Measured,
-    Measurements,
-    Timing,
-)
+from costlab.bench.document import Comparison, Correctness, Measured, Measurements, Timing
 from costlab.bench.explain import explain
 from costlab.bench.roofline import predict
 from costlab.bench.studies import FACTORIZATIONS, NETWORKS

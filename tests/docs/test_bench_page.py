@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from costlab.bench import backends
 from costlab.bench.document import Measurements
 from costlab.bench.plan import Plan
+from costlab.bench.studies import FACTORIZATIONS
 from costlab.bench.study import ARMS, REGIMES
 from costlab.bench.studyfile import parsed
+from costlab.cli import main
 from costlab.errors import UsageError
-from docs import bench_page, generate
+from docs import bench_page, bench_studyfile, generate
+from tests.bench import pretended
 from tests.docs import pretended_gpu
 
 if TYPE_CHECKING:
@@ -66,6 +71,32 @@ def test_the_cpu_is_named() -> None:
     assert found.null is not None
 
 
+def test_the_command_that_is_named_writes_the_results(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As it stands on the page it replaces the file that the page is made of."""
+    kept = tmp_path / "benchmarks" / "results" / "bench_cpu.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("{}", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    sides = [side for pair in FACTORIZATIONS.pairs for side in (pair.variant, pair.baseline)]
+    names = {side.name for side in sides if side is not None}
+    monkeypatch.setattr(pretended, "CALL_S", dict.fromkeys(names, 0.01))
+    backend = pretended.Pretended()
+    monkeypatch.setattr(backends, "choose", lambda name, threads=None: backend)  # noqa: ARG005
+    command, *arguments = shlex.split(bench_page.REGENERATED)
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert (command, ended.value.code) == ("costlab", 0)
+    found = Measurements.from_dict(json.loads(kept.read_text(encoding="utf-8")))
+    assert found.complete
+    assert [case.key for case in found.cases] == [
+        case.key for case in Measurements.from_dict(result()).cases
+    ]
+    assert f"`{bench_page.REGENERATED}`" in bench_page.page(json.loads(found.to_json()))
+
+
 def test_no_gpu_is_said_plainly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without results of a GPU the page says so, and with some it leads to their page."""
     monkeypatch.setattr(bench_page, "gpus", list)
@@ -101,8 +132,8 @@ def test_pages_of_gpus_are_generated(tmp_path: Path) -> None:
 
 def test_every_key_of_a_study_is_told() -> None:
     """The table has exactly the keys that the reader takes, and its example is a study."""
-    read = {(place, key) for place, keys in bench_page.READ.items() for key in keys}
-    assert set(bench_page.KEYS) == read
+    read = {(place, key) for place, keys in bench_studyfile.READ.items() for key in keys}
+    assert set(bench_studyfile.KEYS) == read
     page = bench_page.page(result())
     for place, key in read:
         assert f"| `{place}` | `{key}` | " in page
@@ -116,6 +147,6 @@ def test_every_key_of_a_study_is_told() -> None:
         }[place]
         with pytest.raises(UsageError, match="nothing"):
             parsed(text, "odd")
-    study = parsed(bench_page.EXAMPLE, "example")
+    study = parsed(bench_studyfile.EXAMPLE, "example")
     assert [pair.name for pair in study.pairs] == ["five → threes"]
     assert len(list(study.cases(study.quick))) == 2

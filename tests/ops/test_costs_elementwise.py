@@ -75,6 +75,8 @@ def test_dropout_in_each_mode() -> None:
     assert price("dropout", IMAGE, 0.5, training=False).unchanged
     assert price("dropout", IMAGE, 0.5, training=False).flops == 0
     assert price("dropout", IMAGE, 0.5, training=True).flops == 2 * ELEMENTS
+    for name in ("dropout", "dropout2d", "alpha_dropout", "feature_alpha_dropout"):
+        assert price(name, IMAGE, 0.0, training=True).unchanged, "torch returns its input"
 
 
 def test_reductions() -> None:

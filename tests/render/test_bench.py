@@ -184,7 +184,22 @@ def test_two_documents(golden: Golden) -> None:
     told = contrast(FOUND, replace(FOUND, cases=(faster,), environment=environment))
     shown = [terminal.render(table) for table in contrast_tables(told)]
     golden("bench_compare.txt", "\n".join(shown))
-    assert [row.cells[0] for row in contrast_rows(told).rows] == [SLOWER.key] * 2
+    rows = contrast_rows(told)
+    assert [row.cells[0] for row in rows.rows] == [SLOWER.key] * 2
+    assert [cell(rows, row, "first_verdict") for row in (0, 1)] == [None, "SLOWER"]
+
+
+def test_two_documents_of_machines_that_differ() -> None:
+    """Ceilings that differ, and noise that nobody measured, are warned of; notes are told."""
+    assert FOUND.ceilings is not None
+    slow = replace(FOUND.ceilings, copy_bytes_per_s=FOUND.ceilings.copy_bytes_per_s / 2)
+    other = replace(FOUND, ceilings=slow, null=None, notes=("the machine is busy",))
+    sides, _, runs, *_ = contrast_tables(contrast(FOUND, other))
+    assert any("are 0.5 to 1 times those of the first" in text for text in sides.warnings)
+    assert any("the second run compared no identical arms" in text for text in sides.warnings)
+    assert "Of the second: the machine is busy" in runs.notes
+    alike, *_ = contrast_tables(contrast(FOUND, FOUND))
+    assert alike.warnings == ()
 
 
 def drawn(svg: str) -> str:

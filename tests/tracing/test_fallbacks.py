@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,6 +42,35 @@ def test_a_mistake_of_the_forwards_own_is_told_once() -> None:
         costlab.analyze(model, R(2, 7))
     assert calls == [1]
     assert "real tensors" not in str(stopped.value)
+
+
+COMPILER = """
+import sys, torch, costlab
+try:
+    costlab.analyze({model}, "{spec}")
+except costlab.TraceError as error:
+    print(error)
+print("torch._dynamo" in sys.modules)
+"""
+"""Whether an analysis leaves torch's compiler imported, the second line it prints if it stops."""
+
+
+@pytest.mark.parametrize(
+    ("model", "spec", "said"),
+    [
+        ("torch.nn.Linear(4, 4)", "f32[2,5]", "must have same reduction dim"),
+        ("torch.nn.Linear(4, 4)", "i64[2,4]", "wants operands of one type"),
+        ("torch.nn.ReLU()", "f32[2,4]", ""),
+    ],
+)
+def test_a_mistake_does_not_import_the_compiler(model: str, spec: str, said: str) -> None:
+    """A wrong shape or type is priced kernel by kernel without what torch's compiler takes."""
+    code = COMPILER.format(model=model, spec=spec)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *told, imported = done.stdout.splitlines()
+    assert said in " ".join(told)
+    assert bool(told) == bool(said)
+    assert imported == "False"
 
 
 def test_a_model_without_weights_has_no_real_run() -> None:

@@ -240,6 +240,7 @@ def test_weights_that_are_not_registered_are_remarked_on() -> None:
     quantized = quantize(model, {nn.Linear}, dtype=torch.qint8)
     report, found = held(quantized, "f32[2,8]")
     assert found.elements == 0
-    (remark,) = [text for text in report.warnings if "params does not count them" in text]
-    assert remark.startswith("0 and 1 more: quantized weights are packed")
+    (remark,) = [text for text in report.warnings if "params and bytes do not count them" in text]
+    held_by_both = 16 * 8 + 16 + 4 * 16 + 4
+    assert remark.startswith(f"0 and 1 more: {held_by_both} quantized weights are packed")
     assert not any("packed" in text for text in costlab.analyze(model, "f32[2,8]").warnings)

@@ -58,15 +58,7 @@ def test_what_is_not_priced_is_named(case: str) -> None:
         costlab.analyze(Calls(lambda _, *x: function(*x)), inputs, strict=True)
 
 
-def dynamic() -> nn.Module:
-    """A linear layer whose weights are in eight bits, and its activations as it runs."""
-    layer = nn.Sequential(nn.Linear(8, 8))
-    quantized: nn.Module = torch.ao.quantization.quantize_dynamic(layer, {nn.Linear})  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    return quantized
-
-
 HIDDEN: dict[str, tuple[Callable[[], nn.Module], str]] = {
-    "a dynamically quantized layer": (dynamic, "linear_dynamic"),
     "a quantized tensor": (
         lambda: Calls(lambda _, x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8).dequantize()),
         "quantize",

@@ -198,8 +198,9 @@ def test_copies() -> None:
     network = find("reading_7x7_separable_stem").build(width=0.03, figure5_35x35=True)
     for other in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):  # noqa: S301 - its own pickle
         assert str(other) == str(network)
+        copied = other.state_dict()
         for key, value in network.state_dict().items():
-            assert torch.equal(other.state_dict()[key], value), key
+            assert torch.equal(copied[key], value), key
 
 
 @pytest.mark.parametrize(

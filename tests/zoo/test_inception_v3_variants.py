@@ -241,5 +241,6 @@ def test_copies(name: str) -> None:
     network = find(name).build(width=0.03)
     for other in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):  # noqa: S301 - its own pickle
         assert str(other) == str(network)
+        copied = other.state_dict()
         for key, value in network.state_dict().items():
-            assert torch.equal(other.state_dict()[key], value), key
+            assert torch.equal(copied[key], value), key

@@ -5,14 +5,19 @@ It launches nothing.
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from costlab.bench.kernels.interpreted import interpreting
-from costlab.bench.kernels.weights import step_of
+from costlab.bench.kernels.weights import misfit, step_of
 from costlab.bench.seams import ArmError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from torch import Tensor
 
@@ -22,6 +27,11 @@ if TYPE_CHECKING:
 
 OUTPUTS = 4
 """Outputs that one launch writes to, at most."""
+POISONED: ContextVar[bool] = ContextVar("poisoned", default=False)
+"""Whether scratch is filled with NaN first: what an earlier launch left there may be the right
+values, so that nobody would see who reads them too soon."""
+GROUP = 8
+"""Tiles of positions that share their filters before the next ones run."""
 
 
 def checked(x: Tensor, weights: Weights, outputs: Sequence[Tensor]) -> Shape:
@@ -30,22 +40,58 @@ def checked(x: Tensor, weights: Weights, outputs: Sequence[Tensor]) -> Shape:
     What is out of bounds would be written to some other tensor.
 
     Raises:
-        ArmError: they are not.
+        ArmError: they are not, or the kernels do not take them.
     """
-    shape = weights.shape(x.shape)
+    shape = accepted(x, weights)
     filters = sum(int(output.shape[1]) for output in outputs)
-    if x.shape[1] != weights.channels or filters != weights.filters:
-        message = (
-            f"a convolution of {weights.channels} channels to {weights.filters} is given "
-            f"{x.shape[1]} and {filters}"
-        )
-        raise ArmError(message)
+    if filters != weights.filters:
+        raise ArmError(f"a convolution of {weights.filters} filters writes to {filters} channels")
     if not 1 <= len(outputs) <= OUTPUTS:
         raise ArmError(f"one launch writes to 1 to {OUTPUTS} outputs, not to {len(outputs)}")
     for output in outputs:
         if (output.shape[0], *output.shape[2:]) != (shape.images, *shape.out):
             raise ArmError(f"an output is {tuple(output.shape)}, on a grid of {shape.out}")
+        refuse_alias(x, output)
     return shape
+
+
+def accepted(x: Tensor, weights: Weights) -> Shape:
+    """The convolution of an input, if it is one of these weights.
+
+    Raises:
+        ArmError: it is not.
+    """
+    if x.shape[1] != weights.channels:
+        raise ArmError(f"a convolution of {weights.channels} channels is given {x.shape[1]}")
+    why = misfit(x, weights)
+    if why:
+        raise ArmError(f"no kernel of our own takes a convolution: {why}")
+    return weights.shape(x.shape)
+
+
+def refuse_alias(x: Tensor, y: Tensor) -> None:
+    """Refuses an output that lies where the input does; they may be slices of one tensor.
+
+    Some programs would read what others have written already.
+
+    Raises:
+        ArmError: it does.
+    """
+    if x.is_meta or x.untyped_storage().data_ptr() != y.untyped_storage().data_ptr():
+        return
+    step, begin, other = position_step(x), x.storage_offset(), y.storage_offset()
+    if begin + _extent(x) <= other or other + _extent(y) <= begin:
+        return
+    # Of positions that follow one another alike, channels of the one may lie beside the other's.
+    beside = x.shape[1] <= (other - begin) % step <= step - y.shape[1]
+    if step != position_step(y) or not beside:
+        raise ArmError("a convolution would write over what it reads")
+
+
+def _extent(x: Tensor) -> int:
+    """Elements from the first to behind the last."""
+    positions = int(x.shape[0] * x.shape[2] * x.shape[3])
+    return (positions - 1) * position_step(x) + int(x.shape[1])
 
 
 def refuse_misfit(y: Tensor, shape: Shape) -> None:
@@ -103,6 +149,31 @@ def blocks_of(tiling: Tiling) -> dict[str, int]:
         "BLOCK_F": tiling.block_f,
         "BLOCK_K": tiling.block_k,
     }
+
+
+def dealt(outputs: Sequence[Tensor]) -> tuple[list[Any], dict[str, int]]:
+    """Outputs and the steps of their positions, filled up to `OUTPUTS`; and where filters end.
+
+    An output that is not there has no filters: all end where those of the last one do.
+    """
+    missing = OUTPUTS - len(outputs)
+    ends = list(accumulate(int(output.shape[1]) for output in outputs))
+    ends += [ends[-1]] * missing
+    steps = [position_step(output) for output in outputs]
+    positional = [*outputs, *[outputs[0]] * missing, *steps, *[steps[0]] * missing]
+    return positional, {f"E{index}": end for index, end in enumerate(ends[:-1])}
+
+
+def current(x: Tensor) -> AbstractContextManager[None]:
+    """Within it a tensor's device is the current one, on which Triton launches; a CPU is none."""
+    found: AbstractContextManager[None] = torch.cuda.device_of(x)  # type: ignore[no-untyped-call]
+    return found
+
+
+def scratch(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Memory that kernels write before they read it, as it was left, or full of NaN."""
+    made = torch.empty(size, dtype=dtype, device=device)
+    return made.fill_(torch.nan) if POISONED.get() else made
 
 
 def arithmetic() -> dict[str, Any]:

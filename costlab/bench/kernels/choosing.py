@@ -5,14 +5,24 @@ It knows no module. In the interpreter nothing is tried: one tiling that is chea
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from costlab.bench.correctness import UNIT_ROUNDOFF
+from costlab.bench.kernels.arguments import POISONED
 from costlab.bench.kernels.in_series import convolve_in_series
 from costlab.bench.kernels.running import Pooling, convolve, convolve_and_pool, convolve_both
-from costlab.bench.kernels.tilings import INTERPRETED, Processors, Tiling, fusions, tilings
+from costlab.bench.kernels.tilings import (
+    INTERPRETED,
+    Processors,
+    Tiling,
+    fusions,
+    parted,
+    tilings,
+)
 from costlab.bench.kernels.tuning import SETTLED, best
 from costlab.bench.kernels.work import Lines
 
@@ -60,9 +70,7 @@ def tried(
     outputs = [torch.empty_like(one, memory_format=torch.channels_last) for one in wanted]
 
     def right(tiling: Tiling) -> bool:
-        for output in outputs:
-            output.fill_(torch.nan)
-        launch(tiling, outputs)
+        poisoned(launch, tiling, outputs)
         limit = ROUNDINGS * ROUNDOFF[x.dtype]
         return all(off(y, z) <= limit for y, z in zip(outputs, wanted, strict=True))
 
@@ -74,6 +82,19 @@ def tried(
         return float(median_ms) / 1e3
 
     return best(key, candidates, right, time_s)
+
+
+def poisoned(
+    launch: Callable[[Tiling, Sequence[Tensor]], None], tiling: Tiling, outputs: Sequence[Tensor]
+) -> None:
+    """Launches on outputs and scratch that are full of NaN."""
+    for output in outputs:
+        output.fill_(torch.nan)
+    before = POISONED.set(True)
+    try:
+        launch(tiling, outputs)
+    finally:
+        POISONED.reset(before)
 
 
 def off(y: Tensor, wanted: Tensor) -> float:
@@ -102,7 +123,7 @@ def for_one(x: Tensor, weights: Weights) -> Tiling:
         "conv",
         [shape],
         x,
-        _candidates(x, shape),
+        _candidates(x, shape, in_parts=True),
         lambda tiling, outputs: convolve(x, weights, outputs, tiling),
         lambda: [weights.reference(x)],
     )
@@ -115,7 +136,7 @@ def for_both(x: Tensor, first: Weights, second: Weights) -> Tiling:
         "side by side",
         [shape, second.shape(x.shape)],
         x,
-        _candidates(x, shape),
+        _candidates(x, shape, in_parts=True),
         lambda tiling, outputs: convolve_both(x, first, second, (outputs[0], outputs[1]), tiling),
         lambda: [first.reference(x), second.reference(x)],
     )
@@ -155,12 +176,12 @@ def for_series(x: Tensor, first: Weights, second: Weights) -> Tiling:
     if x.device.type == "cuda":
         middle = first.reference(x)
         one, two = for_one(x, first), for_one(middle, second)
-        same = {(t.block_m, t.block_f, t.block_k, t.warps, t.stages) for t in (one, two)}
+        both = dict.fromkeys(replace(tiling, pdl=False) for tiling in (one, two))
         apart = [
-            Tiling(*sizes, pdl=pdl)
-            for sizes in sorted(same)
+            replace(tiling, pdl=pdl)
+            for tiling in both
             for pdl in (False, True)
-            if not pdl or torch.cuda.get_device_capability(x.device) >= (9, 0)
+            if not pdl or _starts_early(x)
         ]
     fused = fusions(pair, x.element_size(), there(x))
     return tried(
@@ -201,8 +222,29 @@ def there(x: Tensor) -> Processors:
     return Processors(found.multi_processor_count, int(shared))
 
 
-def _candidates(x: Tensor, shape: Shape) -> tuple[Tiling, ...]:
+def _candidates(x: Tensor, shape: Shape, *, in_parts: bool = False) -> tuple[Tiling, ...]:
     if x.device.type != "cuda":
         return (INTERPRETED,)
-    size = x.element_size()
-    return tilings(shape.positions, shape.filters, shape.channels, size, there(x))
+    size, device = x.element_size(), there(x)
+    whole = tilings(shape.positions, shape.filters, shape.channels, size, device)
+    if not in_parts:
+        return whole
+    cut = parted(shape, size, device)
+    early = [replace(one, pdl=True) for one in cut] if _starts_early(x) else []
+    # What adds the parts may start while the last of them are summed; once it is tried without.
+    return in_turn(whole, (*early[:1], *cut[:1], *early[1:]) if early else cut)
+
+
+def _starts_early(x: Tensor) -> bool:
+    """Whether a kernel may be launched while the one before it runs (programmatic dependent)."""
+    return torch.cuda.get_device_capability(x.device) >= (9, 0)
+
+
+def in_turn(whole: Sequence[Tiling], cut: Sequence[Tiling]) -> tuple[Tiling, ...]:
+    """Tilings of two kinds, one of each in turn: neither kind waits for the time that both have.
+
+    >>> [one.parts for one in in_turn([Tiling(64, 16, 16)] * 3, [Tiling(64, 16, 16, parts=4)])]
+    [1, 4, 1, 1]
+    """
+    pairs = zip_longest(whole, cut)
+    return tuple(one for pair in pairs for one in pair if one is not None)

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from costlab.bench.kernels.arguments import (
+    accepted,
     arithmetic,
     bias_of,
     blocks_of,
     options_of,
     position_step,
+    refuse_alias,
     refuse_misfit,
+    scratch,
     tiles_of,
 )
 from costlab.bench.kernels.device.between_in_cache import between_in_cache
@@ -41,15 +44,18 @@ def convolve_in_series(
     """Two convolutions, what is between them kept on chip: in the cache, or in shared memory.
 
     Raises:
-        ArmError: see `refusal_in_series`.
+        ArmError: see `refusal_in_series`; or input and output are not the convolutions'.
     """
-    a = first.shape(x.shape)
+    a = accepted(x, first)
+    if second.channels != first.filters:
+        raise ArmError(f"{second.channels} channels are read of {first.filters} that are written")
     between = (x.shape[0], first.filters, *a.out)
     b = second.shape(between)
     why = refusal_in_series(a, b)
     if why:
         raise ArmError(why)
     refuse_misfit(y, b)
+    refuse_alias(x, y)
     pair = Lines(a, b, tiling.lines)
     layers: dict[str, Any] = {
         "C": first.channels,
@@ -93,10 +99,10 @@ def convolve_in_series(
         )
         return
     programs = min(pair.tiles, _programs(x.device))
-    scratch = torch.empty(programs * pair.held * first.filters, dtype=x.dtype, device=x.device)
+    between_all = scratch(programs * pair.held * first.filters, x.dtype, x.device)
     between_in_cache[(programs,)](
         *operands,
-        scratch,
+        between_all,
         b.images,
         programs,
         *sizes,

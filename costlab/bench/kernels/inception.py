@@ -17,6 +17,7 @@ from costlab.bench.arms import attempted, function_of
 from costlab.bench.correctness import judge, oracle, poison, tolerance_of
 from costlab.bench.fused import fuse
 from costlab.bench.kernels import build
+from costlab.bench.kernels.arguments import current
 from costlab.bench.seams import ArmError
 from costlab.zoo.trunk import Auxiliary, Trunk
 
@@ -85,7 +86,7 @@ class Network:
         self._kind = _kind(images)
         self._graph: torch.cuda.CUDAGraph | None = None
         x = images
-        with torch.no_grad():
+        with torch.no_grad(), current(images):
             for name, child in model.named_children():
                 if isinstance(child, Auxiliary | nn.Dropout):
                     continue

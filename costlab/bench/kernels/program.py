@@ -1,7 +1,8 @@
 """A module as a series of launches: each convolution that the kernels take, and torch for the rest.
 
-It knows no kernel and no tiling. Results that are concatenated along the channels are written where
-they are to stand; what the kernels decline is said in `Program.declined`, and runs through torch.
+It knows no kernel and no tiling: when what runs is decided here, `launching` says how, `placing`
+where results are written. What the kernels decline is said in `Program.declined`, and runs through
+torch.
 """
 
 from __future__ import annotations
@@ -9,50 +10,40 @@ from __future__ import annotations
 import copy
 import operator
 from collections import OrderedDict
-from collections.abc import Callable  # noqa: TC003 - a field of a NamedTuple
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
-from costlab.bench.kernels import choosing
-from costlab.bench.kernels.running import convolve, convolve_and_pool, convolve_both
-from costlab.bench.kernels.units import groups_of, joins_channels, refused, units_of
-from costlab.bench.kernels.weights import merged, refusal, step_of
+from costlab.bench.kernels.aliasing import written
+from costlab.bench.kernels.arguments import current
+from costlab.bench.kernels.launching import Step, launch
+from costlab.bench.kernels.placing import FOUR, Places
+from costlab.bench.kernels.units import groups_of, refused, units_of
+from costlab.bench.kernels.weights import hooked, refusal, step_of
 from costlab.bench.seams import ArmError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from costlab.bench.kernels.running import Pooling
-    from costlab.bench.kernels.units import Group, Unit
-
-Values = dict[fx.Node, Any]
-
-FOUR = 4
-"""Axes of images: number, channels, rows, columns."""
-
-
-class Step(NamedTuple):
-    """Something that runs: what it is called, the values that it reads, and what adds its own."""
-
-    said: str
-    reads: tuple[fx.Node, ...]
-    run: Callable[[Values], None]
+    from costlab.bench.kernels.placing import Values
+    from costlab.bench.kernels.units import Unit
 
 
 def compiled(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Program:
     """What runs in a module's place; the module is untouched.
 
     Raises:
-        ArmError: the module is being trained, cannot be traced, takes other than tensors, or has
-            no convolution that the kernels take.
+        ArmError: the module is being trained, has hooks, cannot be traced, takes other than
+            tensors, or has no convolution that the kernels take.
     """
     if module.training:
         raise ArmError("kernels of our own have no backward; the module cannot be trained")
+    if hooked(module) and not isinstance(module, nn.Conv2d):  # of which its unit is declined
+        raise ArmError("the module has hooks of its own, which kernels of our own would not call")
     if kwargs or not all(isinstance(arg, Tensor) for arg in args):
         raise ArmError("kernels of our own take a module whose arguments are tensors, by position")
     try:
@@ -63,7 +54,7 @@ def compiled(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     except Exception as error:  # a forward may raise anything on what is not a tensor
         message = f"torch.fx cannot trace the model: {type(error).__name__}: {error}"
         raise ArmError(message) from error
-    with torch.no_grad():
+    with torch.no_grad(), current(args[0]):
         return Program(traced, args)
 
 
@@ -79,7 +70,9 @@ class Program:
         self.modules = dict(traced.named_modules())
         self.device, self.dtype = example[0].device, example[0].dtype
         units = [self._judged(unit, example) for unit in units_of(traced, self.shapes)]
-        self.groups = groups_of(traced, units, self.shapes)
+        absorbed = {node for unit in units for node in unit.absorbed}
+        changing = written(traced.graph, self.modules, absorbed)
+        self.groups = groups_of(traced, units, self.shapes, changing)
         self.declined = (
             *(f"{unit.name}: {unit.why}" for unit in units if unit.why),
             *refused(traced),
@@ -87,10 +80,7 @@ class Program:
         if not self.groups:
             why = "; ".join(self.declined[:1]) or "it has no convolution"
             raise ArmError(f"kernels of our own take nothing of this module: {why}")
-        self._joins = {
-            node for node in traced.graph.nodes if joins_channels(node) and self._joinable(node)
-        }
-        self._homes = self._find_homes()
+        self._places = Places(traced, self.groups, self.shapes, changing, example[0])
         self._steps = self._schedule(units)
         self._inputs = [node for node in traced.graph.nodes if node.op == "placeholder"]
         self._output = next(node for node in traced.graph.nodes if node.op == "output")
@@ -105,7 +95,7 @@ class Program:
         if [_kind(arg) for arg in args] != self.example:
             raise ArmError("the arguments differ from those that the launches were chosen for")
         values: Values = dict(zip(self._inputs, args, strict=True))
-        with torch.no_grad():
+        with torch.no_grad(), current(args[0]):
             for step, dead in zip(self._steps, self._dead, strict=True):
                 step.run(values)
                 for node in dead:
@@ -131,28 +121,6 @@ class Program:
             why = "its input is not channels last (NHWC)"
         return replace(unit, why=why, weights=unit.weights.of(self.device))
 
-    def _joinable(self, node: fx.Node) -> bool:
-        """Whether a concatenation is one of images, each of which it reads once."""
-        parts = node.args[0]
-        images = len(self.shapes[node.name]) == FOUR
-        return images and isinstance(parts, list | tuple) and len({*parts}) == len(parts)
-
-    def _find_homes(self) -> dict[fx.Node, tuple[fx.Node, int]]:
-        """For each result that a launch can place: the concatenation, and its first channel."""
-        written = {unit.last for group in self.groups for unit in group.units}
-        written |= {group.pool for group in self.groups if group.pool is not None}
-        homes: dict[fx.Node, tuple[fx.Node, int]] = {}
-        for node in self.traced.graph.nodes:
-            if node not in self._joins:
-                continue
-            written.add(node)  # a concatenation may stand within another
-            first = 0
-            for part in node.all_input_nodes:
-                if part in written and part not in homes:
-                    homes[part] = node, first
-                first += self.shapes[part.name][1]
-        return homes
-
     def _schedule(self, units: list[Unit]) -> list[Step]:
         """The steps in order: a launch where the last of its inputs is there, else as traced."""
         order = {node: place for place, node in enumerate(self.traced.graph.nodes)}
@@ -163,7 +131,7 @@ class Program:
             if group.pool is not None:
                 start = max(start, group.pool, key=order.__getitem__)
                 absorbed.add(group.pool)
-            steps[start] = self._launch(group)
+            steps[start] = launch(group, self._places)
         for unit in units:
             absorbed |= set(unit.absorbed)
             if unit.why:
@@ -183,79 +151,6 @@ class Program:
             kept |= set(step.reads)
         return dead[::-1]
 
-    def _place(self, node: fx.Node, values: Values) -> Tensor:
-        """Where a result is written: a slice of what it is joined to, or memory of its own."""
-        if node not in values:
-            home, shape = self._homes.get(node), self.shapes[node.name]
-            if home is None:
-                values[node] = self._empty(shape)
-            else:
-                values[node] = self._place(home[0], values)[:, home[1] : home[1] + shape[1]]
-        return values[node]  # type: ignore[no-any-return]  # a tensor, as all that is placed
-
-    def _empty(self, shape: torch.Size) -> Tensor:
-        kept = torch.channels_last
-        return torch.empty(shape, dtype=self.dtype, device=self.device, memory_format=kept)
-
-    def _random(self, node: fx.Node) -> Tensor:
-        """Something of the shape of a value, to choose a tiling on."""
-        # By a generator of its own: the caller's draws are as before.
-        generator = torch.Generator(self.device).manual_seed(0)
-        return self._empty(self.shapes[node.name]).normal_(generator=generator)
-
-    def _launch(self, group: Group) -> Step:
-        """The launch of a group, its tiling chosen on an input of this shape."""
-        if group.kind == "series":
-            return self._series(group)
-        if group.kind == "split":
-            return self._split(group)
-        if group.pool is not None and group.pooling is not None:
-            return self._reduction(group, group.pool, group.pooling)
-        units, source = group.units, group.units[0].source
-        whole = merged([one.weights for one in units])
-        tiling = choosing.for_one(self._random(source), whole)
-
-        def run(values: Values) -> None:
-            ys = [self._place(one.last, values) for one in units]
-            convolve(_nhwc(values[source]), whole, ys, tiling)
-
-        return Step(_said(group), (source,), run)
-
-    def _series(self, group: Group) -> Step:
-        first, second = group.units
-        tiling = choosing.for_series(self._random(first.source), first.weights, second.weights)
-
-        def run(values: Values) -> None:
-            y = self._place(second.last, values)
-            x = _nhwc(values[first.source])
-            choosing.series(x, first.weights, second.weights, y, tiling)
-
-        return Step(_said(group), (first.source,), run)
-
-    def _split(self, group: Group) -> Step:
-        first, second = group.units
-        tiling = choosing.for_both(self._random(first.source), first.weights, second.weights)
-
-        def run(values: Values) -> None:
-            ys = self._place(first.last, values), self._place(second.last, values)
-            x = _nhwc(values[first.source])
-            convolve_both(x, first.weights, second.weights, ys, tiling)
-
-        return Step(_said(group), (first.source,), run)
-
-    def _reduction(self, group: Group, pool: fx.Node, pooling: Pooling) -> Step:
-        (unit,), read = group.units, pool.all_input_nodes[0]
-        tiling = choosing.for_reduction(
-            self._random(unit.source), unit.weights, self._random(read), pooling
-        )
-
-        def run(values: Values) -> None:
-            y, pool_y = self._place(unit.last, values), self._place(pool, values)
-            x, pooled = _nhwc(values[unit.source]), _nhwc(values[read])
-            convolve_and_pool(x, unit.weights, y, pooled, pooling, pool_y, tiling)
-
-        return Step(_said(group), (unit.source, read), run)
-
     def _by_torch(self, unit: Unit) -> Step:
         """A convolution that the kernels decline, with what stands behind it."""
 
@@ -266,8 +161,8 @@ class Program:
 
     def _as_traced(self, node: fx.Node) -> Step:
         """A call as it was traced, or a concatenation in which most is in its place."""
-        if node in self._joins:
-            return Step("join", tuple(node.all_input_nodes), partial(self._join, node))
+        if node in self._places.joins:
+            return Step("join", tuple(node.all_input_nodes), partial(self._places.join, node))
 
         def run(values: Values) -> None:
             args = fx.map_arg(node.args, values.__getitem__)
@@ -275,15 +170,6 @@ class Program:
             values[node] = self._call(node, args, kwargs)
 
         return Step(f"torch: {node.name}", tuple(node.all_input_nodes), run)
-
-    def _join(self, node: fx.Node, values: Values) -> None:
-        """Copies to its place what no launch has written there."""
-        whole, first = self._place(node, values), 0
-        for part in node.all_input_nodes:
-            channels = self.shapes[part.name][1]
-            if self._homes.get(part) != (node, first):
-                whole[:, first : first + channels].copy_(values[part])
-            first += channels
 
     def _call(self, node: fx.Node, args: Any, kwargs: Any) -> Any:
         if node.op == "call_module":
@@ -293,15 +179,6 @@ class Program:
         if node.op == "get_attr":
             return operator.attrgetter(str(node.target))(self.traced)
         return node.target(*args, **kwargs)  # type: ignore[operator]  # a function, by its op
-
-
-def _said(group: Group) -> str:
-    return f"{group.kind}: {', '.join(unit.name for unit in group.units)}"
-
-
-def _nhwc(x: Tensor) -> Tensor:
-    """A tensor as the kernels read it; what torch gives in another layout is copied."""
-    return x if step_of(x) is not None else x.contiguous(memory_format=torch.channels_last)
 
 
 def _kind(tensor: Tensor) -> tuple[torch.Size, torch.dtype, torch.device, bool]:

@@ -8,19 +8,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from costlab.bench.kernels.arguments import (
-    OUTPUTS,
+    GROUP,
     arithmetic,
     bias_of,
     blocks_of,
     checked,
+    dealt,
     layer_of,
     options_of,
     position_step,
+    refuse_alias,
     side_of,
     tiles_of,
 )
 from costlab.bench.kernels.device.conv_and_pool import conv_and_pool
 from costlab.bench.kernels.device.convolutions import conv_bn_relu, side_by_side
+from costlab.bench.kernels.in_parts import convolve_in_parts
 from costlab.bench.kernels.interpreted import interpreting
 from costlab.bench.kernels.tilings import SMALLEST
 from costlab.bench.seams import ArmError
@@ -32,9 +35,6 @@ if TYPE_CHECKING:
 
     from costlab.bench.kernels.tilings import Tiling
     from costlab.bench.kernels.weights import Weights
-
-GROUP = 8
-"""Tiles of positions that share their filters before the next ones run."""
 
 
 class Pooling(NamedTuple):
@@ -52,22 +52,17 @@ def convolve(
 
     An output is channels last, or a slice of the channels of one.
     """
+    if tiling.parts > 1:
+        convolve_in_parts(x, weights, outputs, tiling, pdl=pdl)
+        return
     shape = checked(x, weights, outputs)
-    ends: list[int] = []
-    for output in outputs:
-        ends.append((ends[-1] if ends else 0) + int(output.shape[1]))
-    steps = [position_step(output) for output in outputs]
-    missing = OUTPUTS - len(outputs)
-    ends += [shape.filters] * missing
+    written, ends = dealt(outputs)
     tiles = tiles_of(shape.positions, tiling.block_m) * tiles_of(shape.filters, tiling.block_f)
     conv_bn_relu[(tiles,)](
         x,
         weights.packed,
         bias_of(weights),
-        *outputs,
-        *[outputs[0]] * missing,
-        *steps,
-        *[steps[0]] * missing,
+        *written,
         shape.positions,
         *shape.grid,
         position_step(x),
@@ -75,9 +70,7 @@ def convolve(
         **layer_of(weights),
         BIAS=weights.bias is not None,
         RELU=weights.relu,
-        E0=ends[0],
-        E1=ends[1],
-        E2=ends[2],
+        **ends,
         **blocks_of(tiling),
         **arithmetic(),
         PACKED=weights.channels < SMALLEST,
@@ -90,12 +83,20 @@ def convolve(
 def convolve_both(
     x: Tensor, first: Weights, second: Weights, outputs: tuple[Tensor, Tensor], tiling: Tiling
 ) -> None:
-    """Two convolutions of one input that keep its grid, in one launch."""
+    """Two convolutions of one input that keep its grid, in one launch; in parts, one after another.
+
+    Raises:
+        ArmError: their grids, biases or ReLUs differ.
+    """
     a, b = (checked(x, one, (y,)) for one, y in zip((first, second), outputs, strict=True))
     if not a.out == b.out == a.grid or first.relu != second.relu:
         raise ArmError("two convolutions side by side keep the grid, and both end in ReLU or none")
     if (first.bias is None) != (second.bias is None):
         raise ArmError("of two convolutions side by side both have a bias or none")
+    if tiling.parts > 1:
+        convolve_in_parts(x, first, (outputs[0],), tiling)
+        convolve_in_parts(x, second, (outputs[1],), tiling)
+        return
     across = tiles_of(a.filters, tiling.block_f) + tiles_of(b.filters, tiling.block_f)
     side_by_side[(tiles_of(a.positions, tiling.block_m) * across,)](
         x,
@@ -136,6 +137,10 @@ def convolve_and_pool(
     shape = checked(x, weights, (y,))
     if pool_y.shape[2:] != y.shape[2:] or pool_y.shape[:2] != pooled.shape[:2]:
         raise ArmError("a convolution and a pooling in one launch write the same grid")
+    if pooled.shape[0] != shape.images:
+        raise ArmError(f"{shape.images} images are convolved, and {pooled.shape[0]} pooled")
+    for read, written in ((pooled, pool_y), (pooled, y), (x, pool_y)):
+        refuse_alias(read, written)
     channels = int(pooled.shape[1])
     tiles = tiles_of(shape.filters, tiling.block_f) + tiles_of(channels, tiling.block_f)
     conv_and_pool[(tiles_of(shape.positions, tiling.block_m) * tiles,)](

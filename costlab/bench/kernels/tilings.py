@@ -14,7 +14,7 @@ from costlab.bench.roofline import FEED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from costlab.bench.kernels.work import Lines
+    from costlab.bench.kernels.work import Lines, Shape
 
 SMALLEST = 16
 """The least side of a product of tiles (`tl.dot`)."""
@@ -30,6 +30,10 @@ PER_PROCESSOR = 2
 """Programs that are meant to be on a processor at once, so that one computes while one waits."""
 LARGEST_HELD = 8
 """Blocks of positions that a tile of two convolutions in series has at most."""
+SHORTEST = 4
+"""Steps that a part of a sum has at least, so that its loads are under way while it multiplies."""
+MOST_PARTS, PARTED = 32, 12
+"""Parts of a sum, and tilings with parts that are tried of a convolution, at most."""
 LINED, A_CUT = 3, 6
 """Cuts into lines that are tried of a pair, and tilings of each."""
 WIDEST_SHARED, HELD_BYTES = 128, 640
@@ -54,7 +58,8 @@ class Tiling:
 
     `lines` are those of a tile of two convolutions in series, 0 for two kernels one after the
     other; `shared` is whether what is between them stays in shared memory; `pdl` whether the second
-    kernel starts while the first one ends.
+    kernel starts while the first one ends. `parts` is into how many the sum is cut, for programs of
+    their own.
     """
 
     block_m: int
@@ -65,6 +70,7 @@ class Tiling:
     lines: int = 0
     shared: bool = False
     pdl: bool = False
+    parts: int = 1
 
     def shared_bytes(self, element: int) -> int:
         """Shared memory that the loads under way take."""
@@ -111,6 +117,53 @@ def tilings(
                 ranked.append((taken * (1 + LATER * (late + later)), one))
     fit = [pair for pair in ranked if pair[1].shared_bytes(element) <= there.shared_bytes]
     return tuple(one for _, one in sorted(fit, key=lambda pair: pair[0]))[:MOST]
+
+
+def parted(shape: Shape, element: int, there: Processors | None = None) -> tuple[Tiling, ...]:
+    """What is tried of a convolution with its sum in parts, the most promising first.
+
+    Only tiles that are fewer than the processors are cut so: into parts for half of these, for each
+    one, and for two a processor. Where all tilings have tiles enough there are none.
+    """
+    there = there or Processors()
+    found: dict[Tiling, float] = {}
+    for whole in tilings(shape.positions, shape.filters, shape.channels, element, there):
+        tiles = -(-shape.positions // whole.block_m) * -(-shape.filters // whole.block_f)
+        if tiles >= there.number:
+            continue
+        most = min(MOST_PARTS, _steps(shape, whole) // SHORTEST)
+        for programs in (there.number // 2, there.number, PER_PROCESSOR * there.number):
+            parts = min(most, programs // tiles)
+            if parts > 1:
+                one = replace(whole, parts=parts)
+                later = FLOWS.index((one.warps, one.stages))
+                found[one] = taken(shape, one, element, there) * (1 + LATER * later)
+    return tuple(sorted(found, key=found.__getitem__)[:PARTED])
+
+
+def taken(shape: Shape, tiling: Tiling, element: int, there: Processors) -> float:
+    """Multiply-adds that the busiest processor has the time of, until a convolution is done.
+
+    ⌈tiles · parts / processors⌉ · rows · columns · depth of a part, longer where the tile waits for
+    its operands; and of parts the time in which their sums, in float32, are written and read, by
+    the same measure of what comes from memory. The launch of a second kernel is not in it.
+    """
+    tiles = -(-shape.positions // tiling.block_m) * -(-shape.filters // tiling.block_f)
+    area = tiling.block_m * tiling.block_f
+    waits = max(1.0, FEED * (tiling.block_m + tiling.block_f) / area)
+    depth = -(-_steps(shape, tiling) // tiling.parts) * tiling.block_k
+    products = -(-tiles * tiling.parts // there.number) * area * waits * depth
+    if tiling.parts == 1:
+        return products
+    sums = tiling.parts * shape.positions * shape.filters
+    return products + 2 * sums * (4 / element) * FEED / there.number
+
+
+def _steps(shape: Shape, tiling: Tiling) -> int:
+    """Steps of a sum; taps and few channels are one axis (`tiles.summed`)."""
+    if shape.channels < SMALLEST:
+        return -(-shape.taps * shape.channels // tiling.block_k)
+    return shape.taps * -(-shape.channels // tiling.block_k)
 
 
 def lines_of(length: int, block_m: int, most: int) -> Iterator[int]:

@@ -24,7 +24,7 @@ from costlab.bench.seams import ArmError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-VERSION = 2
+VERSION = 3
 FILE = "kernels.json"
 
 

@@ -15,10 +15,10 @@ from costlab.bench.fused import RELUS
 from costlab.bench.kernels.arguments import OUTPUTS
 from costlab.bench.kernels.in_series import refusal_in_series
 from costlab.bench.kernels.running import Pooling
-from costlab.bench.kernels.weights import refusal_of, weights_of
+from costlab.bench.kernels.weights import hooked, refusal_of, weights_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from costlab.bench.kernels.weights import Weights
     from costlab.bench.kernels.work import Shape
@@ -63,7 +63,7 @@ def units_of(traced: fx.GraphModule, shapes: Mapping[str, torch.Size]) -> Iterat
         follower = _only_user(node)
         if follower is not None and follower.op == "call_module":
             behind = modules.get(str(follower.target))
-            if type(behind) is nn.BatchNorm2d and behind.running_mean is not None:
+            if type(behind) is nn.BatchNorm2d and _settled(behind):
                 norm = behind
                 absorbed.append(follower)
                 follower = _only_user(follower)
@@ -90,9 +90,16 @@ def refused(traced: fx.GraphModule) -> Iterator[str]:
 
 
 def groups_of(
-    traced: fx.GraphModule, units: list[Unit], shapes: Mapping[str, torch.Size]
+    traced: fx.GraphModule,
+    units: list[Unit],
+    shapes: Mapping[str, torch.Size],
+    written: Collection[fx.Node] = (),
 ) -> list[Group]:
-    """Units that are taken, in the launches that compute them: each unit is in one."""
+    """Units that are taken, in the launches that compute them: each unit is in one.
+
+    What shares a launch runs where the first or the last of it stands, so that what reads a value
+    that is `written` in place runs alone.
+    """
     free = dict.fromkeys(unit for unit in units if not unit.why)
     found: list[Group] = []
 
@@ -108,11 +115,12 @@ def groups_of(
             take(Group("series", (unit, after)))
     for pool, pooling in _poolings(traced):
         beside = next((unit for unit in free if _reduces(unit, pool, shapes)), None)
-        if beside is not None:
+        if beside is not None and not {beside.source, pool.all_input_nodes[0]} & set(written):
             take(Group("reduction", (beside,), pool, pooling))
     for unit in list(free):
         if unit in free:
-            take(_sharing(unit, list(free)))
+            alone = unit.source in written
+            take(Group("one", (unit,)) if alone else _sharing(unit, list(free)))
     return found
 
 
@@ -181,7 +189,7 @@ def _poolings(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, Pooling]]:
     modules = dict(traced.named_modules())
     for node in traced.graph.nodes:
         layer = modules.get(str(node.target)) if node.op == "call_module" else None
-        if type(layer) is not nn.MaxPool2d or layer.return_indices:
+        if type(layer) is not nn.MaxPool2d or layer.return_indices or hooked(layer):
             continue
         sizes = [
             (size, size) if isinstance(size, int) else tuple(size)
@@ -191,11 +199,17 @@ def _poolings(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, Pooling]]:
             yield node, Pooling(*(rows for rows, _ in sizes[:3]))
 
 
+def _settled(norm: nn.BatchNorm2d) -> bool:
+    """Whether a normalization has statistics of its own, takes them, and does nothing else."""
+    return norm.running_mean is not None and not norm.training and not hooked(norm)
+
+
 def _only_user(node: fx.Node) -> fx.Node | None:
     return next(iter(node.users)) if len(node.users) == 1 else None
 
 
 def _is_relu(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
     if node.op == "call_module":
-        return type(modules.get(str(node.target))) is nn.ReLU
+        layer = modules.get(str(node.target))
+        return type(layer) is nn.ReLU and not hooked(layer)
     return node.op in {"call_function", "call_method"} and node.target in RELUS

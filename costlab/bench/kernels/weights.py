@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from costlab.bench.kernels.work import Sides
 
 DTYPES = (torch.bfloat16, torch.float16, torch.float32)
-MOST = 2**31
-"""Positions, and elements of an image, are counted in 32 bits."""
+MOST = 2**31 - 2**12
+"""Positions, and elements of an image, are counted in 32 bits; the last tile reaches past the end,
+by a few hundred."""
+SLACK = 64
+"""Channels by which the last step of a sum reaches past the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,26 +146,48 @@ def refusal_of(conv: nn.Conv2d) -> str:
         return f"it has {conv.groups} groups, and the kernels take one"
     if tuple(conv.dilation) != (1, 1):
         return "it is dilated"
+    if hooked(conv):
+        return "it has hooks, which a kernel would not call"
     if conv.padding_mode != "zeros":
         return f"it pads with {conv.padding_mode!r}, and the kernels only with zeros"
     return ""
 
 
+def hooked(module: nn.Module) -> bool:
+    """Whether something is called before or after a module's forward."""
+    return bool(module._forward_hooks or module._forward_pre_hooks)  # noqa: SLF001 - no other way to ask
+
+
 def refusal(x: Tensor, weights: Weights) -> str:
     """Why the kernels do not take an input; empty if they do."""
+    if x.dtype is torch.float32 and not _rounds_to_tf32():
+        return "float32 without TF32 is not what the matrix units multiply"
+    return misfit(x, weights)
+
+
+def misfit(x: Tensor, weights: Weights) -> str:
+    """The same by type, layout and size alone, whatever float32 is multiplied as."""
     if x.dtype not in DTYPES or x.dtype != weights.plain.dtype:
         names = [str(one.dtype).removeprefix("torch.") for one in (x, weights.plain)]
         return f"of {names[0]} by weights of {names[1]}; it may be bf16, fp16 or float32 as TF32"
-    if x.dtype is torch.float32 and not _rounds_to_tf32():
-        return "float32 without TF32 is not what the matrix units multiply"
     step = step_of(x)
     if step is None:
         return "its input is not channels last (NHWC)"
     shape = weights.shape(x.shape)
-    sizes = shape.positions, x.shape[2] * x.shape[3] * step, weights.packed.numel()
-    if min(*sizes, *shape.out) < 1:
+    if min(x.numel(), shape.positions, weights.packed.numel(), *shape.out) < 1:
         return "it has nothing to write"
-    return "it is too large for 32-bit positions" if max(sizes) >= MOST else ""
+    return "" if _counted(shape, step) else "it is too large for 32-bit positions"
+
+
+def _counted(shape: Shape, step: int) -> bool:
+    """Whether 32 bits count the positions, the weights, and the places of an image.
+
+    A patch begins above the image and ends below it, and so do the places of its taps.
+    """
+    rows = shape.grid[0] + 2 * shape.kernel[0]
+    image = rows * (shape.grid[1] + 2 * shape.kernel[1]) * step
+    packed = (shape.taps * shape.channels + SLACK) * shape.filters
+    return max(shape.positions, image, packed) < MOST
 
 
 def _rounds_to_tf32() -> bool:

@@ -86,6 +86,45 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class InParts:
+    """A convolution with its sum in parts, which a second pass adds.
+
+    s[q, n, p, f] = Σ x[n, p·s + k, c] · w[k, c, f] over (k, c) of part q; y = max(0, b + Σ s[q]).
+
+    Shapes: s `parts × images × out × filters`, in float32; all others as those of `Shape`.
+    """
+
+    shape: Shape
+    parts: int
+
+    @property
+    def sums(self) -> int:
+        """Bytes of partial sums."""
+        return 4 * self.additions
+
+    @property
+    def additions(self) -> int:
+        """Additions of the second pass: of each result, its parts but one and the bias."""
+        return self.parts * self.shape.positions * self.shape.filters
+
+    def passes(self, element: int) -> tuple[int, int]:
+        """Bytes of the two passes: partial sums are written by the one and read by the other."""
+        biases = 4 * self.shape.filters
+        read = self.shape.read(element) + self.shape.weights(element) - biases
+        return read + self.sums, self.sums + biases + self.shape.written(element)
+
+    def moved(self, element: int) -> int:
+        """The fewest bytes of both passes."""
+        return sum(self.passes(element))
+
+    def roof_s(self, element: int, rates: Rates) -> float:
+        """Seconds at the roof: of the products the longer of arithmetic and bytes, then a pass."""
+        first, second = self.passes(element)
+        products = max(2 * self.shape.macs / rates.flops_per_s, first / rates.bytes_per_s)
+        return products + second / rates.bytes_per_s
+
+
+@dataclass(frozen=True, slots=True)
 class Lines:
     """Two convolutions in series, in tiles of so many whole lines of the output.
 

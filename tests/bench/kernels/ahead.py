@@ -20,7 +20,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HOPPER = 90
+HOPPER, BLACKWELL = 90, 100
 TYPES = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
 OPTIONS = ("num_warps", "num_stages", "launch_pdl")
 
@@ -38,8 +38,8 @@ class Compiled:
 class Ahead:
     """Stands in the place of a kernel: what it would launch, it compiles."""
 
-    def __init__(self, kernel: Any, found: list[Compiled]) -> None:
-        self.kernel, self.found = kernel, found
+    def __init__(self, kernel: Any, found: list[Compiled], capability: int) -> None:
+        self.kernel, self.found, self.capability = kernel, found, capability
 
     def __getitem__(self, grid: tuple[int, ...]) -> Any:
         """The launch on a grid."""
@@ -67,7 +67,9 @@ class Ahead:
                 if value % 16 == 0:
                     aligned[(place,)] = [["tt.divisibility", 16]]
         source = compiler.ASTSource(self.kernel, signature, constants, aligned)
-        made = compiler.compile(source, target=GPUTarget("cuda", HOPPER, 32), options=options)
+        made = compiler.compile(
+            source, target=GPUTarget("cuda", self.capability, 32), options=options
+        )
         registers, spilled = resources(made.asm["ptx"])
         self.found.append(Compiled(made.metadata.shared, registers, spilled, made.asm["ptx"]))
 
@@ -76,12 +78,16 @@ def resources(ptx: str) -> tuple[int, int]:
     """Registers of a thread, and bytes that it spills, by the assembler's own report."""
     import triton
 
-    ptxas = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "ptxas"
+    target = re.search(r"^\.target (sm_(\d+)a?)", ptx, re.MULTILINE)
+    assert target is not None
+    # The package of Triton has an assembler of its own for these.
+    name = "ptxas-blackwell" if int(target[2]) >= BLACKWELL else "ptxas"
+    ptxas = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / name
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "kernel.ptx"
         source.write_text(ptx, encoding="utf-8")
         made = Path(folder) / "kernel.cubin"
-        command = [*map(str, (ptxas, "-v", "--gpu-name=sm_90a", source, "-o", made))]
+        command = [*map(str, (ptxas, "-v", f"--gpu-name={target[1]}", source, "-o", made))]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
     used = re.search(r"Used (\d+) registers", said)
     spilled = re.findall(r"(\d+) bytes spill stores", said)
@@ -90,19 +96,20 @@ def resources(ptx: str) -> tuple[int, int]:
 
 
 @contextmanager
-def compiling() -> Iterator[list[Compiled]]:
+def compiling(capability: int = HOPPER) -> Iterator[list[Compiled]]:
     """Within it, kernels are compiled where they would be launched; what came of it is listed."""
-    from costlab.bench.kernels import in_series, running
+    from costlab.bench.kernels import in_parts, in_series, running
 
     found: list[Compiled] = []
     kernels: dict[Any, tuple[str, ...]] = {
         running: ("conv_bn_relu", "side_by_side", "conv_and_pool"),
+        in_parts: ("partial_sums", "added_bn_relu"),
         in_series: ("between_in_cache", "between_in_shared"),
     }
     with ExitStack() as stack:
         for module, names in kernels.items():
             stand_ins: dict[str, Any] = {
-                name: Ahead(getattr(module, name), found) for name in names
+                name: Ahead(getattr(module, name), found, capability) for name in names
             }
             stack.enter_context(mock.patch.multiple(module, **stand_ins))
         yield found

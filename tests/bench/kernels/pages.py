@@ -1,9 +1,24 @@
-"""The table of docs/kernels.md, computed."""
+"""The tables of docs/kernels.md, computed."""
 
 from __future__ import annotations
 
-from costlab.bench.kernels.work import Lines, Shape
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from costlab.bench.kernels.tilings import (
+    PER_PROCESSOR,
+    Processors,
+    Tiling,
+    fusions,
+    parted,
+    taken,
+    tilings,
+)
+from costlab.bench.kernels.work import InParts, Lines, Shape, pooled, shared
 from costlab.bench.roofline import Rates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RATES = Rates(788e12, 4.3e12, processors=132)
 """Arithmetic in bf16 and bytes of a copy, as they were measured once on an H200; what a run finds
@@ -20,14 +35,27 @@ PAIRS = (
     ("1×7 → 7×1", 17, 192, (1, 7), (7, 1)),
 )
 LINES = 7
+SINGLES = (
+    ("5×5", 35, 48, 64, (5, 5)),
+    ("3×3", 35, 96, 96, (3, 3)),
+    ("1×7", 17, 160, 160, (1, 7)),
+    ("1×7", 17, 192, 192, (1, 7)),
+    ("1×1", 17, 768, 192, (1, 1)),
+    ("1×1", 8, 2048, 448, (1, 1)),
+    ("1×3", 8, 384, 384, (1, 3)),
+    ("3×3", 8, 448, 384, (3, 3)),
+)
+"""Patch, grid, channels and filters of convolutions of Inception-v3."""
 
 
-def kept(images: int, grid: int, width: int, kernel: tuple[int, int]) -> Shape:
+def kept(
+    images: int, grid: int, width: int, kernel: tuple[int, int], filters: int | None = None
+) -> Shape:
     """A convolution that keeps its grid, padded as `padding="same"` pads."""
     (rows, columns) = kernel
     top, left = (rows - 1) // 2, (columns - 1) // 2
     sides = top, left, rows - 1 - top, columns - 1 - left
-    return Shape(images, (grid, grid), width, width, kernel, padding=sides)
+    return Shape(images, (grid, grid), width, filters or width, kernel, padding=sides)
 
 
 def table() -> str:
@@ -52,3 +80,109 @@ def table() -> str:
                 f"| {apart * 1e6:.3g} | {one * 1e6:.3g} | ×{apart / one:.2f} |"
             )
     return "\n".join(rows)
+
+
+def launches(batch: int) -> Iterator[tuple[str, int, int, int]]:
+    """What runs in one launch: what it is, multiply-adds, bytes, and bytes in launches apart."""
+    for name, grid, channels, filters, kernel in SINGLES:
+        one = kept(batch, grid, channels, kernel, filters)
+        title = f"`conv_bn_relu`: {name}, {grid}×{grid}×{channels} → {filters}"
+        yield title, one.macs, one.moved(BF16), one.moved(BF16)
+    for grid, channels, widths in ((35, 288, (64, 48, 64)), (17, 768, (192, 160, 160))):
+        siblings = [kept(batch, grid, channels, (1, 1), width) for width in widths]
+        yield (
+            f"`conv_bn_relu`: 1×1, {grid}×{grid}×{channels} → {' + '.join(map(str, widths))}",
+            sum(one.macs for one in siblings),
+            shared(siblings, BF16),
+            sum(one.moved(BF16) for one in siblings),
+        )
+    beside = [kept(batch, 8, 384, kernel) for kernel in ((1, 3), (3, 1))]
+    yield (
+        "`side_by_side`: 1×3 and 3×1, 8×8×384 → 384 + 384",
+        sum(one.macs for one in beside),
+        shared(beside, BF16),
+        sum(one.moved(BF16) for one in beside),
+    )
+    conv = Shape(batch, (35, 35), 288, 384, (3, 3), (2, 2))
+    # Both read the input of the module, Mixed_6a.
+    yield (
+        "`conv_and_pool`: 3×3/2 and max pooling, 35×35×288 → 384 + 288",
+        conv.macs,
+        conv.moved(BF16) + conv.positions * 288 * BF16,
+        conv.moved(BF16) + pooled(batch, (35, 35), 288, conv.out) * BF16,
+    )
+
+
+def singles() -> str:
+    """Operations, bytes and the roof of each launch, by batch."""
+    apart = f"apart, MB at {BATCHES[-1]}"
+    rows = [
+        f"| launch | GFLOP an image | {_heads('MB')} | {apart} | {_heads('roof, µs')} |",
+        f"| :--- | {' | '.join(['---:'] * (2 + 2 * len(BATCHES)))} |",
+    ]
+    for same in zip(*map(launches, BATCHES), strict=True):
+        name, macs, _, _ = same[0]
+        roofs = [
+            (2 * one[1] / RATES.flops_per_s, one[2] / RATES.bytes_per_s) for one in same
+        ]  # arithmetic, bytes
+        cells = [
+            name,
+            f"{2 * macs / BATCHES[0] / 1e9:.3g}",
+            *(f"{moved / 1e6:.3g}" for _, _, moved, _ in same),
+            f"{same[-1][3] / 1e6:.3g}",
+            *(f"{max(roof) * 1e6:.3g}{'' if roof[0] >= roof[1] else ' B'}" for roof in roofs),
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _heads(what: str) -> str:
+    return " | ".join(f"{what} at {batch}" for batch in BATCHES)
+
+
+def scratch_mb() -> float:
+    """Of all pairs and batches, the most that programs keep between two convolutions at once."""
+    there, most = Processors(RATES.processors), 0
+    for _, grid, width, first, second in PAIRS:
+        for batch in BATCHES:
+            pair = Lines(kept(batch, grid, width, first), kept(batch, grid, width, second), 1)
+            for tiling in fusions(pair, BF16, there):
+                if not tiling.shared:
+                    cut = replace(pair, lines=tiling.lines)
+                    at_once = min(cut.tiles, PER_PROCESSOR * there.number)
+                    most = max(most, at_once * cut.held * width * BF16)
+    return most / 1e6
+
+
+def in_parts() -> str:
+    """The first tilings that are tried at batch 1, of whole sums and of sums in parts."""
+    apart = "in parts: tile | parts | programs | MB | µs"
+    rows = [
+        f"| convolution | whole: tile | programs | µs | {apart} |",
+        "| :--- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, grid, channels, filters, kernel in SINGLES:
+        shape = kept(1, grid, channels, kernel, filters)
+        whole = tilings(shape.positions, filters, channels, BF16)[0]
+        cut = parted(shape, BF16)[0]
+        sums = 2 * InParts(shape, cut.parts).sums
+        rows.append(
+            f"| {name}, {grid}×{grid}×{channels} → {filters} "
+            f"| {whole.block_m}×{whole.block_f} | {programs(shape, whole)} "
+            f"| {_said_us(shape, whole)} | {cut.block_m}×{cut.block_f} | {cut.parts} "
+            f"| {programs(shape, cut)} | {sums / 1e6:.3g} | {_said_us(shape, cut)} |"
+        )
+    return "\n".join(rows)
+
+
+def programs(shape: Shape, tiling: Tiling) -> int:
+    """Programs of a launch."""
+    tiles = -(-shape.positions // tiling.block_m) * -(-shape.filters // tiling.block_f)
+    return tiles * tiling.parts
+
+
+def _said_us(shape: Shape, tiling: Tiling) -> str:
+    """Microseconds by the busiest processor, and no less than all bytes take."""
+    there = Processors(RATES.processors)
+    busy_s = 2 * taken(shape, tiling, BF16, there) * RATES.processors / RATES.flops_per_s
+    return f"{max(busy_s, shape.moved(BF16) / RATES.bytes_per_s) * 1e6:.3g}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from costlab.bench.kernels.tilings import Processors, fusions, tilings
+from costlab.bench.kernels.tilings import Processors, fusions, parted, tilings
 from costlab.bench.kernels.weights import weights_of
 from costlab.bench.kernels.work import Lines
 from tests.bench.kernels.ahead import compiling
@@ -68,8 +68,9 @@ def points() -> Iterator[Point]:
     for batch in BATCHES:
         for dtype in DTYPES:
             for grid, channels, filters, patch in SINGLES:
-                found = tilings(batch * grid * grid, filters, channels, dtype.itemsize)
-                for tiling in found:
+                shape = layer(channels, filters, patch, dtype).shape((batch, channels, grid, grid))
+                whole = tilings(shape.positions, filters, channels, dtype.itemsize)
+                for tiling in (*whole, *parted(shape, dtype.itemsize)):
                     yield Point(batch, grid, channels, filters, patch, None, dtype, tiling)
             for grid, width, first, second in PAIRS:
                 one = layer(width, width, first, dtype).shape((batch, width, grid, grid))
@@ -85,7 +86,7 @@ def layer(channels: int, filters: int, patch: tuple[int, int], dtype: torch.dtyp
 
 
 def compiled(point: Point) -> Compiled:
-    """What the kernel of a point takes of a processor."""
+    """What the kernel of a point takes of a processor, of two the one that spills or takes more."""
     from costlab.bench.kernels.in_series import convolve_in_series
     from costlab.bench.kernels.running import convolve
 
@@ -102,8 +103,7 @@ def compiled(point: Point) -> Compiled:
         else:
             second = layer(point.filters, point.filters, point.second, point.dtype)
             convolve_in_series(x, first, second, y, point.tiling)
-    (one,) = found
-    return one
+    return max(found, key=lambda one: (one.spilled, one.shared))
 
 
 def tell(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -87,6 +88,53 @@ def test_programmatic_dependent_launch() -> None:
     assert "griddepcontrol.launch_dependents" in ptx
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("pdl", [False, True])
+def test_in_parts(dtype: torch.dtype, pdl: bool) -> None:
+    """Partial sums of the matrix units, and what adds them; no atomics, so that order is fixed."""
+    from costlab.bench.kernels.running import convolve
+    from tests.bench.kernels.ahead import compiling
+
+    joined = images(1, 2048, 8, 8, dtype=dtype)
+    x, layer = images(1, 448, 8, 8, dtype=dtype), weights(448, 384, (3, 3), dtype=dtype)
+    with compiling() as found:
+        convolve(x, layer, [joined[:, 320:704]], Tiling(64, 32, 64, parts=11, pdl=pdl))
+    first, second = found
+    for one in checked([first]), second:
+        assert one.spilled == 0
+        assert not re.search(r"\b(atom|red)\.", one.ptx)
+        assert ("griddepcontrol.wait" in one.ptx) == pdl
+        assert ("griddepcontrol.launch_dependents" in one.ptx) == pdl
+    assert first.shared == Tiling(64, 32, 64).shared_bytes(dtype.itemsize)
+    assert "cp.async" in first.ptx
+    assert len(re.findall(r"ld\.global\.v4", second.ptx)) >= 11  # 16 bytes of each part
+
+
+def test_a_single_position() -> None:
+    """Sizes of 1, which Triton takes for constants, compile as others do."""
+    from costlab.bench.kernels.running import convolve
+    from tests.bench.kernels.ahead import compiling
+
+    for parts in (1, 4):
+        with compiling() as found:
+            x, y = images(1, 2048, 1, 1), images(1, 64, 1, 1)
+            convolve(x, weights(2048, 64, (1, 1)), [y], Tiling(64, 32, 64, parts=parts))
+        checked(found[:1])
+        assert len(found) == (1 if parts == 1 else 2)
+
+
+def test_what_is_no_number_stays_none() -> None:
+    """ReLU keeps NaN, as torch's does; Triton's maximum would give 0, but not when interpreted."""
+    from costlab.bench.kernels.running import convolve
+    from tests.bench.kernels.ahead import compiling
+
+    with compiling() as found:
+        x, y = images(1, 64, 17, 17), images(1, 64, 17, 17)
+        convolve(x, weights(64, 64, (1, 1)), [y], WIDE)
+    assert "max.NaN.f32" in found[0].ptx
+    assert "max.f32" not in found[0].ptx
+
+
 def test_images_and_siblings() -> None:
     """Three channels, and three outputs."""
     from costlab.bench.kernels.running import convolve
@@ -146,6 +194,38 @@ def test_series(
     assert "bar.sync" in made.ptx
 
 
+@pytest.mark.parametrize(
+    ("capability", "dtype", "units"),
+    [
+        (80, torch.bfloat16, "mma.sync"),
+        (89, torch.float32, "mma.sync"),
+        (100, torch.bfloat16, "tcgen05.mma"),
+        (120, torch.float32, "mma.sync"),
+    ],
+)
+def test_other_devices(capability: int, dtype: torch.dtype, units: str) -> None:
+    """From compute capability 8.0 on each kernel compiles, for the matrix units that are there."""
+    from costlab.bench.kernels.in_series import convolve_in_series
+    from costlab.bench.kernels.running import Pooling, convolve, convolve_and_pool, convolve_both
+    from tests.bench.kernels.ahead import compiling
+
+    small = Tiling(64, 32, 32)
+    x, y = images(1, 64, 17, 17, dtype=dtype), images(1, 64, 17, 17, dtype=dtype)
+    rows = weights(64, 64, (1, 3), dtype=dtype)
+    columns = weights(64, 64, (3, 1), dtype=dtype)
+    with compiling(capability) as found:
+        convolve(x, rows, [y], small)
+        convolve(x, rows, [y], replace(small, parts=3))
+        convolve_in_series(x, columns, rows, y, replace(small, lines=7))
+        convolve_in_series(x, columns, rows, y, replace(small, lines=3, shared=True))
+        convolve_both(x, rows, columns, (y, y), small)
+        convolve_and_pool(x, rows, y, x, Pooling(3, 1, 1), y, small)
+    assert len(found) == 7
+    for one in found:
+        assert one.shared <= 99 * 1024
+        assert (units in one.ptx) == (one is not found[2])  # which adds parts
+
+
 SAMPLE = 3
 
 
@@ -158,6 +238,7 @@ def test_a_sample_of_all_tilings() -> None:
 
     every = list(points())
     assert {point.tiling.shared for point in every} == {False, True}
+    assert max(point.tiling.parts for point in every) > 1
     for point in random.Random(7).sample(every, SAMPLE):  # noqa: S311 - nothing secret
         assert compiled(point).shared <= Processors().shared_bytes
 

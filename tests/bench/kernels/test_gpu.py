@@ -40,6 +40,8 @@ PATCHES: dict[str, Any] = {
 SANITIZED = """
 from tests.bench.kernels import checks
 print(checks.conv((2, 48, 9, 7), filters=40, kernel=(3, 3), dtype="bfloat16", device="cuda"))
+print(checks.conv((2, 48, 9, 7), filters=40, kernel=(3, 3), dtype="bfloat16", device="cuda",
+                  parts=5, tiling=(64, 32, 16)))
 rows, columns = dict(kernel=(1, 3), filters=48), dict(kernel=(3, 1), filters=48)
 for shared in (False, True):
     print(checks.series((2, 48, 9, 7), columns, rows, lines=5, shared=shared, dtype="bfloat16",
@@ -88,14 +90,30 @@ def test_sizes(shape: tuple[int, ...]) -> None:
     assert found["intact"]
 
 
-def test_programmatic_dependent_launch() -> None:
+@pytest.mark.parametrize("parts", [1, 4])
+def test_programmatic_dependent_launch(parts: int) -> None:
     """A kernel that may start early gives the same."""
     if torch.cuda.get_device_capability() < (9, 0):
         pytest.skip("programmatic dependent launch begins with compute capability 9.0")
-    found = ask(
-        "conv", shape=(2, 64, 17, 17), filters=64, kernel=(1, 7), dtype="bfloat16", pdl=True
-    )
+    found = ask("conv", shape=(2, 64, 17, 17), filters=64, kernel=(1, 7), dtype="bfloat16",
+                pdl=True, parts=parts)  # fmt: skip
     assert found["error"] < LIMITS["bfloat16"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("parts", [2, 9, 22])
+def test_parts_of_a_sum(parts: int, dtype: str) -> None:
+    """A deep sum of few tiles in parts, on a workspace of NaN: right, and the same each time."""
+    found = [
+        ask("conv", shape=(1, 448, 8, 8), filters=384, kernel=(3, 3), dtype=dtype, parts=parts,
+            tiling=[64, 64, 32, 4, 3])
+        for _ in range(5)
+    ]  # fmt: skip
+    assert found[0]["error"] < LIMITS[dtype]
+    assert found[0]["intact"]
+    assert found[0]["scratch"]["written"]
+    assert found[0]["scratch"]["intact"]
+    assert len({one["error"] for one in found}) == 1
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

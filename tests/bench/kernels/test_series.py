@@ -42,6 +42,10 @@ def test_between_in_cache(interpreter: Ask, pair: str, lines: int) -> None:
     )
     assert found["error"] < LIMITS["float32"]
     assert found["intact"]
+    # Full of NaN before: all of it is written before it is read, and nothing beside it.
+    assert found["scratch"]["elements"] > 0
+    assert found["scratch"]["written"]
+    assert found["scratch"]["intact"]
 
 
 @pytest.mark.parametrize("dtype", list(LIMITS))

@@ -72,6 +72,7 @@ def test_what_is_declined_runs_through_torch(interpreter: Ask) -> None:
     ("kind", "why"),
     [
         ("training", "no backward"),
+        ("hooks", "has hooks of its own"),
         ("nchw", r"take nothing of this module: 0: its input is not channels last"),
         ("float64", r"0: of float64 by weights of float64"),
         ("grouped", r"2 groups"),
@@ -81,6 +82,13 @@ def test_what_is_declined_runs_through_torch(interpreter: Ask) -> None:
 def test_what_is_refused(interpreter: Ask, kind: str, why: str) -> None:
     """A module of which nothing is taken, and other arguments than were prepared, are errors."""
     assert re.search(why, interpreter("refused", kind=kind))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_networks_that_nobody_chose(interpreter: Ask, seed: int) -> None:
+    """Values that are joined, joined again, read by several, written in place: as in torch."""
+    found = interpreter("drawn", seed=seed)
+    assert found["error"] < LIMITS["float32"]
 
 
 def test_inception_v3(interpreter: Ask) -> None:

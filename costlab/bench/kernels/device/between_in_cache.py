@@ -17,7 +17,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from costlab.bench.kernels.device.tiles import finished, placed, put, summed
+from costlab.bench.kernels.device.lines import on_lines, placed
+from costlab.bench.kernels.device.tiles import finished, put, summed
 
 
 @triton.jit
@@ -64,7 +65,8 @@ def between_in_cache(
     """The result y = max(0, b₂ + w₂ * max(0, b₁ + w₁ * x)), the inner one in a scratch of its own.
 
     Each program takes a tile of lines at each of its turns, and writes what is between to the same
-    few kilobytes again and again: they stay in the last-level cache, and need not travel to memory.
+    memory again and again: as far as all programs' fits the last-level cache, it stays there, and
+    need not travel to memory.
     A barrier stands between writing and reading it, and one before it is overwritten; only threads
     of the same program read it.
     """
@@ -100,6 +102,8 @@ def between_in_cache(
                     x_step,
                     w1,
                     f,
+                    0,
+                    1,
                     C,
                     MID,
                     KH1,
@@ -114,16 +118,20 @@ def between_in_cache(
         tl.debug_barrier()
         for start in range(0, LINES * length, BLOCK_M):
             q = start + tl.arange(0, BLOCK_M)
-            line = tile * LINES + q // length
-            image, row, column = placed(line, q % length, lines, ROWWISE)
-            alive = (q < LINES * length) & (line < images * lines)
+            _, row, column, alive, m = on_lines(
+                q,
+                tile,
+                images,
+                OUT_ROWS,
+                OUT_COLUMNS,
+                LINES,
+                ROWWISE,
+            )
             # A tap across lines lies as many lines further in the scratch, which begins `ahead`
             # lines before the tile; one along a line as many places.
             base = (q - (LEFT2 if ROWWISE else TOP2)) * MID
             row_step: tl.constexpr = length * MID if ROWWISE else MID
             column_step: tl.constexpr = MID if ROWWISE else length * MID
-            m = (image * OUT_ROWS + row) * OUT_COLUMNS + column
-            m = tl.where(alive, m, images * OUT_ROWS * OUT_COLUMNS)
             for first in range(0, F, BLOCK_F):
                 f = first + tl.arange(0, BLOCK_F)
                 acc = tl.zeros((BLOCK_M, BLOCK_F), dtype=tl.float32)
@@ -140,6 +148,8 @@ def between_in_cache(
                     column_step,
                     w2,
                     f,
+                    0,
+                    1,
                     MID,
                     F,
                     KH2,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from costlab.bench.kernels.device.tiles import finished, placed, product, put, summed
+from costlab.bench.kernels.device.lines import on_lines
+from costlab.bench.kernels.device.tiles import finished, product, put, summed
 
 
 @triton.jit
@@ -56,12 +57,17 @@ def between_in_shared(
     convolution begin `BEFORE` places ahead.
     """
     length: tl.constexpr = OUT_COLUMNS if ROWWISE else OUT_ROWS
-    lines: tl.constexpr = OUT_ROWS if ROWWISE else OUT_COLUMNS
     p = tl.arange(0, BLOCK_M)
-    line = tl.program_id(0) * LINES + p // length
     along = p % length
-    image, row, column = placed(line, along, lines, ROWWISE)
-    alive = (p < LINES * length) & (line < images * lines)
+    image, row, column, alive, m = on_lines(
+        p,
+        tl.program_id(0),
+        images,
+        OUT_ROWS,
+        OUT_COLUMNS,
+        LINES,
+        ROWWISE,
+    )
     base = image.to(tl.int64) * rows * columns + (row - TOP1) * columns + column - LEFT1
     f = tl.arange(0, BLOCK_MID)
     acc = tl.zeros((BLOCK_M, BLOCK_MID), dtype=tl.float32)
@@ -78,6 +84,8 @@ def between_in_shared(
         x_step,
         w1,
         f,
+        0,
+        1,
         C,
         MID,
         KH1,
@@ -88,8 +96,6 @@ def between_in_shared(
         WIDE,
     )
     between = finished(acc, bias1, f, MID, BIAS1, RELU1).to(y.dtype.element_ty)
-    m = (image * OUT_ROWS + row) * OUT_COLUMNS + column
-    m = tl.where(alive, m, images * OUT_ROWS * OUT_COLUMNS)
     for first in range(0, F, BLOCK_F):
         g = first + tl.arange(0, BLOCK_F)
         out = tl.zeros((BLOCK_M, BLOCK_F), dtype=tl.float32)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from costlab.bench.kernels.device.tiles import convolution_tile, grouped, put
+from costlab.bench.kernels.device.tiles import convolution_tile, grouped, put, spread
 
 
 @triton.jit
@@ -96,10 +96,9 @@ def conv_and_pool(
         rest = pid - tiles_m * tiles_f
         m = (rest % tiles_m) * BLOCK_M + tl.arange(0, BLOCK_M)
         c = (rest // tiles_m) * BLOCK_F + tl.arange(0, BLOCK_F)
-        image = m // (out_rows * out_columns)
-        place = m % (out_rows * out_columns)
-        row = (place // out_columns) * POOL_STRIDE - POOL_PAD
-        column = (place % out_columns) * POOL_STRIDE - POOL_PAD
+        image, row, column = spread(m, out_rows, out_columns)
+        row = row * POOL_STRIDE - POOL_PAD
+        column = column * POOL_STRIDE - POOL_PAD
         base = image.to(tl.int64) * pool_rows * pool_columns + row * pool_columns + column
         largest = tl.full((BLOCK_M, BLOCK_F), float("-inf"), dtype=tl.float32)
         for tap in range(PATCH * PATCH):

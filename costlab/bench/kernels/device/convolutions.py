@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from costlab.bench.kernels.device.tiles import convolution_tile, grouped, put
+from costlab.bench.kernels.device.tiles import convolution_tile, dealt, grouped, put
 
 
 @triton.jit
@@ -95,13 +95,24 @@ def conv_bn_relu(
     )
     if PDL:
         gdc_launch_dependents()
-    put(y0, acc, m, f, positions, y_step0, 0, E0)
-    if E0 < F:
-        put(y1, acc, m, f, positions, y_step1, E0, E1)
-    if E1 < F:
-        put(y2, acc, m, f, positions, y_step2, E1, E2)
-    if E2 < F:
-        put(y3, acc, m, f, positions, y_step3, E2, F)
+    dealt(
+        acc,
+        m,
+        f,
+        positions,
+        y0,
+        y1,
+        y2,
+        y3,
+        y_step0,
+        y_step1,
+        y_step2,
+        y_step3,
+        F,
+        E0,
+        E1,
+        E2,
+    )
 
 
 @triton.jit

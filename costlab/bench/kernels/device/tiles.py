@@ -42,6 +42,8 @@ def summed(
     column_step,
     w,
     f,
+    part,
+    PARTS: tl.constexpr,
     C: tl.constexpr,
     F: tl.constexpr,
     KH: tl.constexpr,
@@ -55,12 +57,16 @@ def summed(
 
     `base` is where the tap (0, 0) of each position begins, and (`row`, `column`) where that tap
     lies: outside of `rows` × `columns` it is padding, and nothing is read. `PACKED` puts taps and
-    channels in one axis, so that three channels do not fill a step of sixteen with zeros.
+    channels in one axis, so that three channels do not fill a step of sixteen with zeros. Of a sum
+    in `PARTS`, only the steps of one `part` are taken; the last parts may have fewer, or none.
     """
     k = tl.arange(0, BLOCK_K)
+    CHUNKS: tl.constexpr = (C + BLOCK_K - 1) // BLOCK_K
+    STEPS: tl.constexpr = (KH * KW * C + BLOCK_K - 1) // BLOCK_K if PACKED else KH * KW * CHUNKS
+    EACH: tl.constexpr = (STEPS + PARTS - 1) // PARTS
     if PACKED:
-        for start in range(0, KH * KW * C, BLOCK_K):
-            at = start + k
+        for step in range(EACH):
+            at = (part * EACH + step) * BLOCK_K + k
             known = at < KH * KW * C
             tap = at // C
             kh = tap // KW
@@ -69,8 +75,8 @@ def summed(
             s = column[:, None] + kw[None, :]
             inside = (r >= 0) & (r < rows) & (s >= 0) & (s < columns)
             inside = inside & alive[:, None] & known[None, :]
-            step = kh * row_step + kw * column_step + at % C
-            a = tl.load(x + base[:, None] + step[None, :], mask=inside, other=0.0)
+            apart = kh * row_step + kw * column_step + at % C
+            a = tl.load(x + base[:, None] + apart[None, :], mask=inside, other=0.0)
             b = tl.load(
                 w + at[:, None] * F + f[None, :],
                 mask=known[:, None] & (f < F)[None, :],
@@ -78,24 +84,27 @@ def summed(
             )
             acc = product(a, b, acc, PRECISION, WIDE)
     else:
-        CHUNKS: tl.constexpr = (C + BLOCK_K - 1) // BLOCK_K
-        for part in range(KH * KW * CHUNKS):
-            tap = part // CHUNKS
+        for step in range(EACH):
+            at = part * EACH + step
+            tap = at // CHUNKS
             kh = tap // KW
             kw = tap % KW
-            c = (part % CHUNKS) * BLOCK_K + k
+            c = (at % CHUNKS) * BLOCK_K + k
+            known = c < C
+            if STEPS % PARTS != 0:
+                known = known & (at < STEPS)
             r = row + kh
             s = column + kw
             inside = alive & (r >= 0) & (r < rows) & (s >= 0) & (s < columns)
             start = base + kh * row_step + kw * column_step
             a = tl.load(
                 x + start[:, None] + c[None, :],
-                mask=inside[:, None] & (c < C)[None, :],
+                mask=inside[:, None] & known[None, :],
                 other=0.0,
             )
             b = tl.load(
                 w + (tap * C + c)[:, None] * F + f[None, :],
-                mask=(c < C)[:, None] & (f < F)[None, :],
+                mask=known[:, None] & (f < F)[None, :],
                 other=0.0,
             )
             acc = product(a, b, acc, PRECISION, WIDE)
@@ -108,7 +117,8 @@ def finished(acc, bias, f, F: tl.constexpr, BIAS: tl.constexpr, RELU: tl.constex
     if BIAS:
         acc += tl.load(bias + f, mask=f < F, other=0.0)[None, :]
     if RELU:
-        acc = tl.maximum(acc, 0.0)
+        # What is no number stays none, as torch has it: by default Triton would make it 0.
+        acc = tl.maximum(acc, 0.0, propagate_nan=tl.PropagateNan.ALL)
     return acc
 
 
@@ -119,6 +129,13 @@ def grouped(pid, tiles_m, tiles_f, GROUP: tl.constexpr):
     first = (pid // width) * GROUP
     size = tl.minimum(tiles_m - first, GROUP)
     return first + (pid % width) % size, (pid % width) // size
+
+
+@triton.jit
+def spread(m, rows, columns):
+    """Image, row and column of positions that are numbered through images, rows and columns."""
+    place = m % (rows * columns)
+    return m // (rows * columns), place // columns, place % columns
 
 
 @triton.jit
@@ -150,17 +167,18 @@ def convolution_tile(
     PACKED: tl.constexpr,
     PRECISION: tl.constexpr,
     WIDE: tl.constexpr,
+    part=0,
+    PARTS: tl.constexpr = 1,
 ):
-    """The finished sums of a tile, with its positions and filters.
+    """The finished sums of a tile, or one of their parts, with its positions and filters.
 
     Places in memory are counted in 64 bits: 256 images of 147×147×64 come close to 2³¹ elements.
     """
     m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)
     f = tile_f * BLOCK_F + tl.arange(0, BLOCK_F)
-    image = m // (out_rows * out_columns)
-    place = m % (out_rows * out_columns)
-    row = (place // out_columns) * SH - TOP
-    column = (place % out_columns) * SW - LEFT
+    image, row, column = spread(m, out_rows, out_columns)
+    row = row * SH - TOP
+    column = column * SW - LEFT
     base = (image.to(tl.int64) * rows * columns + row * columns + column) * x_step
     acc = tl.zeros((BLOCK_M, BLOCK_F), dtype=tl.float32)
     acc = summed(
@@ -176,6 +194,8 @@ def convolution_tile(
         x_step,
         w,
         f,
+        part,
+        PARTS,
         C,
         F,
         KH,
@@ -197,10 +217,29 @@ def put(y, acc, m, f, positions, y_step, FROM: tl.constexpr, TO: tl.constexpr):
 
 
 @triton.jit
-def placed(line, along, lines, ROWWISE: tl.constexpr):
-    """Image, row and column of a place on a line; a line is a row if `ROWWISE`, else a column."""
-    image = line // lines
-    across = line % lines
-    if ROWWISE:
-        return image, across, along
-    return image, along, across
+def dealt(
+    acc,
+    m,
+    f,
+    positions,
+    y0,
+    y1,
+    y2,
+    y3,
+    y_step0,
+    y_step1,
+    y_step2,
+    y_step3,
+    F: tl.constexpr,
+    E0: tl.constexpr,
+    E1: tl.constexpr,
+    E2: tl.constexpr,
+):
+    """Writes a tile's filters below `E0` to `y0`, those below `E1` to `y1`, and so on."""
+    put(y0, acc, m, f, positions, y_step0, 0, E0)
+    if E0 < F:
+        put(y1, acc, m, f, positions, y_step1, E0, E1)
+    if E1 < F:
+        put(y2, acc, m, f, positions, y_step2, E1, E2)
+    if E2 < F:
+        put(y3, acc, m, f, positions, y_step3, E2, F)

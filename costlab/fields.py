@@ -48,6 +48,13 @@ def count(found: Any) -> int:
     return found
 
 
+def whole(found: Any) -> int:
+    """A whole number of any sign; a float would have lost digits, and is none."""
+    if type(found) is not int:
+        raise TypeError(f"{found!r} is no whole number")
+    return found
+
+
 def text(found: Any) -> str:
     """A text."""
     if not isinstance(found, str):

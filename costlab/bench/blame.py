@@ -1,0 +1,92 @@
+"""Where in the user's own code an error began, whatever has caught and wrapped it on its way here.
+
+Knows neither a device nor what ran.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from costlab.errors import CostlabError
+from costlab.sources.importing import is_users, user_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONGEST = 300
+"""Characters of an error that are kept: a compiler may print pages."""
+FRAME = re.compile(r'^\s*File "(?P<file>.+)", line (?P<line>\d+)', re.MULTILINE)
+"""A frame as Python prints one: what was raised in another thread has its traceback in its text."""
+
+
+def in_words(error: BaseException) -> str:
+    r"""What went wrong, in one line: of ours the message, of others its kind and place as well.
+
+    >>> in_words(MemoryError()), in_words(RuntimeError("no room\nfor it"))
+    ('MemoryError', 'RuntimeError: no room')
+    """
+    told = next(iter(str(error).strip().splitlines()), "").strip()
+    if isinstance(error, CostlabError):
+        return told.rstrip(".:")[:LONGEST] or type(error).__name__
+    kind = f"{type(error).__name__}{line_of(error)}"
+    return f"{kind}: {told}".rstrip(".: ")[:LONGEST]
+
+
+def line_of(error: BaseException) -> str:
+    r"""The user's file and line, in brackets and with a space before; empty if none is known.
+
+    >>> line_of(RuntimeError('in a thread:\n  File "net.py", line 7, in forward\nboom'))
+    ' [net.py:7]'
+    >>> line_of(RuntimeError("no room"))
+    ''
+    """
+    return next(filter(None, (found for one in _chain(error) for found in _lines(one))), "")
+
+
+@contextmanager
+def threads_heard() -> Iterator[list[BaseException]]:
+    """Within it what ends a thread is kept: nobody else would say why its result is missing.
+
+    The first is printed as well, as Python has it; a model that is called a thousand times may end
+    as many.
+    """
+    heard: list[BaseException] = []
+    before = threading.excepthook
+
+    def keep(ended: threading.ExceptHookArgs) -> None:
+        if not heard:
+            before(ended)
+        if ended.exc_value is not None:
+            heard.append(ended.exc_value)
+
+    threading.excepthook = keep
+    try:
+        yield heard
+    finally:
+        threading.excepthook = before
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, then what it was raised from, each once."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _lines(error: BaseException) -> Iterator[str]:
+    """What an error tells of its place, what is nearest to it first.
+
+    The frames of code that was compiled, or ran in another thread, are none of its own: those end
+    where it was waited for.
+    """
+    compiled = getattr(error, "real_stack", None) or ()  # of the code that torch's compiler read
+    told = [(frame.filename, frame.lineno) for frame in compiled]
+    told += [(found["file"], found["line"]) for found in FRAME.finditer(str(error))]
+    own = [f" [{file}:{line}]" for file, line in told if is_users(file)]
+    yield own[-1] if own else ""
+    yield user_line(error)

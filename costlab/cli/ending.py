@@ -1,0 +1,95 @@
+"""How a measurement ends that somebody asks to end: as soon as Python can, or without waiting.
+
+A signal is answered between two steps of Python: while a compiler, a kernel or a copy runs, which
+may take minutes, it is not. So a thread of its own hears of it too, and after a moment does what is
+left to be done. Does not know what that is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Lock, Thread
+from types import FrameType
+from typing import NoReturn
+
+GRACE_S = 1.0
+"""Enough for a step of Python, and for what a side gives back; hardly felt by who waits."""
+ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Terminated(KeyboardInterrupt):
+    """Somebody asked the process to end: as Ctrl-C does, and to be met in the same way."""
+
+
+@contextmanager
+def terminable(last: Callable[[int], None]) -> Iterator[list[int]]:
+    """Within it SIGTERM raises `Terminated`, so that what was measured can be kept.
+
+    What comes is a list, which then has the signal. If the block has not ended `GRACE_S` after it,
+    or after Ctrl-C, `last` is called in another thread, with the number of the signal, and the
+    block ends no more: `last` is to end the process.
+    """
+    signals: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        signals.append(number)
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with _impatient(last):
+            yield signals
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def end_by(number: int) -> NoReturn:
+    """Ends the process by a signal, from any thread; who waits for it sees which.
+
+    Source: Python/C API, "Operating System Utilities": PyOS_setsig. `signal.signal` is for the main
+        thread alone, which is busy.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    ctypes.pythonapi.PyOS_setsig(number, ctypes.c_void_p(int(signal.SIG_DFL)))
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)  # where a signal to itself does not end a process
+
+
+@contextmanager
+def _impatient(last: Callable[[int], None]) -> Iterator[None]:
+    """Calls `last` if a signal to end comes, and the block has not ended a moment later."""
+    heard, told = os.pipe()
+    for end in (heard, told):
+        os.set_blocking(end, end == heard)
+    over, decided = Event(), Lock()
+
+    def listen() -> None:
+        while number := next(iter(os.read(heard, 1)), 0):
+            if number in ENDING and not over.wait(GRACE_S):
+                with decided:
+                    if not over.is_set():
+                        last(number)
+
+    # What is written to the pipe is the number of the signal, by the interpreter itself, at once.
+    before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    thread = Thread(target=listen, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        with decided:
+            over.set()
+        signal.set_wakeup_fd(before)
+        with suppress(BlockingIOError):
+            os.write(told, b"\0")
+        thread.join()
+        os.close(heard)
+        os.close(told)
