@@ -53,6 +53,15 @@ def _dispatcher_names(qualified: str) -> tuple[str, ...]:
     return (qualified, name) if namespace in ("aten", "prims") else (qualified,)
 
 
+def is_in_place(name: str) -> bool:
+    """Whether a function's name says that it writes to its first operand.
+
+    >>> is_in_place("squeeze_"), is_in_place("__add__")
+    (True, False)
+    """
+    return name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
+
+
 def lookup(names: tuple[str, ...], table: Mapping[str, Any]) -> tuple[str, bool] | None:
     """The first of the names that the table lists, and whether it is the in-place spelling.
 
@@ -60,7 +69,7 @@ def lookup(names: tuple[str, ...], table: Mapping[str, Any]) -> tuple[str, bool]
     """
     for name in names:
         bare = name.removeprefix("Tensor.")
-        in_place = bare == "__setitem__" or (bare.endswith("_") and not bare.endswith("__"))
+        in_place = is_in_place(bare)
         if name in table:
             return name, in_place
         base = bare[:-1] if in_place else bare

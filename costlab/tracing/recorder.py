@@ -23,7 +23,7 @@ from costlab.tracing.descent import Descent
 from costlab.tracing.entries import Treatment
 from costlab.tracing.factories import SMALL
 from costlab.tracing.leaves import RULE_MISMATCH, Leaves
-from costlab.tracing.names import body_of, names_of
+from costlab.tracing.names import body_of, is_in_place, names_of
 from costlab.tracing.outputs import allocate, fits
 from costlab.tracing.stops import NeedsMoreError, no_kernel
 from costlab.tracing.tensors import map_tensors, meta, tensors_in, tensors_of
@@ -192,18 +192,22 @@ class Recorder(TorchFunctionMode, Leaves):
     def _view(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         op = entry.op
         assert op is not None  # noqa: S101 - for the type checker
-        # An in-place view (`squeeze_`, `requires_grad_`) would change the caller's own tensor.
-        constant = not entry.in_place and self.registry.is_constant(tensors_of(args, kwargs))
-        seen, named = map_tensors(self.value if constant else self.twin, (args, kwargs))
+        registry, tensors = self.registry, tensors_of(args, kwargs)
+        constant, seen, named = False, args, kwargs
+        if entry.in_place:
+            # A view in place (`squeeze_`, `requires_grad_`) would change the caller's own tensor.
+            registry.part(tensors)
+        if not registry.are_twins(tensors):  # as they nearly always are
+            constant = not entry.in_place and registry.is_constant(tensors)
+            seen, named = map_tensors(self.value if constant else self.twin, (args, kwargs))
         try:
             # By this class's own: views are native on meta; one in place changes what is there.
             run = _plainly if constant else Recorder.run_kernel
             made = run(self, func, seen, named)
         except NotImplementedError as error:
             raise NeedsMoreError(no_kernel(entry.name)) from error
-        tensors = tensors_of(args, kwargs)
         # A view in place has a number, and from now on another shape: it gets a new one.
-        fresh = [out for out in tensors_in(made) if entry.in_place or not self.registry.knows(out)]
+        fresh = [out for out in tensors_in(made) if entry.in_place or not registry.knows(out)]
         if not fresh:
             return made
         if entry.name == "__getitem__" and len(tensors) > 1:
@@ -244,11 +248,12 @@ class Recorder(TorchFunctionMode, Leaves):
         return made
 
     def _kernels(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        del entry
         constant = self.registry.is_constant(tensors_of(args, kwargs))
         if not constant:
             for written in tensors_in(kwargs.get("out")):
                 self.registry.stand_in(written, meta(written))
+            if entry.in_place or is_in_place(entry.name):
+                self.registry.part(tensors_in(args[:1]))
         seen, named = map_tensors(self.value if constant else self.twin, (args, kwargs))
         with Descent(self, computes=constant):
             return func(*seen, **named)

@@ -215,6 +215,15 @@ class Registry:
         self._owned.add(id(replacement))
         self._stand_ins[id(tensor)] = replacement
 
+    def part(self, tensors: list[torch.Tensor]) -> None:
+        """Has a stand-in for each tensor of the caller's that is on meta: its shape is to change.
+
+        One that is not on meta has a twin as it is.
+        """
+        for tensor in tensors:
+            if tensor.is_meta and self.is_foreign(tensor) and self.seen_as(tensor) is tensor:
+                self.stand_in(tensor, meta(tensor))
+
     def swap(self, one: torch.Tensor, other: torch.Tensor) -> None:
         """From now on each of two tensors is what the other was, as they swapped their content."""
         known: list[dict[int, Any]] = [self.numbers, self._stand_ins, self._twins]
@@ -228,6 +237,15 @@ class Registry:
             )
         if (first in self._owned) != (second in self._owned):
             self._owned ^= {first, second}
+
+    def are_twins(self, tensors: list[torch.Tensor]) -> bool:
+        """Whether each tensor is known and is its own twin, so that a kernel may be given it."""
+        if self._stand_ins:
+            return False
+        for tensor in tensors:
+            if not tensor.is_meta or tensor.requires_grad or id(tensor) not in self.numbers:
+                return False
+        return True
 
     def twin(self, tensor: torch.Tensor) -> torch.Tensor:
         """The tensor's twin on meta, which has the same number; itself if it is on meta."""

@@ -220,6 +220,30 @@ def test_no_operation_writes_to_the_callers_tensors(name: str) -> None:
     assert torch.get_default_dtype() is torch.float32
 
 
+RESHAPES: dict[str, Callable[[torch.Tensor], Any]] = {
+    "squeeze_": torch.Tensor.squeeze_,
+    "unsqueeze_": lambda b: b.unsqueeze_(0),
+    "transposed twice": lambda b: b.t_().t_().t_(),
+    "as_strided_": lambda b: b.as_strided_((2, 2), (1, 1)),
+    "resize_": lambda b: b.resize_(2, 2),
+    "resize_as_": lambda b: b.resize_as_(torch.zeros(2, 2, device=b.device)),
+    "requires_grad_": lambda b: b.requires_grad_(),
+    "an output": lambda b: torch.add(torch.zeros(1, 6, device=b.device), 1, out=b),
+}
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize("name", RESHAPES)
+def test_no_shape_of_the_callers_changes(name: str, device: str) -> None:
+    """Also that of a model on meta, whose own tensors a kernel on shapes could be given."""
+    model: Any = Calls(lambda m, x: (RESHAPES[name](m.kept), x + 1)[1])
+    model.register_buffer("kept", torch.zeros(1, 6, device=device))
+    kept = model.kept
+    costlab.analyze(model.to(device), torch.zeros(2, 8, device=device))
+    assert model.kept is kept
+    assert (kept.shape, kept.stride(), kept.requires_grad) == ((1, 6), (6, 1), False)
+
+
 @pytest.mark.parametrize(
     "norm", [nn.utils.parametrizations.spectral_norm, spectral_norm], ids=["new", "old"]
 )
