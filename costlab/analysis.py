@@ -50,8 +50,8 @@ def analyze(
     "meta" (shapes alone), "fake" or "real" tensors, or "auto", the first of these that carries it
     to its end; where that is not the first, a warning says why.
 
-    With mode "train" the report has a `training` part: forward, backward and the update of the
-    `optimizer` ("sgd-momentum" if none is named; `costlab.training.updates.OPTIMIZERS`).
+    With mode "train" said, the report has a `training` part: forward, backward and the update of
+    the `optimizer` ("sgd-momentum" if none is named; `costlab.training.updates.OPTIMIZERS`).
 
     Raises:
         UsageError: an argument that cannot be used.

@@ -81,5 +81,6 @@ class Aside:
             self.registry.add(made)
             return made
         made = func(*args, **kwargs)
-        self.registry.own(made)
+        # Within `torch.device("meta")` a small one has no values either.
+        (self.registry.add if made.is_meta else self.registry.own)(made)
         return made

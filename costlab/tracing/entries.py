@@ -101,7 +101,7 @@ def entry_of(function: Any, ops: Mapping[str, Op]) -> Entry:
 
 
 class Entries:
-    """The entries of a table of operations, kept by torch function."""
+    """The entries of a table of operations, kept by function of torch's."""
 
     def __init__(self, ops: Mapping[str, Op]) -> None:
         """Starts empty: a function is looked up when it is first called."""
@@ -109,10 +109,16 @@ class Entries:
         self.known: dict[Any, Entry] = {}
 
     def find(self, function: Any) -> Entry:
-        """The entry of a function, looked up once."""
+        """The entry of a function, looked up once if it is torch's.
+
+        A user's may be made anew for each call, and hold a model: this table lives on.
+        """
         entry = self.known.get(function)
         if entry is None:
-            entry = self.known[function] = entry_of(function, self.ops)
+            entry = entry_of(function, self.ops)
+            home = getattr(function, "__module__", None) or "torch"
+            if home.partition(".")[0] == "torch":
+                self.known[function] = entry
         return entry
 
 

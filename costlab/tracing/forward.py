@@ -15,6 +15,8 @@ import torch
 from costlab.errors import TraceError
 from costlab.graph import Autograd, Graph, Tensor, rows
 from costlab.tracing.autograd import Regions, wanting
+from costlab.tracing.calls import handled
+from costlab.tracing.elsewhere import given_away
 from costlab.tracing.fakes import FakeRecorder, Fakes
 from costlab.tracing.hidden import made_visible
 from costlab.tracing.inputs import as_call, as_specs
@@ -98,7 +100,8 @@ class Forward(NamedTuple):
 
         distinct = list({id(module): module for _, module in self.modules}.values())
         # A forward in training may ask whether there are gradients, and turn them off.
-        with untouched(distinct) as snapshot, torch.set_grad_enabled(training):
+        as_it_is = self.mode is None and bool(getattr(self.model, "training", False))
+        with untouched(distinct) as snapshot, torch.set_grad_enabled(training or as_it_is):
             registry.expect(snapshot.attribute_tensors)
             if self.mode is not None:
                 _set_mode(self.model, distinct, training=self.mode == "train")
@@ -106,6 +109,7 @@ class Forward(NamedTuple):
                 with (
                     scopes.followed(registry, recorder.direct),
                     made_visible(recorder),
+                    handled(given_away(recorder)),
                     regions.followed() if training else nullcontext(),
                     deeper(),
                     recorder.watching(),

@@ -73,7 +73,8 @@ class LiveRegistry(Registry):
         return seen
 
     def stand_in(self, tensor: torch.Tensor, replacement: torch.Tensor) -> None:
-        """From now on the tensor is seen as its replacement; both stay, as a model holds one."""
+        """From now on the tensor is seen as its replacement; it stays, as a model may hold it."""
+        self._alive.append(replacement)  # watched: it goes when another one replaces it
         self._owned.add(id(replacement))
         self._stand_ins[id(tensor)] = replacement
         list.append(self._alive, tensor)

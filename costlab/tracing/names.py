@@ -5,7 +5,6 @@ Does not know what an operation costs.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -82,13 +81,13 @@ def lookup(names: tuple[str, ...], table: Mapping[str, Any]) -> tuple[str, bool]
     return None
 
 
-@lru_cache(maxsize=1024)
 def body_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
     """A Python functional without its own torch-function check; None for what has no body.
 
     Functionals such as `F.multi_head_attention_forward` hand themselves to the active mode before
     they do anything, so calling one again would come straight back. This copy shares the code and
     the names but answers the check with False: its body runs, and the mode sees each call in it.
+    It is made anew for each call, with the names as they are now.
     Of a few compiled functions the body is written anew (`costlab.tracing.bodies`).
     """
     written = BODIES.get(getattr(function, "__name__", ""))

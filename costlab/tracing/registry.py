@@ -211,7 +211,8 @@ class Registry:
 
     def stand_in(self, tensor: torch.Tensor, replacement: torch.Tensor) -> None:
         """From now on the tensor is seen as its replacement."""
-        self._alive.append(tensor)
+        # Both: what is freed leaves its identity, and the number it has, to another tensor.
+        self._alive += (tensor, replacement)
         self._owned.add(id(replacement))
         self._stand_ins[id(tensor)] = replacement
 

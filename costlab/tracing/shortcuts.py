@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 
 def _conv(module: Any, x: torch.Tensor) -> Arguments:
-    if module.padding_mode != "zeros":
+    kind = type(module)
+    if (
+        module.padding_mode != "zeros"
+        or "_conv_forward" in module.__dict__
+        or kind._conv_forward is not CONV_FORWARDS[kind]
+    ):
         return None
     held = module._parameters
     return (
@@ -83,6 +88,10 @@ def _adaptive_pool(module: Any, x: torch.Tensor) -> Arguments:
     return x, module.output_size
 
 
+CONV_FORWARDS = {kind: kind._conv_forward for kind in (nn.Conv1d, nn.Conv2d, nn.Conv3d)}
+"""What the forward of a convolution calls, which is a usual place to patch."""
+
+
 class Shortcut(NamedTuple):
     """What a leaf module's forward comes to: a function, and how its arguments are found.
 
@@ -136,4 +145,7 @@ def arguments_of(
         or not args[0].is_meta
     ):
         return None
-    return shortcut.arguments(module, args[0])
+    try:
+        return shortcut.arguments(module, args[0])
+    except KeyError:  # a weight or a statistic that is no parameter, or no buffer
+        return None

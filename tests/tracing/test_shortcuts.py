@@ -77,6 +77,64 @@ def test_a_whole_network_is_the_same_both_ways(ordinary: Callable[[], None]) -> 
     assert [costlab.trace(model, image, mode=mode) for mode in ("eval", "train")] == short
 
 
+def patched_conv() -> nn.Module:
+    """A convolution that pads around, as is usual for images that are to be tiled."""
+    conv = nn.Conv2d(4, 6, 3, padding=1)
+
+    def around(x: torch.Tensor, weight: Any, bias: Any) -> torch.Tensor:
+        return F.conv2d(F.pad(x, (3, 3, 3, 3), mode="circular"), weight, bias)
+
+    conv._conv_forward = around  # type: ignore[assignment]  # what is patched here
+    return conv
+
+
+def generated(kind: Callable[[], nn.Module], *names: str) -> Callable[[], nn.Module]:
+    """A layer whose weights or statistics are plain attributes, as a network makes them."""
+
+    def build() -> nn.Module:
+        layer = kind()
+        for name in names:
+            held = getattr(layer, name).detach()
+            delattr(layer, name)
+            setattr(layer, name, held.clone())
+        return layer
+
+    return build
+
+
+ODD: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "patched": (patched_conv, (2, 4, 9, 8)),
+    "weight": (generated(lambda: nn.Linear(6, 3), "weight"), (2, 6)),
+    "bias": (generated(lambda: nn.Conv1d(4, 6, 3), "bias"), (2, 4, 9)),
+    "both": (generated(lambda: nn.LayerNorm(6), "weight", "bias"), (2, 6)),
+    "statistics": (generated(lambda: nn.BatchNorm1d(4), "running_mean"), (2, 4)),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_odd_about_an_instance_goes_the_ordinary_way(name: str) -> None:
+    """What a layer returns, and what it costs, is what its own forward does."""
+    build, shape = ODD[name]
+    layer = build().eval()
+    report = costlab.analyze(layer, torch.randn(shape))
+    real = costlab.analyze(layer, torch.randn(shape), on="real")
+    assert report.total == real.total
+    assert report.root.outputs[0].shape == tuple(layer(torch.randn(shape)).shape)
+
+
+def test_a_patched_class_goes_the_ordinary_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A convolution of all convolutions may be patched too."""
+
+    def strided(_: nn.Conv2d, x: torch.Tensor, weight: Any, bias: Any) -> torch.Tensor:
+        return F.conv2d(x, weight, bias, stride=(2, 2))
+
+    plain = costlab.analyze(nn.Conv2d(4, 6, 3), "f32[2,4,9,9]").total.macs
+    monkeypatch.setattr(nn.Conv2d, "_conv_forward", strided)
+    patched = costlab.analyze(nn.Conv2d(4, 6, 3), "f32[2,4,9,9]").total.macs
+    assert plain == 2 * 6 * 49 * 36
+    assert patched == 2 * 6 * 16 * 36
+
+
 def test_the_shortcuts_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above compares two ways: by the short one, no functional of a leaf is called."""
 
