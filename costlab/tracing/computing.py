@@ -248,6 +248,7 @@ class Computing(Recorder):
     CARRY_OUT: ClassVar[dict[Treatment, Callable[..., Any]]] = {
         **Recorder.CARRY_OUT,
         Treatment.METADATA: _leave_aside,
+        Treatment.HISTORY: _leave_aside,
         Treatment.VIEW: _view,
         Treatment.DEVICE: _leave_aside,
         Treatment.VALUE: _ask_value,

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costlab.ops import METADATA, OPS, installed
+from costlab.tracing.history import QUESTIONS
 from costlab.tracing.names import lookup, names_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Treatment(StrEnum):
     """Assigns an attribute of a tensor: carried out on the trace's own tensors only."""
     INITIALIZER = auto()
     """Fills a tensor in place, from nothing: has no cost and no shape of its own."""
+    HISTORY = auto()
+    """Asks whether a tensor wants a gradient, or hangs a hook on it."""
     GRADIENT = auto()
     """Runs a backward within the forward, which tensors without values have no history for."""
     SWITCH = auto()
@@ -82,6 +85,7 @@ def entry_of(function: Any, ops: Mapping[str, Op]) -> Entry:
         (Treatment.SWITCH, name == "_set_grad_enabled"),
         (Treatment.GRADIENT, name in GRADIENTS and module in ("torch.autograd", "torch._tensor")),
         (Treatment.SETTER, name.endswith(("__set__", "__delete__"))),
+        (Treatment.HISTORY, name in QUESTIONS),
         (Treatment.DEVICE, name in DEVICE),
         (Treatment.VALUE, name in VALUES),
         (Treatment.INITIALIZER, name in FILLERS or module == "torch.nn.init"),

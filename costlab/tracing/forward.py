@@ -68,15 +68,22 @@ class Forward(NamedTuple):
         recorder.begin((*numbers, *held))
         arguments = as_specs(args, kwargs)
         training = self.mode == "train"
+        as_it_is = self.mode is None and bool(getattr(self.model, "training", False))
         regions = Regions(recorder)
+
+        def asking() -> dict[int, bool]:
+            """Of each input and parameter, whether it wants a gradient."""
+            parameters = [tensor.requires_grad for _, tensor in self.parameters.named]
+            inputs = zip(numbers, wanting(self.inputs), strict=True)
+            return {**dict(inputs), **dict(zip(held, parameters, strict=True))}
+
+        recorder.gradients = training or as_it_is
+        recorder.leaves = lambda: [number for number, wants in asking().items() if wants]
 
         def autograd() -> Autograd | None:
             if not training:
                 return None
-            parameters = [tensor.requires_grad for _, tensor in self.parameters.named]
-            asking = dict(zip(numbers, wanting(self.inputs), strict=True))
-            asking.update(zip(held, parameters, strict=True))
-            return regions.told(asking, range(held.start, buffers.stop))
+            return regions.told(asking(), range(held.start, buffers.stop))
 
         def graph(result: Any) -> Graph:
             read = set(chain.from_iterable([node.inputs for node in recorder.nodes]))
@@ -100,8 +107,7 @@ class Forward(NamedTuple):
 
         distinct = list({id(module): module for _, module in self.modules}.values())
         # A forward in training may ask whether there are gradients, and turn them off.
-        as_it_is = self.mode is None and bool(getattr(self.model, "training", False))
-        with untouched(distinct) as snapshot, torch.set_grad_enabled(training or as_it_is):
+        with untouched(distinct) as snapshot, torch.set_grad_enabled(recorder.gradients):
             registry.expect(snapshot.attribute_tensors)
             if self.mode is not None:
                 _set_mode(self.model, distinct, training=self.mode == "train")

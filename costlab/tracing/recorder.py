@@ -22,6 +22,7 @@ from costlab.tracing.bodies import WRITTEN
 from costlab.tracing.descent import Descent
 from costlab.tracing.entries import Treatment
 from costlab.tracing.factories import SMALL
+from costlab.tracing.history import History
 from costlab.tracing.leaves import RULE_MISMATCH, Leaves
 from costlab.tracing.names import body_of, is_in_place, names_of
 from costlab.tracing.outputs import allocate, fits
@@ -30,7 +31,7 @@ from costlab.tracing.tensors import map_tensors, meta, tensors_in, tensors_of
 from costlab.tracing.where import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from costlab.ops import Effect
@@ -58,6 +59,11 @@ class Recorder(TorchFunctionMode, Leaves):
         self.autocast: Autocast | None = None
         self.treatments = self.CARRY_OUT
         self._entered: set[Any] = set()
+        self.leaves: Callable[[], Iterable[int]] = tuple
+        """The numbers of the inputs and weights that want a gradient."""
+        self.gradients = False
+        """Whether gradients are on as the forward begins."""
+        self._history: History | None = None
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -140,6 +146,16 @@ class Recorder(TorchFunctionMode, Leaves):
         made = func(*args, **kwargs)
         self.switches.append((len(self.nodes), torch.is_grad_enabled()))
         return made
+
+    def _tell_history(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        tensor = args[0]
+        number = self.registry.number_of(tensor)
+        if number is None or self.registry.is_foreign(tensor):
+            return func(*args, **kwargs)
+        if self._history is None:
+            self._history = History(self, self.leaves(), enabled=self.gradients)
+        wants = self._history.wants(number, self.switches)
+        return self._history.answer(entry.name, tensor, wants=wants)
 
     def _differentiate(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         """Refuses, and says so in the report as well: what is made on shapes has no history."""
@@ -279,6 +295,7 @@ class Recorder(TorchFunctionMode, Leaves):
         Treatment.FACTORY: _make,
         Treatment.SETTER: _leave_aside,
         Treatment.INITIALIZER: _leave_aside,
+        Treatment.HISTORY: _tell_history,
         Treatment.GRADIENT: _differentiate,
         Treatment.SWITCH: _switch,
         Treatment.DESCENT: _descend,
@@ -288,6 +305,7 @@ class Recorder(TorchFunctionMode, Leaves):
 
 ASIDE: dict[Treatment, Callable[..., Any]] = {
     Treatment.METADATA: Aside.ask,
+    Treatment.HISTORY: Aside.ask,
     Treatment.DEVICE: Aside.ask_device,
     Treatment.SETTER: Aside.set,
     Treatment.INITIALIZER: Aside.initialize,
