@@ -10,13 +10,32 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from math import prod
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+class _Nothing(dict[str, Any]):
+    """A mapping that stays empty; its copies and what is unpickled of it are itself."""
+
+    def __setitem__(self, key: str, value: Any) -> NoReturn:
+        """Refuses: it is shared by all that have no attributes."""
+        raise TypeError("the attributes of what has none are shared, and cannot be written to")
+
+    def update(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuses as well."""
+        self[""] = None
+
+    setdefault = __ior__ = update
+
+    def __reduce__(self) -> str:
+        """The name under which it is found here."""
+        return "NOTHING"
+
+
+NOTHING: Mapping[str, Any] = _Nothing()
+"""No attributes. A mapping proxy would do, but for graphs that are pickled and copied."""
 
 ITEM_BITS = {
     "bool": 8,
@@ -167,23 +186,52 @@ class Module(NamedTuple):
     outputs: tuple[TensorSpec, ...] = ()
 
 
+class Checkpoint(NamedTuple):
+    """A range of nodes that ran within `torch.utils.checkpoint`, and how they are run anew.
+
+    The re-entrant variant runs all of them; the other one, if it `stops_early`, until all that
+    was kept is there again.
+    """
+
+    start: int
+    stop: int
+    reentrant: bool = False
+    stops_early: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Autograd:
     """What a backward of a forward has to know besides its edges.
 
     `leaves` are the tensors that want a gradient themselves; `held` those that the model holds:
-    parameters, buffers. `off` and `checkpoints` are ranges of nodes that ran with gradients turned
-    off, or within `torch.utils.checkpoint` (True where its re-entrant variant computes all of the
-    region anew). `repeated` has the operands of the nodes that got a tensor more than once.
-    `functions` are the names of what was called that has a backward of its own, written by hand.
+    parameters, buffers. `off` are ranges of nodes that ran with gradients turned off;
+    `checkpoints` those that are run anew, an inner one before the one around it.
+    `repeated` has the operands of the nodes that got a tensor more than once.
+    `functions` are the names of what was called that has a backward of its own, written by hand;
+    `guessed` what is taken as it usually is; `lost` what ends the gradients that come through it.
+    `turned` says from which node on the forward had which tensor want a gradient or not.
     """
 
     leaves: frozenset[int] = frozenset()
     held: frozenset[int] = frozenset()
     off: tuple[tuple[int, int], ...] = ()
-    checkpoints: tuple[tuple[int, int, bool], ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = ()
     repeated: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     functions: tuple[str, ...] = ()
+    guessed: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    turned: tuple[tuple[int, int, bool], ...] = ()
+
+    @property
+    def wanting(self) -> frozenset[int]:
+        """The tensors that want a gradient themselves at some time of the forward."""
+        return self.leaves | {number for _, number, on in self.turned if on}
+
+    @property
+    def frozen(self) -> frozenset[int]:
+        """The tensors that want no gradient when the forward is through, though it had them."""
+        last = {number: on for _, number, on in self.turned}
+        return frozenset(number for number, on in last.items() if not on)
 
 
 @dataclass(frozen=True, slots=True)

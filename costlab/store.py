@@ -41,6 +41,16 @@ DOCUMENTS = {
     "costlab.explain/1": "costlab.conventions.explanation:Explanation",
 }
 """The documents that this version can read, by schema; each is imported when one is read."""
+SAVED = {
+    "costlab.claims/1": "costlab claims --format json:FILE",
+    "costlab.compare/1": "costlab compare MODEL MODEL --format json:FILE",
+    "costlab.diff/1": "costlab diff BASE --format json:FILE",
+    "costlab.check/1": "costlab check --format json:FILE",
+    "costlab.explain/1": "costlab explain MODEL --format json:FILE",
+}
+"""The commands that save the documents which are neither reports nor measurements."""
+BEGINNING = 200
+"""Characters within which a document of ours says its schema."""
 
 
 def load(path: str | Path) -> Document:
@@ -61,7 +71,8 @@ def load(path: str | Path) -> Document:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        message = f"{path} is not JSON: {error}. {REMEDY}"
+        said = re.search(r'"schema":\s*"([\w.]+/\d+)"', text[:BEGINNING])
+        message = f"{path} is not JSON: {error}. {remedy(said[1] if said else None)}"
         raise DocumentError(message) from error
     schema = document.get("schema") if isinstance(document, dict) else None
     if not isinstance(schema, str) or schema not in DOCUMENTS:
@@ -70,10 +81,10 @@ def load(path: str | Path) -> Document:
         loaded = _reader(schema)(document)
         fault = next(_faults(loaded), None) if schema == REPORT else None
     except DocumentError as error:
-        message = f"{path}: {error}. {MEASURE if schema == BENCH else REMEDY}"
+        message = f"{path}: {error}. {remedy(schema)}"
         raise DocumentError(message) from error
     except RecursionError as error:
-        message = f"{path}: the report is damaged: its blocks are nested too deep. {REMEDY}"
+        message = f"{path}: the report is damaged: its blocks are nested too deep. {remedy(schema)}"
         raise DocumentError(message) from error
     if fault is not None:
         message = f"{path}: the report is damaged: {fault}. {REMEDY}"
@@ -141,6 +152,28 @@ def is_stream(path: str | Path) -> bool:
 
 REMEDY = "Save one anew with `costlab report MODEL --format json:FILE`."
 MEASURE = "Measure anew with `costlab bench STUDY --out FILE`."
+
+
+def remedy(schema: str | None) -> str:
+    """How to get a sound document of a schema; a report where none is known.
+
+    >>> remedy("costlab.check/1")
+    'Save one anew with `costlab check --format json:FILE`.'
+    """
+    if schema == BENCH:
+        return MEASURE
+    return f"Save one anew with `{SAVED[schema]}`." if schema in SAVED else REMEDY
+
+
+def without_remedy(told: str) -> str:
+    """What is wrong with a document, without how to get a sound one.
+
+    >>> without_remedy(f"a.json is not JSON. {MEASURE}")
+    'a.json is not JSON'
+    """
+    for known in (REMEDY, *map(remedy, DOCUMENTS)):
+        told = told.removesuffix(known)
+    return told.rstrip(" .")
 
 
 def _faults(report: Report) -> Iterator[str]:

@@ -18,8 +18,10 @@ from costlab.bench.plan import Plan
 from costlab.bench.roofs import beaten
 from costlab.bench.studies import NETWORKS
 from costlab.bench.turns import MOST_COPIES, SHARE
+from costlab.cli import COULD_NOT_SAY, INTERRUPTED, TERMINATED
 from costlab.render import markdown
 from costlab.render.bench import bench_tables
+from costlab.render.bench_columns import PAGE
 from costlab.units import ratio
 from docs import bench_studyfile
 from docs.gpu_words import interval, name_of, points
@@ -66,8 +68,9 @@ CONTRASTED = (
     "each side's time in both, what each run says is saved and its verdict, and what stood "
     "around them: the noise of identical arms, the ceilings, the samples that do not count, and "
     "what was noted, such as a busy machine. A difference is called one only if its interval "
-    "clears the noise of both runs together. Times of two runs also differ by what the machine "
-    "was doing; savings are of sides that were timed in turn."
+    "clears the noise of both runs together; of a time also how far its blocks of samples wandered "
+    "within each run. On a CPU other threads make other cases. Times of two runs also differ by "
+    "what the machine was doing; savings are of sides that were timed in turn."
 )
 QUICK = (
     "`--quick` takes a few cases of a study within a minute: what `costlab bench --list` counts. "
@@ -76,6 +79,18 @@ QUICK = (
     "at least one, and says so; `OMP_NUM_THREADS` sets another number. Ctrl-C and SIGTERM end a "
     "run within a moment, also while a kernel or a compiler runs, and what was measured is shown "
     "and kept."
+)
+ENDED = (
+    f"{COULD_NOT_SAY} where a case could not be measured, time was left for only some of them, or "
+    "an arm that `--arm` names cannot run on this device: what was measured is shown and kept all "
+    "the same, and stderr says what is lacking. "
+    f"{INTERRUPTED} is Ctrl-C and {TERMINATED} SIGTERM. 0 is for all that was asked for, whatever "
+    "the verdicts; `costlab show` of the document is 0 too."
+)
+SHOWN = (
+    "What all cases share stands in the title, with the threads of a CPU, as verdicts depend on "
+    f"them. A page has {PAGE} columns where nothing else says so, as in a pipe: what can best be "
+    "spared goes and is named, `COLUMNS=200` and wider terminals show more, and CSV has all."
 )
 PARTS = (
     ("multiply-adds", "mac", "the saving if time went by multiply-adds alone"),
@@ -110,6 +125,8 @@ def page(results: Mapping[str, Any]) -> str:
         *_protocol(Plan()),
         "## A short look",
         QUICK.format(networks=listed(NETWORKS.quick.pairs)),
+        "## What is shown, and exit codes",
+        f"{SHOWN}\n\nThe exit code is {ENDED}",
         "## What a verdict means",
         _verdicts(),
         "## Why a saving is what it is",
@@ -237,7 +254,9 @@ def _verdicts() -> str:
         numeric_from=2,
     ) + (
         f"\n\nThe noise floor is how far the interval of identical arms reaches, at least "
-        f"{100 * FLOOR:g} %. No tail percentile is printed that the samples do not support."
+        f"{100 * FLOOR:g} %; it is one range, told once. The intervals are of the noise within a "
+        "run: a machine that is busy otherwise may move another run out of them, and a side that "
+        "drifts is named. No tail percentile is printed that the samples do not support."
     )
 
 

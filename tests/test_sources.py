@@ -64,6 +64,16 @@ def test_any_text(text: str) -> None:
     assert not {name for name in set(sys.modules) - before if not name.startswith("encodings")}
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [(f"{folder}{name}.{end}", kind) for folder in ("", "a/") for name in ("", "net", "a.b")
+     for end, kind in (("pt2", "exported"), ("onnx", "onnx"))],
+)  # fmt: skip
+def test_a_file_is_known_by_how_its_name_ends(text: str, kind: str) -> None:
+    """A graph is one by the end of its name, also where that is the whole name."""
+    assert sources.find(text).kind == kind
+
+
 def test_a_network_of_the_zoo() -> None:
     """A name of the zoo has inputs of its own, and is built without its weights."""
     source = sources.find(" inception_v3(classes=10) ")

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import re
 import shutil
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,9 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
-from costlab.bench.blame import line_of
+from costlab.bench.blame import line_of, no_room
 from costlab.bench.fused import fuse
-from costlab.bench.seams import ArmError
+from costlab.bench.seams import ArmError, Compiled
 from costlab.errors import CostlabError
 
 if TYPE_CHECKING:
@@ -36,8 +38,10 @@ COMPILERS = ("g++", "clang++", "c++")
 # A forward is compiled anew for each module that shares its code; torch would run the ninth in
 # eager and say so in a log only.
 RECOMPILED = 1 << 16
-NO_ROOM = ("can't allocate memory", "not enough memory", "out of memory")
+# Loops that are written for a CPU tell the profiler their names; else it does not see them.
+NAMED: dict[str, str | int | bool | Callable[..., Any]] = {"cpp.enable_kernel_profile": True}
 TOLD = 300
+_NUMBERED = re.compile(r"^\d+/\d+: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,9 @@ def _compiled(mode: str | None) -> Callable[[nn.Module, Example], Callable[..., 
 
         # A limit of the process, and every module here is compiled on purpose.
         dynamo.recompile_limit = dynamo.accumulated_recompile_limit = RECOMPILED
-        compiled: Callable[..., Any] = torch.compile(module, dynamic=False, mode=mode)
+        compiled: Callable[..., Any] = torch.compile(
+            module, dynamic=False, mode=mode, options=None if mode else NAMED
+        )
         return compiled
 
     return make
@@ -167,11 +173,24 @@ COPIED = frozenset(arm for arm, way in WAYS.items() if way.copied)
 as what is made of copies of the model, and in less time."""
 
 
-def graphs_compiled() -> int:
-    """How many graphs torch's compiler has made of Python code in this process."""
-    from torch._dynamo.utils import counters  # its own tests count by it
+def graphs_compiled() -> Compiled:
+    """How many graphs torch's compiler has made of Python code in this process, why the latest."""
+    dynamo = sys.modules.get("torch._dynamo.utils")
+    if dynamo is None:  # nothing was compiled: the compiler is not even loaded
+        return Compiled()
+    times = int(dynamo.counters["stats"]["unique_graphs"])  # its own tests count by it
+    reasons = (found.recompile_reason for found in reversed(dynamo.get_compilation_metrics()))
+    lines = next(filter(None, reasons), "").strip().splitlines()
+    return Compiled(times, guard_of(lines[0]) if lines else "")
 
-    return int(counters["stats"]["unique_graphs"])
+
+def guard_of(reason: str) -> str:
+    """What a recompilation was for, without its number and the code that stands behind it.
+
+    >>> guard_of("0/6: self.n == 7         # self.n += 1  # net.py:31 in forward (HINT: ...)")
+    'self.n == 7'
+    """
+    return _NUMBERED.sub("", reason.partition("#")[0].strip())[:TOLD]
 
 
 def attempted(what: str, make: Callable[[], Made]) -> Made:
@@ -194,15 +213,13 @@ def attempted(what: str, make: Callable[[], Made]) -> Made:
 def told(what: str, error: Exception) -> str:
     """An error in one line.
 
-    >>> told("eager", RuntimeError("CUDA out of memory. Tried to allocate 2 TiB."))
-    'eager does not fit in memory: CUDA out of memory. Tried to allocate 2 TiB.'
+    >>> told("eager", MemoryError())
+    'eager: it does not fit in memory; a smaller --batch takes less'
     """
+    if room := no_room(error):
+        return f"{what}: {room}"
     lines = str(error).strip().splitlines() or [""]
     first = lines[0].strip()[:TOLD]
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
-        sign in str(error).lower() for sign in NO_ROOM
-    ):
-        return f"{what} does not fit in memory: {first}"
     return f"{what} failed{line_of(error)}: {type(error).__name__}: {first}"
 
 

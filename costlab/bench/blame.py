@@ -12,25 +12,50 @@ from typing import TYPE_CHECKING
 
 from costlab.errors import CostlabError
 from costlab.sources.importing import is_users, user_line
+from costlab.units import scale_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LONGEST = 300
 """Characters of an error that are kept: a compiler may print pages."""
+NO_ROOM = ("can't allocate memory", "not enough memory", "out of memory")
+ASKED = re.compile(r"tried to allocate (\d+) bytes")
+LESS = "a smaller --batch takes less"
 FRAME = re.compile(r'^\s*File "(?P<file>.+)", line (?P<line>\d+)', re.MULTILINE)
 """A frame as Python prints one: what was raised in another thread has its traceback in its text."""
+
+
+def no_room(error: BaseException) -> str:
+    """What to say of an error for want of memory, and what takes less; empty of any other.
+
+    >>> no_room(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate "
+    ...                      "263882790912 bytes."))
+    'it does not fit in memory: 246 GiB were asked for at once; a smaller --batch takes less'
+    >>> no_room(RuntimeError("shapes do not fit"))
+    ''
+    """
+    text = str(error)
+    # torch's own error of a GPU's memory says so in its text.
+    if not isinstance(error, MemoryError) and not any(sign in text.lower() for sign in NO_ROOM):
+        return ""
+    asked = ASKED.search(text)
+    first = next(iter(text.strip().splitlines()), "").strip().rstrip(".:")[:LONGEST]
+    why = f"{scale_bytes(int(asked[1]))} were asked for at once" if asked else first
+    return f"{': '.join(filter(None, ('it does not fit in memory', why)))}; {LESS}"
 
 
 def in_words(error: BaseException) -> str:
     r"""What went wrong, in one line: of ours the message, of others its kind and place as well.
 
-    >>> in_words(MemoryError()), in_words(RuntimeError("no room\nfor it"))
-    ('MemoryError', 'RuntimeError: no room')
+    >>> in_words(KeyError()), in_words(RuntimeError("no room\nfor it"))
+    ('KeyError', 'RuntimeError: no room')
     """
     told = next(iter(str(error).strip().splitlines()), "").strip()
     if isinstance(error, CostlabError):
         return told.rstrip(".:")[:LONGEST] or type(error).__name__
+    if room := no_room(error):
+        return room
     kind = f"{type(error).__name__}{line_of(error)}"
     return f"{kind}: {told}".rstrip(".: ")[:LONGEST]
 

@@ -42,7 +42,13 @@ class Calls(Protocol):
 
 
 class Forward:
-    """A forward; `function` takes the arguments of the model."""
+    """A forward without gradients; `function` takes the arguments of the model.
+
+    `run` leaves it to the caller to turn them off, once for many calls: where they are on, what a
+    compiler made asks at each call which tensors need one, and eager does not.
+    """
+
+    grads = False
 
     def __init__(self, function: Callable[..., Any], module: nn.Module) -> None:
         self.function = function
@@ -50,7 +56,8 @@ class Forward:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Sequence[Tensor]:
         """What the forward writes."""
-        return tensors_of(self.function(*args, **kwargs))
+        with torch.no_grad():
+            return tensors_of(self.function(*args, **kwargs))
 
     def run(self, *args: Any, **kwargs: Any) -> None:
         """The forward alone: what it writes is dropped."""
@@ -59,6 +66,8 @@ class Forward:
 
 class Step:
     """A forward, a backward of the outputs' mean square, and a step of SGD with momentum."""
+
+    grads = True
 
     def __init__(self, function: Callable[..., Any], module: nn.Module, mixed: Mixed) -> None:
         self.function, self.module, self.mixed = function, module, mixed
@@ -99,13 +108,14 @@ class Rotating:
 
     def __call__(self) -> None:
         """Runs once, on the next set."""
-        run, args, kwargs = self._calls[self.inputs.advance()]
-        run(*args, **kwargs)
+        self.repeat(1)
 
     def repeat(self, calls: int) -> None:
         """Runs so many times."""
-        for _ in range(calls):
-            self()
+        with torch.set_grad_enabled(self.works[0].grads):
+            for _ in range(calls):
+                run, args, kwargs = self._calls[self.inputs.advance()]
+                run(*args, **kwargs)
 
     def first(self) -> Sequence[Tensor]:
         """Runs on the first set."""

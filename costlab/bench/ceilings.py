@@ -6,6 +6,7 @@ takes time.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,6 +35,9 @@ LEAST_COPY = 64 << 20
 TINY = 64
 LAUNCHES = 500
 NODES = 1000
+LAUNCHING_S = 0.05
+ROUNDS = 3
+"""All ceilings are measured so many times, in turn."""
 TRIES = 3
 MOST_TRIES = 30
 
@@ -54,7 +58,7 @@ def measure(
     precisions = [one for one in PRECISIONS if device.type == "cuda" or one != "tf32"]
     # A rate a precision, of which a CPU has two; two copies; and launches.
     rates = len(precisions) * (2 if device.type == "cpu" else 1)
-    share_s = limit_s / (rates + 3)
+    share_s = limit_s / (rates + 3) / ROUNDS
     how = {
         "flops_per_s": "square matrix products of random numbers, the best size of "
         + ", ".join(str(side) for side in SIDES[device.type])
@@ -64,22 +68,30 @@ def measure(
         "launch_s": "the host's time of a tiny operation, of many in a row",
         "graph_node_s": "a graph of as many tiny kernels, each waiting for the one before",
     }
-    flops: dict[str, float] = {}
-    for precision in precisions:
-        with applied(flags_of(precision)):
-            flops[precision] = _matmul(device, timer, precision, share_s)
-            if device.type == "cpu":
-                flops[precision] = max(
-                    flops[precision], _convolution(device, timer, precision, share_s)
-                )
     # A quarter of the memory that is left is as much as a measurement may take.
     beyond = min(max(LEAST_COPY, BEYOND * cache_bytes), _room(device))
+    flops: dict[str, float] = {}
+    copy = cache = 0.0
+    launch_s, nodes_s = inf, list[float]()
+    # A neighbour's burst outlasts the tries in a row of one rate; spread out, one of them is right.
+    for _ in range(ROUNDS):
+        for precision in precisions:
+            with applied(flags_of(precision)):
+                rates_here = [_matmul(device, timer, precision, share_s)]
+                if device.type == "cpu":
+                    rates_here.append(_convolution(device, timer, precision, share_s))
+            flops[precision] = max(flops.get(precision, 0.0), *rates_here)
+        copy = max(copy, _copy(device, timer, beyond, share_s))
+        cache = max(cache, _copy(device, timer, max(1, cache_bytes // WITHIN), share_s))
+        launch_s = min(launch_s, _launch(device, host))
+        if device.type == "cuda":
+            nodes_s.append(_node(device, timer))
     return Ceilings(
         flops_per_s=flops,
-        copy_bytes_per_s=_copy(device, timer, beyond, share_s),
-        cache_bytes_per_s=_copy(device, timer, max(1, cache_bytes // WITHIN), share_s),
-        launch_s=_launch(device, host),
-        graph_node_s=_node(device, timer) if device.type == "cuda" else None,
+        copy_bytes_per_s=copy,
+        cache_bytes_per_s=cache,
+        launch_s=launch_s,
+        graph_node_s=min(nodes_s, default=None),
         cache_bytes=cache_bytes,
         processors=processors,
         how=how,
@@ -160,7 +172,7 @@ def _launch(device: torch.device, host: Timer) -> float:
         for _ in range(LAUNCHES):
             tiny.add_(1)
 
-    return best_s(host, launches, 0.1) / LAUNCHES
+    return best_s(host, launches, LAUNCHING_S) / LAUNCHES
 
 
 def _node(device: torch.device, timer: Timer) -> float:
@@ -171,7 +183,7 @@ def _node(device: torch.device, timer: Timer) -> float:
     with torch.cuda.graph(graph):
         for _ in range(NODES):
             tiny.add_(1)
-    return best_s(timer, graph.replay, 0.1) / NODES
+    return best_s(timer, graph.replay, LAUNCHING_S) / NODES
 
 
 def _room(device: torch.device) -> int:

@@ -8,17 +8,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import exp, log
-from statistics import median
+from math import exp, hypot, log
+from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING, Any, Literal
 
 from costlab.bench.judging import FLOOR
 from costlab.bench.runs import Run, Saving, run_of, saving_of
 from costlab.bench.saved import plain
+from costlab.bench.study import threads_of, with_threads
 from costlab.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from costlab.bench.document import Measured, Measurements, Timing
 
@@ -26,6 +27,10 @@ SCHEMA = "costlab.contrast/1"
 RESAMPLES = 1000
 TAILS = (0.025, 0.975)
 _LEAST = 2
+SAMPLES_A_BLOCK = 2
+"""Of one side: a block is two samples of either."""
+SPREADS = 2
+"""Standard deviations within which nearly all lies."""
 
 Difference = Literal["less", "more", "within the noise"]
 """What a second run takes, or saves, beside a first: a word where it is a number of the noise."""
@@ -37,7 +42,8 @@ class Contrasted:
 
     `low` and `high` are the 95 % interval of the ratio by bootstrap of either's samples; None if
     one has fewer than two. It covers the noise within each run, not what differs between runs.
-    `difference` is whether that interval clears the noise floors of both runs together.
+    `difference` is whether that interval clears the noise floors of both runs together, and how
+    far the side's own blocks of samples wandered within either run.
     """
 
     case: str
@@ -109,8 +115,7 @@ def contrast(first: Measurements, second: Measurements) -> Contrast:
     Raises:
         UsageError: there is no such case.
     """
-    others = {case.key: case for case in second.cases if not case.error}
-    own = {case.key: case for case in first.cases if not case.error}
+    own, others = _by_key(first), _by_key(second)
     runs = run_of(first), run_of(second)
     # Either run may be off by its own noise.
     floor = sum(FLOOR if run.floor is None else run.floor for run in runs)
@@ -119,7 +124,7 @@ def contrast(first: Measurements, second: Measurements) -> Contrast:
     if not sides:
         raise UsageError(
             f"no case was measured in both: the one holds {_named(first)}, the other "
-            f"{_named(second)}; measure the same study with the same options twice"
+            f"{_named(second)}; {_remedy(first, second)}"
         )
     return Contrast(
         first.study,
@@ -191,8 +196,31 @@ def _sides(first: Measured, second: Measured, floor: float) -> Iterator[Contrast
                 other_s,
                 low,
                 high,
-                told(log(low or ratio), log(high or ratio), floor),
+                told(log(low or ratio), log(high or ratio), floor + wandering(one, other)),
             )
+
+
+def wandering(first: Timing, second: Timing) -> float:
+    """How far two runs of one code may be apart by what its blocks show within each run.
+
+    √(s₁² + s₂²) · 2, of the standard deviations s of the logarithms of a side's blocks. A machine
+    that wanders so far within a run does so between two; an interval of a run's own mean, however
+    many blocks it is of, does not say where the mean of the next will be.
+    """
+    return SPREADS * hypot(*(_spread(_blocks(timing)) for timing in (first, second)))
+
+
+def _blocks(timing: Timing) -> list[float]:
+    """The logarithm of a side's mean time in each block that counts."""
+    places = range(0, len(timing.samples_s) - 1, SAMPLES_A_BLOCK)
+    out = frozenset(timing.dropped)
+    return [
+        log(fmean(timing.samples_s[at : at + SAMPLES_A_BLOCK])) for at in places if at not in out
+    ]
+
+
+def _spread(blocks: Sequence[float]) -> float:
+    return stdev(blocks) if len(blocks) >= _LEAST else 0.0
 
 
 def _interval(first: Timing, second: Timing) -> tuple[float | None, float | None]:
@@ -209,6 +237,27 @@ def _interval(first: Timing, second: Timing) -> tuple[float | None, float | None
 
     low, high = np.quantile(medians(second.counted_s) - medians(first.counted_s), TAILS)
     return exp(low), exp(high)
+
+
+def _by_key(found: Measurements) -> dict[str, Measured]:
+    """The cases that were measured, by what they are called, threads included."""
+    threads = threads_of(found.environment)
+    return {
+        with_threads(case.key, threads): case
+        for case in found.cases
+        if not (case.error or case.is_drowned)
+    }
+
+
+def _remedy(first: Measurements, second: Measurements) -> str:
+    """What to do where no case is common to both."""
+    one, other = threads_of(first.environment), threads_of(second.environment)
+    if one is None or other is None or one == other:
+        return "measure the same study with the same options twice"
+    return (
+        f"the one was measured with {one} thread{'' if one == 1 else 's'}, the other with {other}, "
+        f"and what one costs says nothing of the other: set OMP_NUM_THREADS={one} for both"
+    )
 
 
 def _named(found: Measurements) -> str:

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SCHEMA = "costlab.bench/1"
+FEWEST_SAMPLES = 4
+"""Of a side: two blocks of two samples have a spread, fewer have none."""
 
 Verdict = Literal["FASTER", "SLOWER", "SAME", "AMBIGUOUS"]
-Binding = Literal["compute", "memory", "launch", "parallelism"]
+Binding = Literal["compute", "memory", "launch", "parallelism", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,11 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A case with everything that came of it."""
+    """A case with everything that came of it.
+
+    `threads` are those of a CPU, None elsewhere. `session` is the place in the document's
+    `sessions` of the one that measured and judged it.
+    """
 
     key: str
     pair: str
@@ -170,6 +176,17 @@ class Measured:
     models: tuple[Model, Model] | None = None
     explanation: Explanation | None = None
     throttled: tuple[str, ...] = ()
+    threads: int | None = None
+    session: int | None = None
+
+    @property
+    def is_drowned(self) -> bool:
+        """Whether it was timed in vain: fewer than two of its blocks of pairs count."""
+        sides = self.baseline, self.variant
+        return self.comparison is None and any(
+            side.dropped and len(side.samples_s) - len(side.dropped) < FEWEST_SAMPLES
+            for side in sides
+        )
 
     @property
     def error(self) -> str:
@@ -197,10 +214,19 @@ class Ceilings:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """What one run, from its start to its end, judged its cases by."""
+
+    ceilings: Ceilings | None = None
+    null: Comparison | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Measurements:
     """All cases of a study on one machine; `null` compares identical arms and is the noise floor.
 
-    `complete` is False while cases are missing, as after an interruption.
+    `complete` is False while cases are missing, as after an interruption. `ceilings` and `null` are
+    those of the last session; a document from before sessions were kept has none.
     """
 
     study: str
@@ -210,6 +236,13 @@ class Measurements:
     null: Comparison | None = None
     complete: bool = False
     notes: tuple[str, ...] = ()
+    sessions: tuple[Session, ...] = ()
+
+    def session_of(self, case: Measured) -> Session:
+        """The ceilings and the noise that a case was judged by."""
+        if case.session is None or case.session >= len(self.sessions):
+            return Session(self.ceilings, self.null)
+        return self.sessions[case.session]
 
     def to_dict(self) -> dict[str, Any]:
         """The document as JSON holds it."""

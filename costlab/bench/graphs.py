@@ -43,16 +43,20 @@ class Captured:
         # One stream for all: what a library sets up for a stream, it has then set up.
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._written: Sequence[Tensor] = ()
+        with torch.set_grad_enabled(works[0].grads):
+            self._make()
+
+    def _make(self) -> None:
         self._warm_up()
         gc.collect()  # what is collected during a capture might free memory, which ends it
         self._pool = torch.cuda.graph_pool_handle()
         # In a pool of its own: no other graph writes over its result.
         self._first = self._captured(self._keep_first, torch.cuda.graph_pool_handle())
-        sets = range(len(inputs))
+        sets = range(len(self.inputs))
         self._single = [self._capture([number]) for number in sets]
         self._rows = [
-            self._capture([(row * COPIES + place) % len(inputs) for place in range(COPIES)])
-            for row in range(max(1, len(inputs) // COPIES))
+            self._capture([(row * COPIES + place) % len(self.inputs) for place in range(COPIES)])
+            for row in range(max(1, len(self.inputs) // COPIES))
         ]
         self._row = 0
 

@@ -25,6 +25,9 @@ ABBA: tuple[SideName, ...] = ("baseline", "variant", "variant", "baseline")
 BAAB: tuple[SideName, ...] = ("variant", "baseline", "baseline", "variant")
 WAITED = "other processes had the cores"
 """Why a block does not count whose threads waited for a core."""
+COMPILED = "it was compiled anew meanwhile"
+"""Why a block does not count during which a compiler ran."""
+_IN_A_ROW = 4  # times that are each of a compilation: the next would be so too
 _FEWEST_BLOCKS = 2  # fewer have no interval
 _FURTHER = 1.1  # looking at the interval less often makes a lucky stop less likely
 
@@ -104,6 +107,7 @@ class _Run:
     error: str = ""
     waited_s: float | None = None
     waited_share: float = 0.0
+    compiled: dict[SideName, int] = field(default_factory=dict)
 
     def go(self) -> None:
         """Finds how long a sample must be, warms up, and takes blocks until it may stop."""
@@ -132,6 +136,12 @@ class _Run:
                 f"{max(self.plan.limit_s, self.plan.patience_s):.3g} s are too short: they left "
                 f"room for {block} block{'' if block == 1 else 's'} of four samples, and two are "
                 "needed; give it longer (--minutes), or less to do (--batch 1, --pair)"
+            )
+        elif not self.result().interval():
+            causes = ", ".join(sorted(set(self.dropped.values())))
+            self.error = (
+                f"of {block} blocks of samples, {block - len(self.dropped)} count, and two are "
+                f"needed; the others were dropped: {causes}; --resume measures it again"
             )
 
     def _may_go_on(
@@ -190,6 +200,8 @@ class _Run:
             troubles |= dict.fromkeys(self._troubles(state))
             if self.waited_share > self.plan.waited_share:
                 troubles[WAITED] = None
+            if self.compiled.get(side):
+                troubles[COMPILED] = None
         if troubles:
             self.dropped[block] = ", ".join(sorted(troubles))
 
@@ -216,13 +228,32 @@ class _Run:
         return time_s / calls, state
 
     def _time_s(self, side: SideName, calls: int) -> float:
+        before = self.sides[side].compiled().times
         try:
-            return self.timer.time_s(self.sides[side].call, calls)
+            taken_s = self.timer.time_s(self.sides[side].call, calls)
         except CostlabError as error:
             raise _FailedError(side, str(error)) from error
         except Exception as error:  # a model of the user's may raise anything
             place = line_of(error)
             raise _FailedError(side, f"{type(error).__name__}{place}: {error}") from error
+        self._watch_compiler(side, before)
+        return taken_s
+
+    def _watch_compiler(self, side: SideName, before: int) -> None:
+        """Counts the times in a row of a side that hold a compilation.
+
+        Raises:
+            _FailedError: each does, so that it is the compiler that would be timed.
+        """
+        found = self.sides[side].compiled()
+        streak = self.compiled[side] = self.compiled.get(side, 0) + 1 if found.times > before else 0
+        if streak >= _IN_A_ROW:
+            why = f", as this no longer holds: {found.why}" if found.why else ""
+            raise _FailedError(
+                side,
+                f"it is compiled anew in each call, {streak} samples in a row{why}; what was "
+                "timed is the compiler, and no speed of the model",
+            )
 
     def _precise(self) -> bool:
         found = self.result().interval()

@@ -95,17 +95,12 @@ class Paired:
             found.append(fsum(log_ratios(pair[0], pair[1])) / PAIRS_A_BLOCK)
         return found
 
-    @property
-    def _counted(self) -> tuple[int, ...]:
-        """The blocks that say something: those kept, or all if too few of them are."""
-        return self.kept if len(self.kept) >= _FEWEST_BLOCKS else tuple(self.blocks)
-
     def interval(self, *, cycles: bool = False) -> Interval | None:
         """The ratio of variant to baseline with its 95 % interval; None if it cannot be told.
 
-        If fewer than two blocks are left, it is that of all that were taken.
+        What was dropped says nothing, also if fewer than two blocks are left.
         """
-        blocks = self._counted
+        blocks = self.kept
         if len(blocks) < _FEWEST_BLOCKS:
             return None
         found = self.effects(blocks, cycles=cycles)
@@ -121,7 +116,7 @@ class Paired:
         bursts, which identical arms at the start of a run may not: what it reaches, by the interval
         of its mean, is noise here too. The sign keeps half of a drift out.
         """
-        blocks = self._counted
+        blocks = self.kept
         if len(blocks) < _FEWEST_BLOCKS:
             return 0.0
         found = interval(self._apart(blocks), self.seed, self.plan.resamples)
@@ -143,7 +138,7 @@ class Paired:
         return (variant >= baseline) if verdict == "FASTER" else (variant <= baseline)
 
     def comparison(self, floor: float = FLOOR) -> Comparison | None:
-        """What the pairs say against a noise floor; None if a call failed or there are too few.
+        """What the pairs say against a noise floor; None if a call failed or too few blocks count.
 
         `pairs` are those that count, `dropped` those of discarded blocks; the reason names both
         the blocks and the warnings.

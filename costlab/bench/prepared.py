@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from costlab.bench.calls import Calls, Work
+    from costlab.bench.seams import Compiled
     from costlab.bench.study import Arm, Case, Precision, Side
 
 AGAIN = "each copy of the weights would be compiled anew"
@@ -169,9 +170,9 @@ class Ready:
             # What is compiled serves every copy, unless something in it is bound to the first.
             works = self._works(2, one)
             works[0](*one.at(0)[0], **one.at(0)[1])
-            before = graphs_compiled()
+            before = graphs_compiled().times
             works[1](*one.at(0)[0], **one.at(0)[1])
-            if graphs_compiled() > before:
+            if graphs_compiled().times > before:
                 found = turns(AGAIN)
         return found, self._works(found.modules, one)
 
@@ -226,6 +227,10 @@ class Ready:
     def peak_bytes(self) -> int | None:
         """The most memory that a call took beyond weights and inputs, None on a CPU."""
         return self._peak_bytes
+
+    def compiled(self) -> Compiled:
+        """What torch's compiler did in this process until now."""
+        return graphs_compiled()
 
     def _peak_of(self, calls: Calls) -> int | None:
         if self.where.device.type != "cuda":

@@ -5,18 +5,33 @@ Knows neither a device nor files.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from costlab.bench.document import Session
 from costlab.bench.judging import noise_floor, reach
+from costlab.bench.study import threads_of, with_threads
 from costlab.errors import UsageError
 from costlab.units import scale_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from costlab.bench.document import Measurements
+    from costlab.bench.document import Measured, Measurements
 
 RESUMED = "Resumed"
+
+
+def taken_up(known: Measurements) -> tuple[dict[str, Measured], tuple[Session, ...]]:
+    """The cases of an earlier run, by what they are called now, and what they were judged by.
+
+    A document from before there were sessions is one; its keys say no threads.
+    """
+    threads, done = threads_of(known.environment), {}
+    for case in known.cases:
+        key, at = with_threads(case.key, threads), case.session or 0
+        done[key] = replace(case, key=key, threads=threads, session=at)
+    return done, known.sessions or (Session(known.ceilings, known.null),)
 
 
 def resumed(known: Measurements) -> str:
@@ -36,6 +51,8 @@ def resumed(known: Measurements) -> str:
 SAME = ("device", "gpu", "torch", "cudnn", "driver")
 SAME_ON_A_CPU, INPUT = ("cpu", "threads"), "input"
 """What must be the same for times to stand in one document; a GPU may be another of its kind."""
+CALLED = {"threads": "number of threads"}
+"""What is not called in a message as it is in a document."""
 
 
 def refuse_another(
@@ -58,7 +75,8 @@ def refuse_another(
         if name == INPUT and INPUT not in known.environment:
             continue  # of a release that did not write it down
         if here != there:
+            what = CALLED.get(name, name)
             raise UsageError(
-                f"the file was measured with another {name} ({there!r}; here it is {here!r}); "
+                f"the file was measured with another {what} ({there!r}; here it is {here!r}); "
                 "give --out another file"
             )

@@ -8,9 +8,10 @@ Knows neither torch nor a clock. It is a lower bound, and as rough as its assump
 - The result of a product is cut into tiles of one of `TILES`, the best of which is taken; each is
   one processor's, with all of its sum (no split-K), so that the last tiles leave processors idle. A
   tile that is small has less to compute for each element that it reads, and below 128×64 waits for
-  them (`FEED`). Results narrower than the narrowest tile are not cut. Real kernels also fill and
-  drain their pipelines, and round the depth of the sum up: they only take longer. What splits a
-  sum, as kernels of our own may, may take less than its tiles would; never less than its roof.
+  them (`FEED`). Not cut are results narrower than the narrowest tile, those of so few rows that
+  kernels share out columns and depth instead, and any on a single processor. Real kernels also fill
+  and drain their pipelines, and round the depth of the sum up: they only take longer. What splits
+  a sum, as kernels of our own may, may take less than its tiles would; never less than its roof.
 - A pass takes its bytes at the rate of a copy. Which passes are left is the arm's to say: eager and
   graph run each as it is written. What a compiler makes of a model keeps the products as they are,
   makes one pass of all element-wise operations between two of them, and has what is concatenated
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 TILES = tuple((rows, columns) for rows in (64, 128, 256) for columns in (32, 48, 64, 96, 128, 192))
 NARROWEST = min(columns for _, columns in TILES)
+LEAST_ROWS = 16
+"""Rows of the smallest matrix that a matrix unit takes: below, a product is one of vectors."""
 FEED = 128 * 64 / (128 + 64)
 """Multiply-adds an element read, rows·columns / (rows + columns), from which on a tile's operands
 come fast enough."""
@@ -85,10 +88,16 @@ def predict(costs: Costs, arm: Arm, case: Case, ceilings: Ceilings) -> Model | N
     roof_s = fsum(map(max, compute, memory))
     passes_s = fsum(left) / rates.bytes_per_s
     floor_s = _floor_s(len(moved), arm, tiled_s + passes_s, ceilings)
+    # Idle processors alone: a tile that is larger than what is left leaves none without work.
+    idle_s = fsum(
+        t - max(c, m)
+        for kernel, t, c, m in zip(kernels, tiled, compute, memory, strict=True)
+        if all(tiling(one, rates)[0] < rates.processors for one in kernel)
+    )
     largest: dict[Binding, float] = {
         "compute": fsum(c for c, m in zip(compute, memory, strict=True) if c >= m),
         "memory": fsum(m for c, m in zip(compute, memory, strict=True) if c < m) + passes_s,
-        "parallelism": tiled_s - roof_s,
+        "parallelism": idle_s,
         "launch": floor_s,
     }
     return Model(
@@ -142,22 +151,31 @@ def tiles_s(product: Product, rates: Rates) -> float:
     0.79
     """
     even = 2 * product.macs / rates.flops_per_s
-    if not product.tiled or product.columns < NARROWEST:
-        return even
-    best = min(
-        ceil(
-            product.groups
-            * ceil(product.rows / rows)
-            * ceil(product.columns / columns)
-            / rates.processors
-        )
-        * rows
-        * columns
-        * max(1.0, FEED / (rows * columns / (rows + columns)))
-        for rows, columns in TILES
-    )
+    _, best = tiling(product, rates)
     whole = product.rows * product.columns * product.groups
     return max(even, even * best * rates.processors / whole)
+
+
+def tiling(product: Product, rates: Rates) -> tuple[int, float]:
+    """The number of tiles of the best tiling, and the sums that one processor forms of them.
+
+    As many tiles as processors, with nothing left over, for a result that is not cut.
+
+    >>> from costlab.bench.work import Product
+    >>> row = Product(rows=1, columns=4096, groups=1, macs=4096 * 9216, moved=0)
+    >>> tiling(row, Rates(2e11, 2.7e10, processors=2))
+    (2, 0.0)
+    """
+    narrow = product.columns < NARROWEST or product.rows < LEAST_ROWS
+    if not product.tiled or narrow or rates.processors == 1:
+        return rates.processors, 0.0
+    found = []
+    for rows, columns in TILES:
+        tiles = product.groups * ceil(product.rows / rows) * ceil(product.columns / columns)
+        feed = max(1.0, FEED / (rows * columns / (rows + columns)))
+        found.append((ceil(tiles / rates.processors) * rows * columns * feed, tiles))
+    best, tiles = min(found)
+    return tiles, best
 
 
 def apart(costs: Costs, arm: Arm, *, adds_bias: bool) -> list[int]:

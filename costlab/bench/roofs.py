@@ -7,6 +7,7 @@ low. Knows neither torch nor a clock.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from costlab.bench.document import Ceilings, Measured, Model, Timing
 
 TOLERANCE = 0.1
-"""By how much a side may beat its roof: a ceiling and a median are both uncertain."""
+"""By how much a copy within the cache may be the slower one: both are measured."""
+FAR = 0.1
+"""What is predicted to take less than this share of the time, does not say what took it."""
 
 
 def better(first: Ceilings, second: Ceilings) -> Ceilings:
@@ -40,10 +43,24 @@ def impossible(ceilings: Ceilings) -> bool:
 
 
 def beats(model: Model | None, timing: Timing) -> bool:
-    """Whether a side ran faster than its roof, by more than both are uncertain."""
+    """Whether a side ran faster than its roof, as nothing can: the ceiling is too low."""
     if model is None or not timing.counted_s:
         return False
-    return model.roof_s > (1 + TOLERANCE) * median(timing.counted_s)
+    return model.roof_s > median(timing.counted_s)
+
+
+def bound(model: Model, timing: Timing) -> Model:
+    """A prediction beside what was measured: far below it, or above, it says not what binds.
+
+    >>> from costlab.bench.document import Model, Timing
+    >>> short = Model(1e-9, 4e-9, 0.0, 1.0, 1e-6, "memory")
+    >>> bound(short, Timing("words", "eager", 0, 0, 0, 0, (12e-6,))).binds
+    'none'
+    """
+    taken_s = median(timing.counted_s) if timing.counted_s else inf
+    if beats(model, timing) or model.total_s < FAR * taken_s:
+        return replace(model, binds="none")
+    return model
 
 
 def beaten(case: Measured) -> bool:

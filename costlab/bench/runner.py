@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 from costlab.bench.allotment import Allotment
 from costlab.bench.blame import in_words
 from costlab.bench.costs import fault, smallness
-from costlab.bench.document import Measurements
+from costlab.bench.document import Measurements, Session
+from costlab.bench.identical import floor_of
 from costlab.bench.judging import noise_floor
 from costlab.bench.progress import Moment, nobody
 from costlab.bench.request import ENDED, KEPT, TIME_OVER, Outcome, Request, input_of, named
-from costlab.bench.resume import refuse_another, resumed
+from costlab.bench.resume import refuse_another, resumed, taken_up
 from costlab.bench.roofs import beaten, better, impossible
 from costlab.bench.saved import plain
 from costlab.bench.single import Bench
+from costlab.bench.study import threads_of
 from costlab.errors import CostlabError, UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 CEILINGS_SHARE = 0.1
 """Of the time that is left; ceilings are asked for within at most `CEILINGS_S`."""
 CEILINGS_S = 30.0
-NULL_TRIES = 3
 
 
 def run(
@@ -73,6 +74,7 @@ class _Run:
     done: dict[str, Measured] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     again: bool = False
+    earlier: tuple[Session, ...] = ()
     time: Allotment = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,7 +105,7 @@ class _Run:
                 known.ceilings,
                 known.null,
             )
-            self.done = {case.key: case for case in known.cases}
+            self.done, self.earlier = taken_up(known)
             self.notes = [note for note in known.notes if not note.startswith(ENDED)]
         environment = plain(
             {
@@ -118,20 +120,33 @@ class _Run:
             refuse_another(known, request.study.name, environment)
         else:
             self.environment = environment
-        self.cases = tuple(request.study.cases(self._axes()))
+        threads = threads_of(environment)
+        self.cases = tuple(
+            replace(case, threads=threads) for case in request.study.cases(self._axes())
+        )
         if not self.cases:
             raise UsageError(f"the study {request.study.name} has no case with these axes")
         self._refuse_broken()
         for note in (*request.notes, *self.backend.refuse_if_busy(force=request.force)):
             self._note(note)
         self.keep(self._document())  # a file that cannot be written is to be known now
-        anew = request.anew and any(case.key not in self.done for case in self.cases)
+        anew = request.anew and bool(self._missing())
         if anew and self.done:
             self._note(resumed(self._document()))
+        if known is not None and not anew:
+            self.earlier = self.earlier[:-1]  # what follows belongs to its last session
         if self.ceilings is None or anew:
             self._measure_ceilings()
         if self.null is None or anew:
             self._measure_null()
+
+    def _missing(self) -> list[Case]:
+        """The cases that were not measured, or in vain."""
+        return [
+            case
+            for case in self.cases
+            if (found := self.done.get(case.key)) is None or found.is_drowned
+        ]
 
     def _refuse_broken(self) -> None:
         """Before anything is measured: whether a model can be had for both sides of any case.
@@ -184,7 +199,12 @@ class _Run:
         self._tell("ceilings, as they were beaten")
         try:
             self.ceilings = better(self.ceilings, self._ceilings())
-            return self._bench().modelled(case, measured)
+            bench = self._bench()
+            for other in self.cases:  # a session has one set of ceilings
+                found = self.done.get(other.key)
+                if found is not None and found.session == len(self.earlier):
+                    self.done[other.key] = bench.modelled(other, found)
+            return bench.modelled(case, measured)
         except Exception as error:  # noqa: BLE001 - the first ceilings stand, and are told to be low
             self._note(f"The ceilings could not be measured again: {in_words(error)}.")
             return measured
@@ -192,24 +212,39 @@ class _Run:
     def _measure_null(self) -> None:
         """Compares an arm with itself: the first of the study that runs."""
         bench = self._bench()
-        for case in sorted(self.cases, key=smallness)[:NULL_TRIES]:
+
+        def timed(case: Case) -> Comparison | None:
             self._tell(f"identical arms: {case.baseline.subject.name} {case.baseline.arm}")
-            try:
-                found = bench.null(case, self.time.share((case, *self.cases)))
-            except Exception as error:  # noqa: BLE001 - a case's own run tells its error
-                self._note(f"Identical arms could not be compared: {in_words(error)}.")
-                continue
-            if found is not None:
-                self.null = found
-                return
+            return bench.null(case, self.time.share((case, *self.cases)))
+
+        self.null = floor_of(
+            sorted(self.cases, key=smallness),
+            timed,
+            fewest_pairs=self.request.plan.fewest_pairs,
+            has_time=lambda: self.time.left_s > 0,
+            note=self._note,
+        )
 
     def _fill(self) -> None:
         """Measures the cases that are missing, one after the other.
 
         A case whose arm takes longer to prepare than there is time left is passed over.
         """
-        missing = [case for case in self.cases if case.key not in self.done]
-        timer, passed = self.backend.timer, []
+        passed: list[Case] = []
+        self._measure(self._missing(), passed)
+        drowned = [case for case in self._missing() if case not in passed]
+        if drowned and self.time.left_s > 0:
+            self._measure(drowned, [])
+        if passed:
+            self._note(
+                f"{TIME_OVER} of {self.request.limit_s / 60:g} min left no room for {len(passed)} "
+                f"of {len(self.cases)} cases; they may take {self.time.wanted_min(passed)} min "
+                "(--minutes), or measure fewer (--pair, --arm, --batch)."
+            )
+
+    def _measure(self, missing: list[Case], passed: list[Case]) -> None:
+        """Measures cases one after the other; those that there is no room for are `passed`."""
+        timer = self.backend.timer
         for place, case in enumerate(missing):
             if not self.time.has_room(case):
                 passed.append(case)
@@ -221,14 +256,9 @@ class _Run:
             if measured is None:
                 passed.append(case)
                 continue
-            self.done[case.key] = self._under_its_roof(case, measured)
+            found = replace(measured, session=len(self.earlier))
+            self.done[case.key] = self._under_its_roof(case, found)
             self._keep()
-        if passed:
-            self._note(
-                f"{TIME_OVER} of {self.request.limit_s / 60:g} min left no room for {len(passed)} "
-                f"of {len(self.cases)} cases; they may take {self.time.wanted_min(passed)} min "
-                "(--minutes), or measure fewer (--pair, --arm, --batch)."
-            )
 
     def _keep(self) -> None:
         """Keeps what there is; a full disk is no reason to lose what was measured."""
@@ -256,8 +286,9 @@ class _Run:
             cases=tuple(cases),
             ceilings=self.ceilings,
             null=self.null,
-            complete=bool(self.cases) and all(case.key in self.done for case in self.cases),
+            complete=bool(self.cases) and not self._missing(),
             notes=tuple(self.notes),
+            sessions=(*self.earlier, Session(self.ceilings, self.null)),
         )
 
     def _note(self, text: str) -> None:

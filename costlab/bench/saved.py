@@ -23,6 +23,7 @@ from costlab.bench.document import (
     Measured,
     Measurements,
     Model,
+    Session,
     Timing,
     Verdict,
 )
@@ -86,7 +87,8 @@ def to_json(found: Measurements) -> str:
      "ceilings": null,
      "null": null,
      "complete": false,
-     "notes": []
+     "notes": [],
+     "sessions": []
     }
     <BLANKLINE>
     """
@@ -110,10 +112,15 @@ def from_dict(document: Mapping[str, Any]) -> Measurements:
             null=maybe(_comparison, document["null"]),
             complete=flag(document["complete"]),
             notes=texts(document["notes"]),
+            sessions=tuple(map(_session, items(document.get("sessions", ())))),
         )
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         message = f"the measurements are damaged: {type(error).__name__}: {error}"
         raise DocumentError(message) from error
+
+
+def _session(found: Any) -> Session:
+    return Session(maybe(_ceilings, found["ceilings"]), maybe(_comparison, found["null"]))
 
 
 def _case(found: Any) -> Measured:
@@ -131,6 +138,9 @@ def _case(found: Any) -> Measured:
         models=maybe(_models, found["models"]),
         explanation=maybe(_explanation, found["explanation"]),
         throttled=texts(found["throttled"]),
+        # Added to the version, too.
+        threads=maybe(count, found.get("threads")),
+        session=maybe(count, found.get("session")),
     )
 
 

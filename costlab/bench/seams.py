@@ -22,6 +22,14 @@ class ArmError(CostlabError):
 
 
 @dataclass(frozen=True, slots=True)
+class Compiled:
+    """How many graphs a compiler has made in this process until now, and why the latest."""
+
+    times: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The device at one moment; None for what cannot be read.
 
@@ -86,6 +94,10 @@ class Prepared(Protocol):
     @property
     def peak_bytes(self) -> int | None:
         """The most memory that a call took, None where it cannot be read."""
+        ...
+
+    def compiled(self) -> Compiled:
+        """What compilers did until now: a call during which they do more is not timed."""
         ...
 
     def close(self) -> None:

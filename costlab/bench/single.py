@@ -18,6 +18,7 @@ from costlab.bench.explain import explain
 from costlab.bench.harness import energy_j, measure
 from costlab.bench.paired import SIDES
 from costlab.bench.roofline import predict
+from costlab.bench.roofs import beaten, bound
 from costlab.errors import CostlabError
 
 if TYPE_CHECKING:
@@ -174,8 +175,9 @@ class _Case:
             paired = replace(paired, notes=(*paired.notes, GAPS.format(gaps)))
         if paired.failed is not None:
             raise _FailedError
+        short = paired.error and not paired.dropped
         if plan.limit_s < self.bench.full_s and (
-            paired.error or (plan.limit_s < self.plan.limit_s and not paired.is_enough)
+            short or (plan.limit_s < self.plan.limit_s and not paired.is_enough)
         ):
             raise TimeIsUpError("too little was left for a comparison")
         for name, ready in prepared.items():
@@ -253,6 +255,7 @@ class _Case:
             variant=self.timings["variant"],
             comparison=comparison,
             throttled=() if paired is None else paired.throttled,
+            threads=case.threads,
         )
         if comparison is None:
             return found
@@ -263,14 +266,16 @@ def _modelled(
     found: Measured, case: Case, costs: tuple[Costs, Costs], ceilings: Ceilings | None
 ) -> Measured:
     """A case with what its sides should take, and why its saving is what it is."""
-    if ceilings is None or found.comparison is None:
+    compared = found.comparison
+    if ceilings is None or compared is None:
         return found
     baseline = predict(costs[0], case.baseline.arm, case, ceilings)
     variant = predict(costs[1], case.variant.arm, case, ceilings)
     if baseline is None or variant is None:
         return found
-    models = baseline, variant
-    if case.baseline == case.variant:
-        return replace(found, models=models)
+    models = bound(baseline, found.baseline), bound(variant, found.variant)
+    found = replace(found, models=models, explanation=None)
+    if case.baseline == case.variant or beaten(found):
+        return found
     macs = costs[0].macs, costs[1].macs
-    return replace(found, models=models, explanation=explain(macs, models, found.comparison.ratio))
+    return replace(found, explanation=explain(macs, models, compared.ratio))

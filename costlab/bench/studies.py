@@ -150,7 +150,7 @@ def _networks(*, training: bool) -> tuple[Pair, ...]:
 
 NETWORKS = Study(
     name="networks",
-    title="Whole networks: an inference, and a training step",
+    title="What whole networks take, each by itself",
     pairs=(*_networks(training=False), *_networks(training=True)),
     axes=WHOLE,
     # As they are written alone: to compile one takes longer than a short look where others use

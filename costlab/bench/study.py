@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 Layout = Literal["nhwc", "nchw"]
@@ -117,6 +117,7 @@ class Case:
     layout: Layout
     finish: Finish
     regime: Regime
+    threads: int | None = None
 
     @property
     def key(self) -> str:
@@ -133,7 +134,24 @@ class Case:
             self.finish,
             self.regime,
         )
-        return " · ".join(parts)
+        return with_threads(" · ".join(parts), self.threads)
+
+
+def with_threads(key: str, threads: int | None) -> str:
+    """A case's key with the threads of a CPU: with others it is another case.
+
+    >>> with_threads("5x5 · eager · b1", 2), with_threads("5x5 · eager · b1 · 2 threads", 2)
+    ('5x5 · eager · b1 · 2 threads', '5x5 · eager · b1 · 2 threads')
+    """
+    said = "" if threads is None else f" · {threads} thread{'' if threads == 1 else 's'}"
+    return key.removesuffix(said) + said
+
+
+def threads_of(environment: Mapping[str, object]) -> int | None:
+    """How many threads a CPU was measured with; None on another device, where that is no matter."""
+    threads = environment.get("threads")
+    on_cpu = environment.get("device") == "cpu"
+    return threads if on_cpu and isinstance(threads, int) else None
 
 
 @dataclass(frozen=True, slots=True)

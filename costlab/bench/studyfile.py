@@ -45,7 +45,7 @@ from costlab.bench.study import (
     Study,
     Subject,
 )
-from costlab.errors import UsageError, did_you_mean
+from costlab.errors import CostlabError, UsageError, did_you_mean
 from costlab.sources.text import split
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ def _subject(name: str, found: Any, place: str) -> Subject:
     if "shape" in table:
         shape = values.shape(table["shape"], f"{place}.shape")
     if shape is None:
+        _refuse_absent(model, place)
         raise UsageError(
             f"{place}: {model} needs the shape of a sample, such as shape = [3, 224, 224]"
         )
@@ -146,6 +147,16 @@ def _subject(name: str, found: Any, place: str) -> Subject:
         block=values.text(table.get("block", ""), f"{place}.block"),
         training=values.flag(table.get("training", False), f"{place}.training"),
     )
+
+
+def _refuse_absent(model: str, place: str) -> None:
+    """Raises a UsageError for a model that cannot be had at all, whatever its shape."""
+    from costlab import sources
+
+    try:
+        sources.find(model).build()
+    except CostlabError as error:
+        raise UsageError(f"{place}.model: {error}") from error
 
 
 def _own(model: str, place: str) -> tuple[tuple[int, ...] | None, bool]:
@@ -235,7 +246,14 @@ def study_of(text: str, inputs: tuple[str, ...] = (), inputs_from: str = "") -> 
         sources.find(name)
     except UsageError as error:
         known = f"A study is one of {', '.join(STUDIES)}, a file.toml, or a model."
-        raise UsageError(f"{error}{did_you_mean(name, STUDIES)} {known}") from error
+        if name.endswith(".json"):
+            raise UsageError(
+                f"{name} is the name of a document, which says no study; `costlab show {name}` "
+                f"shows it, `costlab bench STUDY --out {name} --resume` goes on with it. {known}"
+            ) from error
+        if near := did_you_mean(name, STUDIES):
+            raise UsageError(f"no study is called {name!r}.{near} {known}") from error
+        raise UsageError(f"{error} {known}") from error
     from costlab.bench.anatomy import study_of_model
 
     return study_of_model(name, inputs, inputs_from)

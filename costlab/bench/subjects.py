@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
 from costlab import sources
+from costlab.bench.blame import in_words
 from costlab.bench.example import Example, example_of, on_meta
 from costlab.bench.inputs import Rotation
 from costlab.bench.seams import ArmError
@@ -67,8 +68,7 @@ def build(subject: Subject, finish: Finish, batch: int, seed: int) -> Built:
         example = example_of(subject, batch)
     given = subject.has_own_batch
     if subject.block:
-        shapes = _values(example, seed) if given else example
-        model, example = _block(model, shapes, subject.block, on_values=given)
+        model, example = _block(model, example, subject.block, seed, on_values=given)
     calibrate(model, example, seed, whole=given)
     return Built(model, example)
 
@@ -129,10 +129,17 @@ def _values(example: Example, seed: int) -> Example:
     ).at(0)
 
 
-def _block(model: nn.Module, example: Example, path: str, *, on_values: bool = False) -> Built:
+def _block(
+    model: nn.Module, example: Example, path: str, seed: int, *, on_values: bool = False
+) -> Built:
     """The block at a path, and what it is called with in a forward of the model.
 
-    Whole numbers that go into it, such as those of tokens, are known from a forward on values only.
+    Whole numbers that go into it, such as those of tokens, are known from a forward on values only;
+    and a forward that stops on shapes before it, as it makes tensors of its own, runs on values.
+    What happens after the block was called is of no interest.
+
+    Raises:
+        ArmError: there is no such block, or no forward comes to it.
     """
     try:
         block = model.get_submodule(path)
@@ -141,23 +148,30 @@ def _block(model: nn.Module, example: Example, path: str, *, on_values: bool = F
         raise ArmError(message) from error
     # A forward without data: on meta it takes neither time nor memory.
     shapes = copy.deepcopy(model).to("cpu" if on_values else "meta")
+    given = _values(example, seed) if on_values else example
     calls: list[Example] = []
 
     def keep(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         calls.append((args, kwargs))
 
     shapes.get_submodule(path).register_forward_pre_hook(keep, with_kwargs=True)
-    args, kwargs = example
+    args, kwargs = given
+    stopped: Exception | None = None
     try:
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
             shapes(*args, **kwargs)
-    except (RuntimeError, NotImplementedError, ValueError, TypeError) as error:
-        message = f"no forward of {type(model).__name__} reaches {path}: {error}"
-        raise ArmError(message) from error
-    if not calls:
-        message = f"{path} of {type(model).__name__} is not called in its forward"
+    except Exception as error:  # noqa: BLE001 - a model of the user's may raise anything
+        stopped = error
+    if calls:
+        return Built(block, on_meta(calls[0]))
+    name = type(model).__name__
+    if stopped is None:
+        message = f"{path} of {name} is not called in its forward"
         raise ArmError(message)
-    return Built(block, on_meta(calls[0]))
+    if not on_values:
+        return _block(model, example, path, seed, on_values=True)
+    message = f"the forward of {name} ends before it comes to {path}: {in_words(stopped)}"
+    raise ArmError(message) from stopped
 
 
 def calibrate(model: nn.Module, example: Example, seed: int, *, whole: bool = False) -> None:

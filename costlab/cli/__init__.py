@@ -14,11 +14,13 @@ from costlab.errors import CostlabError
 
 COULD_NOT_SAY = 2
 INTERRUPTED = 130  # 128 + SIGINT, as a shell has it
+TERMINATED = 143  # 128 + SIGTERM
 EXIT_CODES = {
     0: "all is well",
     1: "what was to hold did not",
     COULD_NOT_SAY: "it could not be said",
     INTERRUPTED: "interrupted with Ctrl-C",
+    TERMINATED: "ended by SIGTERM",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from costlab.bench.document import Measurements
-from costlab.cli.measurements import compare, list_studies, show
+from costlab.cli.measurements import compare, lacking, list_studies, show
 from costlab.cli.measuring import Asked, measure
 from costlab.cli.options import (
     Accessible,
@@ -184,8 +184,11 @@ def _measure(asked: Asked, wanted: list[Target], face: Face, voice: Voice) -> in
     kept = asked.out or next((t.path for t in wanted if t.form == "json" and t.path), None)
 
     def tell(found: Measurements, ended: int) -> None:
+        nothing = all(case.error for case in found.cases)
+        # An empty table on stdout would say nothing; a file, or a program, gets what there is.
+        shown = [one for one in wanted if not (nothing and one == Target("text", None))]
         if found.cases or not ended:
-            show(found, wanted, face, voice)
+            show(found, shown, face, voice)
         if plot is not None and not all(case.error for case in found.cases):
             plot.draw(found, voice)
         if ended:
@@ -197,10 +200,9 @@ def _measure(asked: Asked, wanted: list[Target], face: Face, voice: Voice) -> in
     tell(found, ended)
     if ended:
         return ended
-    if all(case.error for case in found.cases):
-        reasons = dict.fromkeys(case.error for case in found.cases) or found.notes
-        why = "; ".join(reason.rstrip(".") for reason in reasons)
-        raise UsageError(f"nothing could be measured: {why or 'no time was left'}")
+    arms = [arm.strip() for text in asked.axes["arm"] for arm in text.split(",")]
+    if told := lacking(found, arms):
+        raise UsageError(told)
     return 0
 
 

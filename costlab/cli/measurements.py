@@ -5,17 +5,19 @@ Knows neither devices nor how anything is measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from costlab.bench.contrast import contrast
 from costlab.bench.document import Measurements
+from costlab.bench.request import TIME_OVER
 from costlab.cli.output import Face, Target, emit
 from costlab.cli.voice import Voice
 from costlab.errors import DocumentError, UsageError
 from costlab.render.bench import bench_rows, bench_tables, studies_table
+from costlab.render.bench_cases import DROWNED, alike, named, some
 from costlab.render.contrast import contrast_rows, contrast_tables
 from costlab.render.table import Table
-from costlab.store import REMEDY, load
+from costlab.store import load, without_remedy
 
 TWO = 2
 COMPARED = (
@@ -27,6 +29,33 @@ COMPARED = (
 def show(found: Measurements, wanted: list[Target], face: Face, voice: Voice) -> None:
     """Writes measurements in each format; CSV has one table, with all columns."""
     _emit(wanted, lambda: bench_tables(found), bench_rows(found), found.to_json, face, voice)
+
+
+def lacking(found: Measurements, arms: Iterable[str]) -> str:
+    """Which of all that was asked for has no time, and why; empty if nothing is lacking.
+
+    `arms` are those that were asked for by name: others that cannot run here are only noted.
+    """
+    failed = [case for case in found.cases if case.error]
+    drowned = [case for case in found.cases if case.is_drowned]
+    if len(failed) == len(found.cases):
+        over = [note for note in found.notes if note.startswith(TIME_OVER)]
+        reasons = {alike(why): why.rstrip(".") for why in [case.error for case in failed] or over}
+        return f"nothing could be measured: {'; '.join(reasons.values()) or 'no time was left'}"
+    parts = []
+    if failed:
+        names = some([named(case, found) for case in failed])
+        parts.append(f"{len(failed)} of {len(found.cases)} cases failed ({names})")
+    if drowned:
+        names = some([named(case, found) for case in drowned])
+        parts.append(f"{names}: {DROWNED}; --out FILE and --resume do that again")
+    elif not found.complete:
+        parts.append("no time was left for others (--minutes gives more)")
+    if found.complete:
+        ran = {side.arm for case in found.cases for side in (case.baseline, case.variant)}
+        absent = [arm for arm in arms if arm not in ran]
+        parts += [f"{', '.join(absent)} cannot run on this device"] if absent else []
+    return f"not all that was asked for was measured: {'; '.join(parts)}" if parts else ""
 
 
 def list_studies(words: list[str], wanted: list[Target], face: Face, voice: Voice) -> None:
@@ -77,9 +106,7 @@ def loaded(file: str, remedy: str) -> Measurements:
     try:
         document = load(file)
     except DocumentError as error:
-        # What the store advises for a document of any kind is to save a report.
-        told = str(error).removesuffix(REMEDY).rstrip(" .")
-        raise DocumentError(f"{told}: {remedy}") from error
+        raise DocumentError(f"{without_remedy(str(error))}: {remedy}") from error
     if not isinstance(document, Measurements):
         raise DocumentError(f"{file} holds no measurements: {remedy}")
     return document

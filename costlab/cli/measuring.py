@@ -6,9 +6,9 @@ Knows neither devices nor tables.
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,7 +19,7 @@ from costlab.bench.document import Measurements
 from costlab.bench.plan import QUICK, Plan
 from costlab.bench.seams import Backend
 from costlab.bench.study import ARMS, FINISHES, LAYOUTS, PRECISIONS, REGIMES, Axes, Study
-from costlab.cli import INTERRUPTED
+from costlab.cli import INTERRUPTED, TERMINATED
 from costlab.cli.ending import end_by, terminable
 from costlab.cli.measurements import loaded
 from costlab.cli.progress import bar
@@ -28,9 +28,9 @@ from costlab.cli.voice import Voice
 from costlab.errors import UsageError, did_you_mean
 from costlab.store import is_stream, save
 
-TERMINATED = 128 + signal.SIGTERM
 LARGEST_BATCH = 2**20
 THREADS = "OMP_NUM_THREADS"
+PROPOSED = re.compile(r"costlab report(?= .+ --input )")
 GONE_ON = "it cannot be gone on with; delete it, or give --out another file"
 KNOWN: dict[str, tuple[str, tuple[str, ...]]] = {
     "precision": ("precisions", PRECISIONS),
@@ -78,7 +78,7 @@ def measure(
     from costlab.bench.studyfile import study_of
 
     known = earlier(asked, kept)
-    with running(asked.study):
+    with running(asked.study), _to_be_measured():
         study = study_of(asked.study, asked.inputs, asked.inputs_from)
     axes = axes_of(study, asked.axes, quick=asked.quick)
     threads, notes = threads_for(asked, known)
@@ -115,6 +115,19 @@ def measure(
     if not outcome.interrupted:
         return outcome.found, 0
     return outcome.found, TERMINATED if signals else INTERRUPTED
+
+
+@contextmanager
+def _to_be_measured() -> Iterator[None]:
+    """Within it, a command that is proposed for a model that needs inputs measures it.
+
+    Raises:
+        UsageError: what was raised, with that command.
+    """
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(PROPOSED.sub("costlab bench", str(error))) from error
 
 
 def threads_for(asked: Asked, known: Measurements | None) -> tuple[int | None, tuple[str, ...]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from costlab.graph import Coverage
+from costlab.graph import NOTHING, Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -56,7 +56,7 @@ class Effect(NamedTuple):
     macs: int = 0
     flops: int = 0
     dtype: str | tuple[str, ...] = SAME
-    attributes: Mapping[str, Any] = {}
+    attributes: Mapping[str, Any] = NOTHING
     shapes: tuple[Shape, ...] | None = None
     unchanged: bool = False
 

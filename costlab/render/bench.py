@@ -9,15 +9,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from costlab.render.bench_columns import (
+    ARM,
     AXES,
     EXPLAINED,
     MACHINE,
+    PAGE,
     SIDES,
     entries,
     explained,
     unexplained,
 )
-from costlab.render.bench_notes import told, warned
+from costlab.render.bench_notes import threads_told, told, warned
 from costlab.render.table import Column, Row, Table
 
 if TYPE_CHECKING:
@@ -36,10 +38,14 @@ def bench_tables(found: Measurements) -> list[Table]:
     column that nothing was measured for is left out.
     """
     rows = entries(found)
-    varying = [axis for axis in AXES if len({axis.value(row) for row in rows}) > 1]
-    named = [_said(axis, rows[0]) for axis in AXES if axis not in varying] if rows else []
+    axes = (*AXES, ARM)
+    varying = [axis for axis in axes if len({axis.value(row) for row in rows}) > 1]
+    named = [_said(axis, rows[0]) for axis in axes if axis not in varying] if rows else []
     called = found.environment.get("title")
-    title = " · ".join([f"{found.study}: {called}" if called else found.study, *named])
+    head = f"{found.study}: {called}" if called else found.study
+    if str(called).startswith(found.study):
+        head = str(called)  # of a model, whose study is called as it is
+    title = " · ".join([head, *named, *threads_told(found.environment)])
     sides = _table(title, [SIDES[0], *varying, *SIDES[1:]], rows, (*told(found),), warned(found))
     parts = explained(found)
     if not parts:
@@ -135,6 +141,7 @@ def _filled(
         ),
         notes=notes,
         warnings=warnings,
+        page=PAGE,
     )
 
 

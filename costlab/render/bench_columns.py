@@ -23,6 +23,8 @@ TENTHS = 1000
 """Tenths of a percentage point in a whole."""
 HERTZ = 1_000_000
 ABOVE = "above its roof"
+PAGE = 120
+"""Cells of a line where nothing says how wide one is: all columns stand in CSV, for programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,12 @@ class Reading(NamedTuple):
 def entries(found: Measurements) -> list[Entry]:
     """The sides of all cases that were measured, each baseline before its variant.
 
-    A failure prints no speed, nor does the side that could not be compared with it.
+    A failure prints no speed, nor does the side that could not be compared with it, nor what was
+    timed while others had the cores.
     """
     rows = []
     for case in found.cases:
-        if case.error:
+        if case.error or case.is_drowned:
             continue
         baseline, variant = case.baseline, case.variant
         alone = (baseline.subject, baseline.arm) == (variant.subject, variant.arm)
@@ -198,21 +201,21 @@ AXES: tuple[Reading, ...] = (
     Reading(Column("regime", "regime", "text"), lambda row: row.case.regime),
 )
 """The axes of a study, in the order of their columns."""
+ARM = Reading(Column("arm", "arm", "text"), lambda row: row.side.arm)
+"""Which stands in the title as well, if all sides ran in one."""
 
 SIDES: tuple[Reading, ...] = (
     Reading(Column("side", "baseline, variant", "path"), lambda row: row.side.subject, always=True),
-    Reading(Column("arm", "arm", "text"), lambda row: row.side.arm, always=True),
     Reading(Column("macs", "MACs", "count", spare=4), lambda row: row.side.macs),
     Reading(_plain("mac_saving", "MAC saving", 2), _mac_saving),
     Reading(Column("params", "params", "count", spare=12), lambda row: row.side.params),
     Reading(Column("kernels", "kernels", "count", spare=9), _kernels),
     Reading(Column("time_s", "median", "seconds"), lambda row: row.time_s, always=True),
-    Reading(_plain("saving", "saving"), _saving, always=True),
+    Reading(_plain("saving", "saving"), _saving),
     Reading(Column("interval", "95 % interval", "text", spare=1), _interval),
     Reading(
         Column("verdict", "verdict", "text"),
         lambda row: row.case.comparison.verdict if row.compares and row.case.comparison else None,
-        always=True,
     ),
     Reading(_plain("realised", "realised", 3), _realised),
     Reading(Column("flops_per_s", "rate", "count", unit="FLOP/s", spare=7), _rate),
@@ -248,7 +251,6 @@ def _rest(row: Entry) -> str | None:
 
 EXPLAINED: tuple[Reading, ...] = (
     Reading(Column("side", "variant", "path"), lambda row: row.side.subject, always=True),
-    Reading(Column("arm", "arm", "text"), lambda row: row.side.arm, always=True),
     Reading(_points("mac", "MACs"), _part("mac"), always=True),
     Reading(_points("memory", "memory"), _part("memory"), always=True),
     Reading(_points("passes", "passes"), _part("passes"), always=True),
@@ -272,9 +274,9 @@ def _bound(index: int) -> Callable[[Entry], Value]:
 MACHINE: tuple[Reading, ...] = (
     Reading(Column("pair", "pair", "text"), lambda row: row.case.pair),
     SIDES[0],
-    SIDES[1],
+    ARM,
     *AXES,
-    *(reading for reading in SIDES[2:] if reading.column.key not in ("interval", "energy")),
+    *(reading for reading in SIDES[1:] if reading.column.key not in ("interval", "energy")),
     Reading(_plain("saving_low", "saving, low"), _bound(0)),
     Reading(_plain("saving_high", "saving, high"), _bound(1)),
     Reading(
@@ -282,6 +284,6 @@ MACHINE: tuple[Reading, ...] = (
         lambda row: row.case.comparison.pairs if row.case.comparison else None,
     ),
     Reading(Column("energy_j", "energy", "ratio"), lambda row: row.side.energy_j),
-    *(reading for reading in EXPLAINED[2:-1] if reading.column.key != "rest_interval"),
+    *(reading for reading in EXPLAINED[1:-1] if reading.column.key != "rest_interval"),
 )
 """All columns, for programs: the same whatever was measured, and numbers where people read text."""

@@ -1,33 +1,37 @@
-"""What stands under a table of measurements: what was measured where, how well, and what not.
+"""What stands under a table of measurements: what was measured where, how well, and what it says.
 
 Knows documents, not text layout.
 """
 
 from __future__ import annotations
 
-import re
 from math import log
-from statistics import median
 from typing import TYPE_CHECKING
 
 from costlab.bench.judging import FLOOR, noise_floor, reach
-from costlab.bench.plan import POWER_CAP
 from costlab.bench.roofs import impossible
+from costlab.bench.study import threads_of
+from costlab.render.bench_cases import alike, failed, of_comparisons, throttled, unlike
 from costlab.render.bench_columns import entries
-from costlab.units import percent, scale_bytes, scale_count, seconds
+from costlab.units import scale_bytes, scale_count, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from costlab.bench.document import Ceilings, Comparison, Measured, Measurements
+    from costlab.bench.document import Ceilings, Comparison, Measurements
+    from costlab.render.bench_columns import Entry
 
-NAMED = 3
-"""Failed cases that are named; the others are counted."""
-SETS = re.compile(r", \d+ sets")
-FIGURES = re.compile(r"[-+]?\d[\d.,e-]*")
 NAMES = ("device", "gpu", "cpu")
 HEADING = (*NAMES, "threads", "driver", "python", "torch", "triton", "cuda", "cudnn")
 """What of the environment stands under a table, in this order; the document holds all of it."""
+UNCOMPARED = "Identical arms could not be compared: "
+"""How the note begins on why there is no noise floor; of a case that fails, its own note tells."""
+SAVING = (
+    "saving: 1 − variant / baseline, of MACs and of time, by the geometric mean of the ratios of "
+    "pairs that were timed in turn (medians show what a call took)"
+)
+INTERVAL = "its interval is of the noise within this run: another run may lie outside of it"
+FLOOR_IS_UNKNOWN = "the noise floor is not known: identical arms could not be compared"
 
 
 def told(found: Measurements) -> Iterator[str]:
@@ -39,18 +43,12 @@ def told(found: Measurements) -> Iterator[str]:
         yield _noise(found.null)
     if found.ceilings is not None:
         yield _ceilings(found.ceilings)
-    if any(case.comparison for case in found.cases):
-        yield (
-            "saving: 1 − variant / baseline, of MACs and of time, by the geometric mean of the "
-            "ratios of pairs that were timed in turn (medians show what a call took); "
-            "realised: the saving in time over that in MACs; of roof: the "
-            "roofline's time, from the ceilings above, over the median."
-        )
-    yield from _said(found)
-    yield from found.notes
-    yield from _stopped(found)
-    yield from _failed(found)
-    yield from _throttled(found)
+    yield from _legend(entries(found))
+    yield from unlike(found)
+    yield from _own(found)
+    yield from of_comparisons(found)
+    yield from failed(found)
+    yield from throttled(found)
 
 
 def warned(found: Measurements) -> tuple[str, ...]:
@@ -61,18 +59,21 @@ def warned(found: Measurements) -> tuple[str, ...]:
             "the study is not complete; what is kept by --out FILE can be gone on with by --resume"
         )
     if found.null is None and found.cases:
-        warnings.append("identical arms were not compared: the noise floor is not known")
+        warnings.append(FLOOR_IS_UNKNOWN)
     elif found.null is not None and not found.null.low <= 1 <= found.null.high:
         warnings.append(
             "identical arms differ by more than their interval: something else was measured too"
         )
-    drowned = [case for case in found.cases if case.comparison and _drowned(case.comparison, found)]
+    drowned = [
+        case
+        for case in found.cases
+        if case.comparison and _drowned(case.comparison, found.session_of(case).null)
+    ]
     if drowned:
         compared = sum(case.comparison is not None for case in found.cases)
         warnings.append(
-            f"noise floor {reach(noise_floor(found.null))}: identical arms differ by as much here, "
-            f"which hides {len(drowned)} of {compared} differences (AMBIGUOUS); measure again when "
-            "nothing else runs, or for longer (--minutes)"
+            f"the noise floor hides {len(drowned)} of {compared} differences (AMBIGUOUS); measure "
+            "again when nothing else runs, or for longer (--minutes)"
         )
     above = sum(row.is_above_its_roof for row in entries(found))
     if above:
@@ -89,43 +90,54 @@ def warned(found: Measurements) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def _drowned(found: Comparison, of: Measurements) -> bool:
+def _drowned(found: Comparison, null: Comparison | None) -> bool:
     """Whether a comparison is AMBIGUOUS for no more than the noise of identical arms."""
     low, high = log(found.low), log(found.high)
     clear = low > FLOOR or high < -FLOOR
-    return found.verdict == "AMBIGUOUS" and clear and not max(low, -high) > noise_floor(of.null)
+    return found.verdict == "AMBIGUOUS" and clear and not max(low, -high) > noise_floor(null)
 
 
-def _said(found: Measurements) -> Iterator[str]:
-    """What is not the same for all sides: what rotates, the precision of training, other arms."""
-    titles = {
-        "rotates": "Cold: what rotates so that no cache holds it",
-        "precision": "Training",
-        "elsewhere": "Left to other kernels",
-    }
-    for name, title in titles.items():
-        told: dict[str, list[str]] = {}
-        for row in entries(found):
-            text = row.side.how.get(name)
-            if text:
-                told.setdefault(_kind(text), []).append(f"{row.side.subject} {row.side.arm}")
-        for text, sides in told.items():
-            where = "" if len(told) == 1 else f" ({_some(list(dict.fromkeys(sides)))})"
-            yield f"{title}: {text}{where}."
+def threads_told(environment: Mapping[str, object]) -> list[str]:
+    """The threads of a CPU in words, as a verdict depends on them; nothing if they are not known.
 
-
-def _kind(text: str) -> str:
-    """A text without its number of sets, in which sides differ that are rotated alike.
-
-    >>> _kind("inputs and weights, 546 sets"), _kind("conv3: 5 groups")
-    ('inputs and weights', 'conv3: 5 groups')
+    >>> threads_told({"device": "cpu", "threads": 1}), threads_told({"device": "cuda"})
+    (['1 thread'], [])
     """
-    return SETS.sub("", text)
+    threads = threads_of(environment)
+    return [] if threads is None else [f"{threads} thread{'' if threads == 1 else 's'}"]
+
+
+def _legend(rows: Sequence[Entry]) -> Iterator[str]:
+    """What the columns are that do not say it themselves: of those that are shown."""
+    parts = []
+    if any(row.compares for row in rows):
+        parts = [SAVING, INTERVAL]
+    if any(row.compares and row.side.macs != row.case.baseline.macs for row in rows):
+        parts.append("realised: the saving in time over that in MACs")
+    if any(row.model for row in rows):
+        parts.append(
+            "of roof: the roofline's time, by the ceilings of its own run, over the median"
+        )
+    if any(row.model and row.model.binds == "none" and not row.is_above_its_roof for row in rows):
+        parts.append("bound by none: all that is modelled comes to far less than the time")
+    if parts:
+        yield f"{'; '.join(parts)}."
+
+
+def _own(found: Measurements) -> Iterator[str]:
+    """The notes of the run; why no arm could be compared with itself, if no case says the same."""
+    failures = {alike(case.error) for case in found.cases if case.error}
+    for note in found.notes:
+        if not (note.startswith(UNCOMPARED) and alike(note.removeprefix(UNCOMPARED)) in failures):
+            yield note
 
 
 def _where(environment: Mapping[str, object]) -> str:
     parts = []
+    titled = ("threads",) if threads_told(environment) else ()
     for key in HEADING:
+        if key in titled:
+            continue
         value = environment.get(key)
         if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
             parts.append(str(value) if key in NAMES else f"{key} {value}")
@@ -136,10 +148,9 @@ def _where(environment: Mapping[str, object]) -> str:
 
 
 def _noise(null: Comparison) -> str:
-    bounds = f"{(1 - null.high) * 100:+.1f} to {(1 - null.low) * 100:+.1f} %"
     return (
-        f"Identical arms, timed against each other, save {bounds}: less than that is noise "
-        f"({null.pairs} pairs)."
+        f"Noise floor: {reach(noise_floor(null))}. Savings between these two are not told from "
+        f"none: identical arms, timed against each other ({null.pairs} pairs), differ by as much."
     )
 
 
@@ -160,75 +171,3 @@ def _ceilings(found: Ceilings) -> str:
 
 def _rate(bytes_per_s: float) -> str:
     return str(scale_count(round(bytes_per_s), unit="B/s"))
-
-
-def _stopped(found: Measurements) -> Iterator[str]:
-    compared = [case.comparison for case in found.cases if case.comparison]
-    late = [comparison for comparison in compared if comparison.stopped == "time limit"]
-    if late:
-        widest = max((comparison.high - comparison.low) / 2 for comparison in late)
-        yield (
-            f"{len(late)} of {len(compared)} comparisons stopped at their time limit, before the "
-            f"interval was as narrow as asked; the widest is ±{percent(widest)}."
-        )
-    pulled = [case for case in found.cases if _pulled(case)]
-    if pulled:
-        yield (
-            f"The ratio of the medians lies outside the interval of {len(pulled)} of "
-            f"{len(compared)} comparisons, whose mean few samples pull."
-        )
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for comparison in compared:
-        if comparison.reason:
-            alike = FIGURES.sub("#", comparison.reason)  # the same but for its figures
-            reasons.setdefault((comparison.verdict, alike), []).append(comparison.reason)
-    for (verdict, _), told in reasons.items():
-        such = ", such as" * (len(set(told)) > 1)
-        yield f"{verdict}, {len(told)} of {len(compared)}{such}: {told[0]}."
-
-
-def _pulled(case: Measured) -> bool:
-    """Whether the medians of both sides contradict the interval of their ratio."""
-    if case.comparison is None:
-        return False
-    ratio = median(case.variant.counted_s) / median(case.baseline.counted_s)
-    return not case.comparison.low <= ratio <= case.comparison.high
-
-
-def _failed(found: Measurements) -> Iterator[str]:
-    reasons: dict[str, list[str]] = {}
-    for case in found.cases:
-        if case.error:
-            reasons.setdefault(case.error.rstrip("."), []).append(case.key)
-    for reason, keys in reasons.items():
-        yield f"Not measured: {_some(keys)}: {reason}."
-
-
-def _throttled(found: Measurements) -> Iterator[str]:
-    reasons: dict[str, list[str]] = {}
-    for case in found.cases:
-        for reason in case.throttled:
-            reasons.setdefault(reason, []).append(case.key)
-    for reason, keys in reasons.items():
-        beside = "; ratios hold, as both sides met it in turn, absolute times do not" * (
-            reason == POWER_CAP
-        )
-        yield f"The clock was held down ({reason}) in {_some(keys)}{beside}."
-    sides = [side for case in found.cases for side in (case.baseline, case.variant) if side.dropped]
-    if sides:
-        yield (
-            f"Of {len(sides)} sides, {sum(len(side.dropped) for side in sides)} of "
-            f"{sum(len(side.samples_s) for side in sides)} samples do not count, neither in a "
-            "median nor in a ratio: the clock was held down, or too low, or other processes had "
-            "the cores, while they were taken."
-        )
-
-
-def _some(keys: Sequence[str]) -> str:
-    """A few keys by name, and how many more there are.
-
-    >>> _some(["a", "b"]), _some(["a", "b", "c", "d", "e"])
-    ('a; b', 'a; b; c and 2 more')
-    """
-    more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
-    return "; ".join(keys[:NAMED]) + more

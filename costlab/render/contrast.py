@@ -5,10 +5,12 @@ Knows documents, not text layout.
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from costlab.bench.judging import reach
 from costlab.bench.roofs import TOLERANCE
+from costlab.render.bench_columns import PAGE
 from costlab.render.table import Column, Row, Table
 from costlab.units import scale_count, seconds
 
@@ -20,10 +22,13 @@ if TYPE_CHECKING:
     from costlab.render.table import Value
 
 NAMED = 3
+PART = " · "
+"""Between the parts of a case's key: its pair, the arms, and the value of each axis."""
 NOISE = (
     "low and high: the 95 % interval of the ratio of medians, by the noise within each run; what "
     "differs between the runs is not in it. Within the noise: the interval does not clear what "
-    "identical arms differ by in both runs together."
+    "identical arms differ by in both runs together, and how far the side's own blocks of samples "
+    "wandered within them."
 )
 SIDES = (
     Column("case", "case", "text", prose=24),
@@ -51,22 +56,44 @@ CALLED = {"copy": "a copy", "cache": "a copy within the cache", "launch": "a lau
 
 
 def contrast_tables(found: Contrast) -> list[Table]:
-    """A row a side, a row a saving, what each run says of itself, and what else differs."""
+    """A row a side, a row a saving, what each run says of itself, and what else differs.
+
+    What the keys of all cases end with stands in the title.
+    """
+    common = _common([side.case for side in found.sides])
+    end = "".join(f"{PART}{part}" for part in common)
     before = ""
     rows = []
     for side in found.sides:
-        rows.append(Row(_side(side, side.case if side.case != before else None)))
+        rows.append(Row(_side(side, side.case.removesuffix(end) if side.case != before else None)))
         before = side.case
-    title = f"{found.study}, twice"
-    tables = [Table(title, SIDES, tuple(rows), notes=_notes(found), warnings=_warnings(found))]
+    title = f"{found.study}, twice{end}"
+    tables = [
+        Table(title, SIDES, tuple(rows), notes=_notes(found), warnings=_warnings(found), page=PAGE)
+    ]
     if found.savings:
         columns = (*SIDES[:3], *SAVINGS)
-        saved = tuple(Row((one.case, one.subject, one.arm, *_saving(one))) for one in found.savings)
-        tables.append(Table("What each run says is saved", columns, saved, notes=_agreed(found)))
+        saved = tuple(
+            Row((one.case.removesuffix(end), one.subject, one.arm, *_saving(one)))
+            for one in found.savings
+        )
+        title = "What each run says is saved"
+        tables.append(Table(title, columns, saved, notes=_agreed(found), page=PAGE))
     tables.append(_runs(found))
     if found.differing:
         tables.append(_environment(found))
     return tables
+
+
+def _common(keys: list[str]) -> list[str]:
+    """The parts that all keys end with; the pair, which begins them, is none of these.
+
+    >>> _common(["5x5 · eager · b1 · cold", "7x7 · compile · b1 · cold"])
+    ['b1', 'cold']
+    """
+    ends = [key.split(PART)[1:][::-1] for key in keys]
+    alike = takewhile(lambda parts: len(set(parts)) == 1, zip(*ends, strict=False))
+    return [parts[0] for parts in alike][::-1]
 
 
 def contrast_rows(found: Contrast) -> Table:
@@ -117,12 +144,19 @@ def _warnings(found: Contrast) -> tuple[str, ...]:
     """What a reader of the ratios must not overlook: a machine that was not the same."""
     warnings = []
     first, second = (run.ceilings for run in found.runs)
-    rates = [second[name] / first[name] for name in first if name in second and name != "launch"]
-    if any(abs(rate - 1) > TOLERANCE for rate in rates):
+    rates = {
+        CALLED.get(name, name): second[name] / first[name]
+        for name in first
+        if name in second and name != "launch"
+    }
+    other_rates = [
+        f"{name} {rate:.2g} times" for name, rate in rates.items() if abs(rate - 1) > TOLERANCE
+    ]
+    if other_rates:
         warnings.append(
-            f"the ceilings of the second run are {min(rates):.2g} to {max(rates):.2g} times those "
-            "of the first: the machine, or what else ran on it, was not the same, and that is in "
-            "each ratio of times; savings are of sides that were timed in turn"
+            f"ceilings of the second run beside those of the first: {', '.join(other_rates)}; the "
+            "machine, or what else ran on it, was not the same, and that is in each ratio of "
+            "times; savings are of sides that were timed in turn"
         )
     for run, which in zip(found.runs, ("first", "second"), strict=True):
         if run.floor is None:

@@ -79,7 +79,8 @@ class Table:
 
     The cell of a `path` column is the full path; renderers shorten it to what its parent lacks.
     `choice` is the option, if there is one, that chooses columns; `definitions` say in full what
-    the numbers are, where there is room for that.
+    the numbers are, where there is room for that. `page` is how wide its lines may be where nothing
+    else says so, as in a pipe; None for as wide as they get.
 
     Raises: ValueError, if a row does not fit the columns.
     """
@@ -91,6 +92,7 @@ class Table:
     warnings: tuple[str, ...] = ()
     choice: str = ""
     definitions: tuple[str, ...] = ()
+    page: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a row that a renderer could only show wrongly."""

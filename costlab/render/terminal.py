@@ -4,6 +4,7 @@ It does not know what the numbers mean, nor which of them there is room for.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TextIO
 
 from costlab.cost import IN_SHORT
@@ -52,6 +53,7 @@ def render(
     <BLANKLINE>
     """
     surface = survey(stream, color=color, width=width, ascii=ascii, environ=environ)
+    surface = replace(surface, width=surface.width or table.page)
     glyphs = glyphs_of(surface, accessible=accessible)
     shown, found = fit(table, surface, units, glyphs)
     page = surface.width or max(span(found), NARROWEST_PAGE)
@@ -75,7 +77,8 @@ def _remedy(table: Table, shown: Table) -> Iterator[str]:
     if left_out:
         choice = f", {table.choice} those of your choice" if table.choice else ""
         named = ", ".join(left_out)
-        yield f"No room for {named}. A wider terminal or a pipe shows all columns{choice}."
+        wide = ", COLUMNS=200 or CSV shows" if table.page else " or a pipe shows"
+        yield f"No room for {named}. A wider terminal{wide} all columns{choice}."
 
 
 def _definitions(table: Table, *, defined: bool) -> tuple[str, ...]:

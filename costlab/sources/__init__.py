@@ -101,13 +101,13 @@ def find(text: str) -> Source:
             message = f"{words.place!r} names no model. A model is {FORMS}."
             raise UsageError(message)
         return _known_to(LIBRARIES[prefix], text, words, rest.strip())
-    if words.place.endswith(tuple(FILES)):
+    if (program := _by_end(FILES, words.place)) is not None:
         if words.args or words.kwargs:
             message = f"{words.place} is a program as it was exported: leave its arguments out"
             raise UsageError(message)
-        return _known_to(FILES[Path(words.place).suffix], text, words, words.place)
-    if words.place.endswith(tuple(COUNTED)):
-        return _counted(COUNTED[Path(words.place).suffix], text, words)
+        return _known_to(program, text, words, words.place)
+    if (graph := _by_end(COUNTED, words.place)) is not None:
+        return _counted(graph, text, words)
     if colon:
         _check_place(words.place, home, attribute)
         return Source(text, lambda: model_from(words, words.place), None)
@@ -120,6 +120,11 @@ def find(text: str) -> Source:
     known = Words(network.builder, (), {**network.arguments, **words.kwargs})
     shape = ",".join(map(str, (1, *network.shape(**words.kwargs))))
     return Source(text, lambda: model_from(known, words.place), (f"f32[{shape}]",), "zoo")
+
+
+def _by_end(kinds: dict[str, tuple[Kind, str]], place: str) -> tuple[Kind, str] | None:
+    """The kind of file that a place is by how it ends, which may be all of its name."""
+    return next((kind for end, kind in kinds.items() if place.endswith(end)), None)
 
 
 def _known_to(entry: tuple[Kind, str], text: str, words: Words, name: str) -> Source:

@@ -13,6 +13,8 @@ from costlab.tracing.stops import NeedsMoreError
 from costlab.tracing.tensors import map_tensors, tensors_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
     from costlab.tracing.entries import Entry
@@ -25,6 +27,7 @@ class Aside:
     def __init__(self, registry: Registry, device: torch.device) -> None:
         """For one forward; `device` is where it believes its tensors are."""
         self.registry, self.device = registry, device
+        self.turned: Callable[[torch.Tensor, bool], None] | None = None
 
     def ask(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         """Whatever torch says of a tensor's shape, type and layout."""
@@ -57,7 +60,8 @@ class Aside:
 
     def set(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> None:
         """Nothing; the attribute is set if the tensor is the trace's own."""
-        del entry
+        if entry.name == "requires_grad.__set__" and self.turned is not None:
+            self.turned(args[0], bool(args[1]))
         if not self.registry.is_foreign(args[0]):
             func(*args, **kwargs)
 

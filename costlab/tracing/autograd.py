@@ -6,12 +6,13 @@ Does not know operations, nor what a backward costs.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils import checkpoint
 
-from costlab.graph import Autograd
+from costlab.graph import Autograd, Checkpoint
 from costlab.tracing.calls import Interception, handled
 from costlab.tracing.inputs import as_call
 from costlab.tracing.tensors import tensors_in
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from costlab.tracing.recorder import Recorder
+    from costlab.tracing.returned import Returned
 
 CHECKPOINTS = Interception("_checkpoint_without_reentrant_generator", checkpoint)
 """What surrounds a checkpointed region, of the variant that is not re-entrant."""
@@ -29,8 +31,13 @@ FUNCTIONS = Interception("apply", torch.autograd.Function)
 """A call of a function whose backward is written by hand."""
 ENTERED_INFERENCE = Interception("__enter__", torch.inference_mode)
 """The beginning of a region in inference mode, of which function modes are not told."""
+TURNED = Interception("requires_grad_", torch.Tensor)
+"""What has a tensor want a gradient, or want none."""
 LEFT_INFERENCE = Interception("__exit__", torch.inference_mode)
 """Its end."""
+
+NOTHING_KEPT = checkpoint.noop_context_fn
+"""The contexts of a checkpoint that keeps nothing of its region, as most do."""
 
 Range = tuple[int, int]
 
@@ -41,8 +48,10 @@ class Regions:
     def __init__(self, recorder: Recorder) -> None:
         """Of one forward."""
         self.recorder = recorder
-        self.checkpoints: list[tuple[int, int, bool]] = []
+        self.checkpoints: list[Checkpoint] = []
         self.functions: dict[str, None] = {}
+        self.guessed: dict[str, None] = {}
+        self.turned: list[tuple[int, int, bool]] = []
 
     @property
     def here(self) -> int:
@@ -58,16 +67,36 @@ class Regions:
             (FUNCTIONS, self._note),
             (ENTERED_INFERENCE, self._switch),
             (LEFT_INFERENCE, self._switch),
+            (TURNED, self._turn),
         )
-        with handled(pairs):
-            yield
+        aside = self.recorder.aside
+        aside.turned = self._note_turned
+        try:
+            with handled(pairs):
+                yield
+        finally:
+            aside.turned = None
 
     def _around(self, call: Any, function: Any, args: Any, kwargs: Any) -> Iterator[None]:
         start = self.here
+        told = signature(call).bind(function, *args, **kwargs).arguments
+        everywhere = checkpoint._enable_checkpoint_early_stop  # noqa: SLF001 - as set by a context
+        stops = told.get("early_stop", True) if everywhere is None else everywhere
+        if torch.is_grad_enabled() and told.get("context_fn", NOTHING_KEPT) is not NOTHING_KEPT:
+            self.guessed.setdefault("a checkpoint with a context_fn")
+        noted = len(self.recorder.switches)
+        inside = call(function, *args, **kwargs)
+        next(inside)
+        # What keeps the arguments runs with gradients off, of whose end no mode is told.
+        del self.recorder.switches[noted:]
         try:
-            yield from call(function, *args, **kwargs)
+            yield
+            yield from inside
+        except BaseException as error:
+            inside.throw(error)
+            raise
         finally:
-            self._region(start, anew=False)
+            self._region(start, reentrant=False, stops_early=bool(stops))
 
     def _apply(self, call: Any, function: Any, args: Any, kwargs: Any) -> Any:
         del call, kwargs
@@ -76,22 +105,40 @@ class Regions:
             # Without what surrounds it: it turns gradients off only to run again with them.
             return function(*args[1:])  # after whether to keep the random state
         finally:
-            self._region(start, anew=True)
+            self._region(start, reentrant=True, stops_early=False)
 
     def _note(self, call: Any, kind: Any, args: Any, kwargs: Any) -> Any:
         """Runs a function of the user's, whose backward nobody calls here, and notes its name."""
         if torch.is_grad_enabled() and not kind.__module__.startswith("torch."):
             self.functions.setdefault(kind.__name__)
-        return call(kind, *args, **kwargs)
+        noted = len(self.recorder.switches)
+        try:
+            return call(kind, *args, **kwargs)
+        finally:
+            # Gradients are off within it, and what it turns off there ends with it: its backward
+            # is there all the same.
+            del self.recorder.switches[noted:]
 
-    def _region(self, start: int, *, anew: bool) -> None:
+    def _region(self, start: int, *, reentrant: bool, stops_early: bool) -> None:
         if torch.is_grad_enabled():
-            self.checkpoints.append((start, self.here, anew))
+            self.checkpoints.append(Checkpoint(start, self.here, reentrant, stops_early))
 
     def _switch(self, call: Any, mode: Any, args: Any, kwargs: Any) -> Any:
         made = call(mode, *args, **kwargs)
         self.recorder.switches.append((self.here, torch.is_grad_enabled()))
         return made
+
+    def _turn(self, call: Any, tensor: Any, args: Any, kwargs: Any) -> Any:
+        on = bool(args[0] if args else kwargs.get("requires_grad", True))
+        # One of the trace's own that is turned on is another tensor from then on.
+        if not on or self.recorder.registry.is_foreign(tensor):
+            self._note_turned(tensor, on)
+        return call(tensor, *args, **kwargs)
+
+    def _note_turned(self, tensor: torch.Tensor, on: bool) -> None:
+        number = self.recorder.registry.number_of(tensor)
+        if number is not None:
+            self.turned.append((self.here, number, on))
 
     def off(self) -> tuple[Range, ...]:
         """The ranges of nodes that ran with gradients turned off."""
@@ -105,14 +152,18 @@ class Regions:
                 since = place
         return (*found, (since, self.here)) if since is not None else tuple(found)
 
-    def told(self, asking: Mapping[int, bool], held: range) -> Autograd:
+    def told(self, asking: Mapping[int, bool], held: range, found: Returned) -> Autograd:
         """All that a backward has to know; `asking`, which tensors want a gradient themselves."""
+        closed = [f"of type {kind}" for kind in found.closed]
+        if not found.tensors:
+            closed = ["without a tensor that costlab finds"]
         registry = self.recorder.registry
         leaves = {number for number, wants in asking.items() if wants}
+        known = {number for _, number, _ in self.turned}.union(asking)
         # Besides parameters and inputs: what the forward made or found that wants one.
         for tensor in registry.alive():
             number = registry.number_of(tensor)
-            if number is not None and number not in asking and tensor.requires_grad:
+            if number is not None and number not in known and tensor.requires_grad:
                 leaves.add(number)
         return Autograd(
             leaves=frozenset(leaves),
@@ -121,6 +172,9 @@ class Regions:
             checkpoints=tuple(self.checkpoints),
             repeated=dict(self.recorder.repeated),
             functions=tuple(self.functions),
+            guessed=tuple(self.guessed),
+            turned=tuple(self.turned),
+            lost=tuple(f"a result {kind}" for kind in closed) if leaves else (),
         )
 
 

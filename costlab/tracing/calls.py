@@ -35,6 +35,7 @@ class Interception:
         self._lock = threading.Lock()
         self._handlers: dict[int, Handler] = {}
         self._calls: dict[Any, Any] = {}
+        self._replacements: dict[Any, Any] = {}
         self._inherited = frozenset(kind for kind in classes if method not in vars(kind))
 
     def begin(self, handler: Handler) -> Handler | None:
@@ -47,12 +48,19 @@ class Interception:
             if not self._handlers:
                 for kind in self.classes:
                     held = vars(kind).get(self.method)
-                    if isinstance(held, classmethod):
-                        self._calls[kind] = held
-                        setattr(kind, self.method, classmethod(self._replacement(held.__func__)))
-                        continue
-                    self._calls[kind] = call = getattr(kind, self.method)
-                    setattr(kind, self.method, self._replacement(call))
+                    call: Any = (
+                        held if isinstance(held, classmethod) else getattr(kind, self.method)
+                    )
+                    if self._calls.get(kind) is not call:
+                        self._calls[kind] = call
+                        self._replacements[kind] = (
+                            classmethod(self._replacement(held.__func__))
+                            if isinstance(held, classmethod)
+                            else self._of_a_method(call)
+                            if isinstance(kind, type)
+                            else self._replacement(call)
+                        )
+                    setattr(kind, self.method, self._replacements[kind])
             outer = self._handlers.get(thread)
             self._handlers[thread] = handler
         return outer
@@ -72,14 +80,31 @@ class Interception:
                     else:
                         setattr(kind, self.method, call)
 
-    def _replacement(self, call: Call) -> Call:
+    def _of_a_method(self, call: Call) -> Call:
+        """As `_replacement`, for what is called of an object: thousands of times in a trace."""
         handlers, thread = self._handlers, threading.get_ident
 
-        def replacement(self: Any = None, *args: Any, **kwargs: Any) -> Any:
+        def replacement(self: Any, /, *args: Any, **kwargs: Any) -> Any:
             handler = handlers.get(thread())
             if handler is None:
                 return call(self, *args, **kwargs)
             return handler(call, self, args, kwargs)
+
+        return replacement
+
+    def _replacement(self, call: Call) -> Call:
+        handlers, thread = self._handlers, threading.get_ident
+
+        def replacement(*args: Any, **kwargs: Any) -> Any:
+            handler = handlers.get(thread())
+            if handler is None:
+                return call(*args, **kwargs)
+            if not args:  # a function whose arguments are all given by name
+                return handler(by_name, None, args, kwargs)
+            return handler(call, args[0], args[1:], kwargs)
+
+        def by_name(_: None, *args: Any, **kwargs: Any) -> Any:
+            return call(*args, **kwargs)
 
         return replacement
 
@@ -113,6 +138,8 @@ SCRIPTS = Interception("__call__", torch._C.ScriptFunction, torch._C.ScriptMetho
 
 SETS = Interception("set_", torch.Tensor)
 """`x.set_(other)`, which is torch's only method that no function mode is told of."""
+CASTS = Interception("as_subclass", torch.Tensor)
+"""`x.as_subclass(kind)`, of which no function mode is told either."""
 SWAPS = Interception("_swap_tensor_impl", torch._C)  # noqa: SLF001 - torch has no public name for it
 """The last step of `torch.utils.swap_tensors`."""
 JIT_TRACES = Interception("trace", torch.jit)

@@ -20,6 +20,7 @@ from costlab.tracing.leaves import RULE_MISMATCH
 from costlab.tracing.names import names_of
 from costlab.tracing.realtensors import FILLED, Filling
 from costlab.tracing.recorder import ASIDE, Recorder
+from costlab.tracing.scripts import run_as_written
 from costlab.tracing.tensors import map_tensors, tensors_in, tensors_of
 from costlab.tracing.where import user_line
 
@@ -88,7 +89,7 @@ class Computing(Recorder):
     def enter_script(self, call: Any, script: Any, args: Any, kwargs: Any) -> Any:
         """What scripted code returns; the watch prices its kernels."""
         with torch._C.DisableTorchFunction():  # noqa: SLF001 - torch has no public name for it
-            return call(script, *args, **kwargs)
+            return run_as_written(call, script, args, kwargs)
 
     def enter_transform(self, inside: Callable[[], Any]) -> Any:
         """What the inside of a function transform returns; the watch prices its kernels."""

@@ -5,8 +5,9 @@ Does not know which kind is to be tried, nor what follows if it does not do.
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,24 +21,21 @@ from costlab.tracing.elsewhere import given_away
 from costlab.tracing.fakes import FakeRecorder, Fakes
 from costlab.tracing.hidden import made_visible
 from costlab.tracing.inputs import as_call, as_specs
+from costlab.tracing.leftovers import left_behind
 from costlab.tracing.parameters import buffers_of, unregistered
 from costlab.tracing.recorder import Recorder
 from costlab.tracing.registry import Registry
+from costlab.tracing.returned import Returned, returned
 from costlab.tracing.scopes import Scopes
+from costlab.tracing.settings import DEEPER
 from costlab.tracing.tensors import tensors_in
 from costlab.tracing.untouched import untouched
 from costlab.tracing.where import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from costlab.tracing.entries import Entries
     from costlab.tracing.fallbacks import Carrier
     from costlab.tracing.parameters import Held, Modules
-
-
-FRAMES = 4
-"""How many times more frames a traced call may have than a plain one has."""
 
 
 class Forward(NamedTuple):
@@ -58,6 +56,12 @@ class Forward(NamedTuple):
             TraceError: the forward stopped; its `partial` is the graph until then.
         """
         recorder = self._recorder(carrier, alone=alone)
+        graph, given = self._followed(recorder)
+        remarks = left_behind(recorder.registry, given)
+        return replace(graph, remarks=(*graph.remarks, *remarks)) if remarks else graph
+
+    def _followed(self, recorder: Recorder) -> tuple[Graph, list[torch.Tensor]]:
+        """The graph of what the forward did, and the tensors that it was given."""
         registry, scopes = recorder.registry, recorder.scopes
         args, kwargs = recorder.arguments(self.inputs, *as_call(self.inputs))
         given = [("", tensor) for tensor in tensors_in(args)]
@@ -80,14 +84,15 @@ class Forward(NamedTuple):
         recorder.gradients = training or as_it_is
         recorder.leaves = lambda: [number for number, wants in asking().items() if wants]
 
-        def autograd() -> Autograd | None:
+        def autograd(found: Returned) -> Autograd | None:
             if not training:
                 return None
-            return regions.told(asking(), range(held.start, buffers.stop))
+            return regions.told(asking(), range(held.start, buffers.stop), found)
 
         def graph(result: Any) -> Graph:
             read = set(chain.from_iterable([node.inputs for node in recorder.nodes]))
-            outputs = tuple(recorder.number(tensor) for tensor in tensors_in(result))
+            found = returned(result)
+            outputs = tuple(recorder.number(tensor) for tensor in found.tensors)
             return Graph(
                 tensors=rows(Tensor, registry.specs, registry.storages),
                 nodes=tuple(recorder.nodes),
@@ -101,7 +106,7 @@ class Forward(NamedTuple):
                 input_names=tuple(name for name, _ in given),
                 buffers=tuple(registry.specs[buffers.start : buffers.stop]),
                 arguments=arguments,
-                autograd=autograd(),
+                autograd=autograd(found),
                 remarks=(*unregistered(self.modules), *recorder.remarks),
             )
 
@@ -117,7 +122,7 @@ class Forward(NamedTuple):
                     made_visible(recorder),
                     handled(given_away(recorder)),
                     regions.followed() if training else nullcontext(),
-                    deeper(),
+                    DEEPER,
                     recorder.watching(),
                     recorder,
                 ):
@@ -127,12 +132,14 @@ class Forward(NamedTuple):
                 message = explain(error, scopes, recorder.failed)
                 raise TraceError(message, partial=graph(None)) from error
             scopes.current = ""
-            if not tensors_in(result):
+            if isinstance(result, Iterator | AsyncIterator | Awaitable):
+                recorder.unknown(type(result).__name__)  # what it is to do has not been done
+            if not returned(result).tensors:
                 recorder.remarks.setdefault(
                     f"the forward returned no tensor that costlab finds ({type(result).__name__}): "
                     "what it returns is not held to be alive until the end"
                 )
-            return graph(result)
+            return graph(result), [tensor for _, tensor in given]
 
     def _recorder(self, carrier: Carrier, *, alone: bool) -> Recorder:
         """What records a run on tensors of this kind."""
@@ -149,17 +156,6 @@ class Forward(NamedTuple):
         if carrier == "fake" or not alone:
             recorder.fakes = Fakes(recorder.aside.device)
         return recorder
-
-
-@contextmanager
-def deeper() -> Iterator[None]:
-    """Lets calls nest as deep as without a trace, which puts a few frames around each module."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(FRAMES * before)
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
 
 
 def _set_mode(model: torch.nn.Module, modules: list[torch.nn.Module], *, training: bool) -> None:

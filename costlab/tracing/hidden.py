@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from costlab.graph import Coverage
 from costlab.tracing.calls import (
     ASKING,
     AUTOCASTS,
+    CASTS,
     JIT_TRACES,
     SCRIPTS,
     SETS,
@@ -21,6 +23,8 @@ from costlab.tracing.calls import (
     asking,
     handled,
 )
+from costlab.tracing.scripts import AS_WRITTEN
+from costlab.tracing.settings import EAGER, UNCHECKED
 from costlab.tracing.tensors import meta
 from costlab.tracing.transforms import carried_out
 
@@ -45,14 +49,28 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
             made: torch.Tensor = _set(recorder, call, target, args, kwargs)
             return made
 
+    def cast(call: Any, tensor: torch.Tensor, args: Any, kwargs: Any) -> torch.Tensor:
+        made: torch.Tensor
+        modes: Any = torch.overrides._get_current_function_mode_stack()  # type: ignore[no-untyped-call]  # noqa: SLF001 - torch has no public name for it, and leaves it untyped
+        if recorder not in modes:
+            made = call(tensor, *args, **kwargs)  # torch's own, on what a call returns
+            return made
+        constant = recorder.registry.is_constant([tensor])
+        with torch._C.DisableTorchFunction():  # noqa: SLF001 - as above
+            seen = recorder.value(tensor) if constant else recorder.twin(tensor)
+            made = call(seen, *args, **kwargs)
+            recorder.record("as_subclass", "view", Coverage.FREE, [tensor], [made], None, view=True)
+        return made
+
     def swap(call: Any, one: torch.Tensor, args: Any, kwargs: Any) -> None:
         call(one, *args, **kwargs)
         swapped.append((one, args[0]))
         recorder.registry.swap(one, args[0])
 
     def script(call: Any, method: Any, args: Any, kwargs: Any) -> Any:
-        if getattr(method, "name", "") == UNPACK:
-            return call(method, *args, **kwargs)  # asked by a rule, and no part of the forward
+        if getattr(method, "name", "") in (UNPACK, AS_WRITTEN):
+            # Asked by a rule, and no part of the forward; or it is seen already.
+            return call(method, *args, **kwargs)
         return recorder.enter_script(call, method, args, kwargs)
 
     def switch(call: Any, first: Any, args: Any, kwargs: Any) -> None:
@@ -62,6 +80,7 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
     pairs: list[tuple[Interception, Handler]] = [
         (SCRIPTS, script),
         (SETS, write),
+        (CASTS, cast),
         (SWAPS, swap),
         (JIT_TRACES, _trace),
         (AUTOCASTS, switch),
@@ -72,33 +91,15 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
             if module in sys.modules and (question := asking(module)) is not None
         ),
     ]
-    # Nothing is compiled before: what is compiled runs as it was written.
-    compiles = "torch._dynamo" in sys.modules
-    eager = torch.compiler.set_stance("force_eager") if compiles else nullcontext()
+    # What is not loaded has nothing to turn off, and takes a second to load.
+    eager = EAGER if "torch._dynamo" in sys.modules else nullcontext()
+    unchecked = UNCHECKED if "torch.distributions.distribution" in sys.modules else nullcontext()
     try:
-        with handled(pairs), _unchecked_distributions(), eager:
+        with handled(pairs), unchecked, eager:
             yield
     finally:
         for one, other in reversed(swapped):
             torch.utils.swap_tensors(one, other)  # type: ignore[no-untyped-call]  # torch leaves it untyped; a swap undoes itself
-
-
-@contextmanager
-def _unchecked_distributions() -> Iterator[None]:
-    """Has distributions take their parameters as they are: the checks read values.
-
-    They are no part of a network's cost either; `python -O` leaves them out.
-    """
-    if "torch.distributions.distribution" not in sys.modules:
-        yield
-        return
-    kind: Any = sys.modules["torch.distributions.distribution"].Distribution
-    before = kind._validate_args  # noqa: SLF001 - torch has no way to ask for it
-    kind.set_default_validate_args(False)
-    try:
-        yield
-    finally:
-        kind.set_default_validate_args(before)
 
 
 def _has_no_values(call: Any, value: Any, args: Any, kwargs: Any) -> bool:
@@ -114,8 +115,8 @@ def _has_no_values(call: Any, value: Any, args: Any, kwargs: Any) -> bool:
 
 def _trace(call: Any, function: Any, args: Any, kwargs: Any) -> Any:
     """What `torch.jit.trace` would trace: the same operations, which the mode then sees."""
-    del call, args, kwargs
-    return function
+    traced = kwargs.get("func", function)
+    return call(function, *args, **kwargs) if traced is None else traced  # torch refuses None
 
 
 def _set(recorder: Recorder, call: Any, target: torch.Tensor, args: Any, kwargs: Any) -> Any:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from costlab.tracing.registry import Registry
     from costlab.tracing.scopes import Scopes
 
+UNREGISTERED = (
+    "{} uses a parameter that no module of the model registers (made in the forward, or kept in a "
+    "list): params and trainable do not count it"
+)
+
 
 class Record:
     """The nodes of a trace in the order in which they ran, on the tensors of its registry."""
@@ -24,6 +29,7 @@ class Record:
     registry: Registry
     scopes: Scopes
     nodes: list[Node]
+    remarks: dict[str, None]
     repeated: dict[int, tuple[int, ...]]
     """The inputs of nodes that read a tensor several times, as often as they do."""
 
@@ -91,6 +97,8 @@ class Record:
         if known is not None:
             return known
         number = registry.add(tensor, owned=False)
+        if isinstance(tensor, torch.nn.Parameter):
+            self.remarks.setdefault(UNREGISTERED.format(self.scopes.current or "the model"))
         if tensor.is_meta and not registry.is_expected(tensor):
             self.nodes.append(
                 Node("unseen", "unseen", Coverage.UNKNOWN, self.scopes.current, (), (number,))

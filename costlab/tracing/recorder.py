@@ -26,6 +26,8 @@ from costlab.tracing.history import History
 from costlab.tracing.leaves import RULE_MISMATCH, Leaves
 from costlab.tracing.names import body_of, is_in_place, names_of
 from costlab.tracing.outputs import allocate, fits
+from costlab.tracing.scripts import run_as_written
+from costlab.tracing.shortcuts import is_patched
 from costlab.tracing.stops import NeedsMoreError, no_kernel
 from costlab.tracing.tensors import map_tensors, meta, tensors_in, tensors_of
 from costlab.tracing.where import Failure
@@ -55,7 +57,7 @@ class Recorder(TorchFunctionMode, Leaves):
         self.switches: list[tuple[int, bool]] = []
         self.depth = self._outside = 0
         self.fakes: Fakes | None = None
-        self.remarks: dict[str, None] = {}
+        self.remarks = {}
         self.autocast: Autocast | None = None
         self.treatments = self.CARRY_OUT
         self._entered: set[Any] = set()
@@ -96,7 +98,7 @@ class Recorder(TorchFunctionMode, Leaves):
         """What scripted code returns, priced kernel by kernel."""
         # Kernels that are written in Python call functions too: those are not the model's.
         with Descent(self), torch._C.DisableTorchFunction():  # noqa: SLF001 - as above
-            return call(script, *args, **kwargs)
+            return run_as_written(call, script, args, kwargs)
 
     def enter_transform(self, inside: Callable[[], Any]) -> Any:
         """What the inside of a function transform returns, priced kernel by kernel."""
@@ -118,7 +120,7 @@ class Recorder(TorchFunctionMode, Leaves):
         """Has operands converted where autocast is on; where it is off, that takes no time."""
         device = self.aside.device.type
         on = device in KEYS and torch.is_autocast_enabled(device)
-        self.depth = -1 if on else self._outside  # no shortcuts
+        self.depth = -1 if on or is_patched() else self._outside  # no shortcuts
         self.treatments = {**self.CARRY_OUT, **CONVERTING} if on else self.CARRY_OUT
         if on and (self.autocast is None or not is_nested()):
             self.autocast = Autocast(device, partial(_converted, ref(self)))

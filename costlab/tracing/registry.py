@@ -5,6 +5,7 @@ Does not know operations.
 
 from __future__ import annotations
 
+from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ class Registry:
         self.storages: list[int] = []
         self.numbers: dict[int, int] = {}
         self._alive: list[torch.Tensor] = []
+        self._held = 0
         self._owned: set[int] = set()
         self._held_elsewhere: Callable[[], Iterable[torch.Tensor]] = tuple
         self._stand_ins: dict[int, torch.Tensor] = {}
@@ -145,6 +147,7 @@ class Registry:
         self.storages += numbers
         self.numbers.update(zip(map(id, held), numbers, strict=True))
         self._alive += held
+        self._held = len(self._alive)
         return numbers
 
     def expect(self, held: Callable[[], Iterable[torch.Tensor]]) -> None:
@@ -163,6 +166,22 @@ class Registry:
     def alive(self) -> Iterable[torch.Tensor]:
         """The tensors that are kept until the trace ends, all but those of the user's classes."""
         return self._alive
+
+    def since_held(self) -> Iterable[torch.Tensor]:
+        """The tensors that are kept, but for those that the model held from the start."""
+        return islice(self._alive, self._held, None)
+
+    def is_made(self, tensor: torch.Tensor) -> bool:
+        """Whether the trace made a tensor, and on meta."""
+        return id(tensor) in self._owned and tensor.is_meta
+
+    def tables_of_tensors(self) -> tuple[Any, ...]:
+        """What holds tensors here."""
+        return (self._alive, self._stand_ins, self._twins)
+
+    def references(self) -> Iterable[torch.Tensor]:
+        """Each tensor as often as it is held here."""
+        return (*self._alive, *self._stand_ins.values(), *self._twins.values())
 
     def number_of(self, tensor: torch.Tensor) -> int | None:
         """The number of a tensor, None if it is not known."""

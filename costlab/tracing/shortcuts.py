@@ -127,6 +127,19 @@ SHORTCUTS: dict[type[nn.Module], Shortcut] = {
 """The short way of each leaf module that has one."""
 
 
+NAMES = {
+    name: value
+    for name, value in vars(F).items()
+    if any(value is shortcut.function for shortcut in SHORTCUTS.values())
+}
+"""What the functions of the shortcuts are called in `torch.nn.functional`."""
+
+
+def is_patched() -> bool:
+    """Whether one of the functions is replaced by another, which the ordinary way then calls."""
+    return any(getattr(F, name) is not function for name, function in NAMES.items())
+
+
 def arguments_of(
     shortcut: Shortcut, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Arguments:

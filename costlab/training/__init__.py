@@ -19,7 +19,7 @@ from costlab.training.updates import DEFAULT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from costlab.graph import Graph
+    from costlab.graph import Checkpoint, Graph
 
 __all__ = ["DEFAULT", "BlockCost", "Memory", "Training", "training_of"]
 
@@ -30,6 +30,7 @@ def training_of(graph: Graph, optimizer: str = DEFAULT) -> Training:
     Raises:
         UsageError: there is no such optimizer.
     """
+    noted = graph.autograd or Autograd()
     needs = gradient_needs(graph)
     found = {step.node: kept(graph, step) for step in needs.steps}
     own: dict[str, BlockCost] = {}
@@ -61,10 +62,13 @@ def training_of(graph: Graph, optimizer: str = DEFAULT) -> Training:
         trainable=trainable,
         memory=_memory(graph, needs, found, optimizer),
         own=own,
-        unpriced=tuple(unpriced),
-        handwritten=() if graph.autograd is None else graph.autograd.functions,
+        unpriced=(*unpriced, *noted.lost),
+        handwritten=noted.functions,
         assumed=tuple(
-            dict.fromkeys(graph.nodes[at].op for at, keeps in found.items() if keeps.assumed)
+            dict.fromkeys(
+                [graph.nodes[at].op for at, keeps in found.items() if keeps.assumed]
+                + list(noted.guessed)
+            )
         ),
     )
 
@@ -81,41 +85,58 @@ def _gradients(graph: Graph, needs: Needs, step: Step) -> BlockCost | None:
 
 
 def _recomputed(graph: Graph, found: Mapping[int, Kept]) -> list[int]:
-    """The operations that a backward runs anew, in checkpointed regions.
+    """The operations that a backward runs anew, in checkpointed regions, as often as it does.
 
+    Each region is run anew once, and what lies in several of them once for each: the outer one
+    runs the forward of the inner one, which then is run by itself.
     All of a region in the re-entrant variant. The other one stops as soon as it has all that was
     kept: an operation that keeps only what it reads, and is the last to keep anything, is not run.
     """
-    nodes: dict[int, None] = {}
-    for start, stop, whole in (graph.autograd or Autograd()).checkpoints:
-        keeping = [at for at in range(start, stop) if at in found and any(found[at][:2])]
-        if not any(at in found for at in range(start, stop)):
+    nodes: list[int] = []
+    regions = (graph.autograd or Autograd()).checkpoints
+    for at, region in enumerate(regions):
+        if not any(node in found for node in range(region.start, region.stop)):
             continue
-        end = stop
-        if not whole:
-            end = start
-            if keeping:
-                last = keeping[-1]
-                makes = not set(graph.nodes[last].outputs).isdisjoint(found[last].tensors)
-                end = last + 1 if makes or found[last].extra_bytes else last
-        nodes.update(dict.fromkeys(range(start, end)))
-    return list(nodes)
+        inner = [held for held in regions[:at] if region.start <= held.start < region.stop]
+        end = _end(graph, region, inner, found) if region.stops_early else region.stop
+        nodes += range(region.start, end)
+    return nodes
+
+
+def _end(
+    graph: Graph, region: Checkpoint, inner: list[Checkpoint], found: Mapping[int, Kept]
+) -> int:
+    """Where a region that is run anew stops: what is kept within an inner one is not its own.
+
+    Of an inner one it keeps what goes in: that is there before it runs, or after if re-entrant,
+    as a function keeps what it is given when it is through.
+    """
+    within = {node for held in inner for node in range(held.start, held.stop)}
+    ends = [held.stop if held.reentrant else held.start for held in inner]
+    for node in range(region.start, region.stop):
+        if node in found and node not in within and any(found[node][:2]):
+            makes = not set(graph.nodes[node].outputs).isdisjoint(found[node].tensors)
+            ends.append(node + 1 if makes or found[node].extra_bytes else node)
+    return max(ends, default=region.start)
 
 
 def _saved(graph: Graph, found: Mapping[int, Kept]) -> list[tuple[int, tuple[int, ...], int]]:
     """What is kept from the forward on: the operation that keeps it, tensors, and other bytes.
 
-    A checkpointed region keeps what it reads from outside, and nothing of its own.
+    A checkpointed region keeps what it reads from outside, and nothing of its own; one within
+    another keeps nothing at all.
     """
     regions = (graph.autograd or Autograd()).checkpoints
     kept_by: list[tuple[int, tuple[int, ...], int]] = []
     within: set[int] = set()
-    for start, stop, _ in regions:
-        inside = range(start, stop)
+    for region in reversed(regions):
+        inside = range(region.start, region.stop)
+        if within.issuperset(inside):
+            continue
         if any(at in found for at in inside):
             made = {number for at in inside for number in graph.nodes[at].outputs}
             read = {number for at in inside for number in graph.nodes[at].inputs}
-            kept_by.append((start, tuple(sorted(read - made)), 0))
+            kept_by.append((region.start, tuple(sorted(read - made)), 0))
         within.update(inside)
     kept_by += [
         (at, keeps.tensors, keeps.extra_bytes) for at, keeps in found.items() if at not in within

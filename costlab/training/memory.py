@@ -57,9 +57,10 @@ class _Spans:
         self.storage = [held for _, held in graph.tensors]
         noted = graph.autograd or Autograd()
         self.held = {self.storage[number] for number in noted.held}
+        # An inner region before the one around it.
         self.regions = [
             (start, stop)
-            for start, stop, _ in noted.checkpoints
+            for start, stop, *_ in noted.checkpoints
             if any(start <= index < stop for index in kept)
         ]
         self.first: dict[int, int] = {self.storage[number]: 0 for number in graph.inputs}
@@ -106,19 +107,23 @@ class _Spans:
             for node in self.graph.nodes[start:stop]:
                 for at in map(self.storage.__getitem__, node.inputs):
                     if self.first.get(at, start) < start:
-                        self.last[at] = max(self.last[at], self._backward(stop - 1))
+                        self._need(at, start, self._backward(stop - 1))
 
     def _keep(self, index: int, keeps: Kept) -> None:
         """What a node keeps is alive until its backward; made in a region, it is made twice."""
-        region, until = self._region(index), self._backward(index)
         for at in map(self.storage.__getitem__, keeps.tensors):
-            if at not in self.first or at in self.held:
-                continue
-            if region is None or self.first[at] < region[0]:
-                self.last[at] = max(self.last[at], until)
-            else:
-                key = at, region[1]
+            if at in self.first and at not in self.held:
+                self._need(at, index, self._backward(index))
+
+    def _need(self, at: int, node: int, until: int) -> None:
+        """Has a memory there until then, for a node: kept, or made anew in a region of both."""
+        made = self.first[at]
+        for start, stop in self.regions:
+            if start <= node < stop and start <= made < stop:
+                key = at, stop
                 self.again[key] = max(self.again.get(key, 0), until)
+                return
+        self.last[at] = max(self.last[at], until)
 
 
 def peaks(graph: Graph, needs: Needs, kept: Mapping[int, Kept]) -> Peaks:
@@ -145,8 +150,9 @@ def _hold_gradients(graph: Graph, needs: Needs, activations: _Clock, gradients: 
     """Holds the gradient of each tensor that has one, once for all views of its memory."""
     end = 2 * len(graph.nodes)
     storage = [held for _, held in graph.tensors]
-    leaves = set() if graph.autograd is None else graph.autograd.leaves
-    roots = {storage[number] for number in leaves}
+    noted = graph.autograd or Autograd()
+    roots = {storage[number] for number in noted.wanting - noted.frozen}
+    passing = {storage[number] for number in noted.frozen}
     begins: dict[int, int] = {}
     made: dict[int, int] = {}
     for step in needs.steps:
@@ -168,4 +174,4 @@ def _hold_gradients(graph: Graph, needs: Needs, activations: _Clock, gradients: 
         if at in roots:
             gradients.hold(begin, end, size)
         else:
-            activations.hold(begin, made.get(at, end), size)
+            activations.hold(begin, made.get(at, begin if at in passing else end), size)

@@ -6,12 +6,13 @@ outputs come from. Does not know what an operation's gradient costs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from costlab.graph import Autograd, Coverage
 
 if TYPE_CHECKING:
-    from costlab.graph import Graph, Node, TensorSpec
+    from costlab.graph import Checkpoint, Graph, Node, TensorSpec
 
 CUTS = frozenset({
     "detach", "data", "detach_", "empty_like", "zeros_like", "ones_like", "full_like", "rand_like",
@@ -72,13 +73,15 @@ def gradient_needs(graph: Graph) -> Needs:
     A gradient is needed of what comes from a leaf that wants one; it is made only if an output
     of the model comes of it in turn.
     """
-    candidates = _forwards(graph)
+    candidates, before = _forwards(graph)
     of_inputs = _of_inputs(graph)
     storage = [held for _, held in graph.tensors]
     wanted = {number for step in candidates for number in _wanted(step)}
     made = {number for step in candidates for number in graph.nodes[step.node].outputs}
-    leaves = set() if graph.autograd is None else graph.autograd.leaves
-    reached = {number for number in graph.outputs if number in made or number in leaves}
+    noted = graph.autograd or Autograd()
+    leaves = noted.wanting
+    outputs = {before.get(number, number) for number in graph.outputs}
+    reached = {number for number in outputs if number in made or number in leaves}
     held = {storage[number] for number in reached}
     steps: list[Step] = []
     for step in reversed(candidates):
@@ -90,15 +93,21 @@ def gradient_needs(graph: Graph) -> Needs:
         for number in _wanted(step):
             reached.add(number)
             held.add(storage[number])
-    return Needs(tuple(reversed(steps)), frozenset(reached & (wanted | leaves)), of_inputs)
+    # A gradient that is made of what is frozen by then is kept by nobody.
+    made_of = frozenset(reached & (wanted | leaves)) - noted.frozen
+    return Needs(tuple(reversed(steps)), made_of, of_inputs)
 
 
 def _wanted(step: Step) -> list[int]:
     return [number for number, wanted in zip(step.operands, step.wanted, strict=True) if wanted]
 
 
-def _forwards(graph: Graph) -> list[Step]:
-    """The operations that read something with a gradient and make something that has one."""
+def _forwards(graph: Graph) -> tuple[list[Step], dict[int, int]]:
+    """The operations that read something with a gradient and make something that has one.
+
+    Besides, of each tensor that was written to with gradients turned off, the one that it was
+    before: autograd is not told of the write, so that its history is the same.
+    """
     noted = graph.autograd or Autograd()
     off = [False] * len(graph.nodes)
     for start, end in noted.off:
@@ -111,16 +120,13 @@ def _forwards(graph: Graph) -> list[Step]:
     # Storages that were written to with a gradient: whoever looks at them has one from then on.
     written: set[int] = set()
     steps: list[Step] = []
-    closed = {start: stop for start, stop, whole in noted.checkpoints if whole}
+    before: dict[int, int] = {}
+    changes = _changes(graph, noted)
     for index, node in enumerate(graph.nodes):
-        if index in closed:
-            # The re-entrant checkpoint has gradients only if something that it is given has one.
-            given = _read_from_outside(graph, index, closed[index]) - noted.held
-            off[index : closed[index]] = [
-                stopped or not any(needs[number] for number in given)
-                for stopped in off[index : closed[index]]
-            ]
+        for change in changes.get(index, ()):
+            change(needs, before, off)
         operands = noted.repeated.get(index, node.inputs)
+        operands = tuple([before.get(number, number) for number in operands])
         wanted = tuple(
             [
                 needs[number] or (storage[number] in written and not detached[number])
@@ -129,6 +135,9 @@ def _forwards(graph: Graph) -> list[Step]:
         )
         shared = shares(graph, node)
         view = shared and node.coverage is Coverage.FREE
+        if shared and not view and off[index]:
+            before[node.outputs[0]] = operands[0]
+            continue
         goes_on = any(wanted) and not off[index] and node.op not in CUTS
         makes = False
         for number in node.outputs:
@@ -142,7 +151,43 @@ def _forwards(graph: Graph) -> list[Step]:
                 written.add(storage[number])
         if makes:
             steps.append(Step(index, operands, wanted))
-    return steps
+    return steps, before
+
+
+Change = Callable[[list[bool], dict[int, int], list[bool]], None]
+"""What happens before a node: to what wants a gradient, given what it was, and to what is off."""
+
+
+def _changes(graph: Graph, noted: Autograd) -> dict[int, list[Change]]:
+    """What the forward does between its nodes that says which gradients there are."""
+    found: dict[int, list[Change]] = {}
+
+    def turn(number: int, on: bool) -> Change:
+        def change(needs: list[bool], before: dict[int, int], off: list[bool]) -> None:
+            del off
+            needs[before.get(number, number)] = on
+
+        return change
+
+    def close(region: Checkpoint) -> Change:
+        given = _read_from_outside(graph, region.start, region.stop) - noted.held
+
+        def change(needs: list[bool], before: dict[int, int], off: list[bool]) -> None:
+            # The re-entrant checkpoint has gradients only if something that it is given has one.
+            if not any(needs[before.get(number, number)] for number in given):
+                off[region.start : region.stop] = [True] * (region.stop - region.start)
+
+        return change
+
+    made = {number for node in graph.nodes for number in node.outputs}
+    for place, number, on in noted.turned:
+        # Torch refuses to have a tensor with a history want none.
+        if on or number not in made:
+            found.setdefault(place, []).append(turn(number, on))
+    for region in noted.checkpoints:
+        if region.reentrant:
+            found.setdefault(region.start, []).append(close(region))
+    return found
 
 
 def _read_from_outside(graph: Graph, start: int, stop: int) -> set[int]:

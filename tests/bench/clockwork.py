@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from costlab.bench.document import Correctness
 from costlab.bench.harness import measure
 from costlab.bench.plan import Plan
-from costlab.bench.seams import State
+from costlab.bench.seams import Compiled, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,6 +82,7 @@ class Spring:
     error: BaseException = field(default_factory=lambda: RuntimeError("it broke"))
     peak_bytes: int | None = None
     made: int = 0
+    compiles: Callable[[int], int] = lambda _: 0
 
     def call(self) -> None:
         """Takes its time; the slower the clock, the more."""
@@ -99,6 +100,10 @@ class Spring:
     def how(self) -> Mapping[str, str]:
         """As everywhere."""
         return {}
+
+    def compiled(self) -> Compiled:
+        """As often as `compiles` says, by the calls made until now."""
+        return Compiled(self.compiles(self.made), "a counter differs")
 
     def close(self) -> None:
         """Holds nothing."""

@@ -9,7 +9,7 @@ from costlab.bench.document import Ceilings, Correctness, Kernel
 from costlab.bench.plan import Plan
 from costlab.bench.request import Request
 from costlab.bench.runner import run
-from costlab.bench.seams import ArmError, State
+from costlab.bench.seams import ArmError, Compiled, State
 from costlab.bench.study import Axes, Pair, Study, Subject
 
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ class Made:
     def peak_bytes(self) -> int | None:
         """A number that is easy to find again."""
         return 4096
+
+    def compiled(self) -> Compiled:
+        """Nothing is."""
+        return Compiled()
 
     def close(self) -> None:
         """Leaves the list of what is open."""

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from costlab.bench.contrast import contrast
+from costlab.bench.contrast import _interval, contrast, told
+from costlab.bench.document import Timing
 from costlab.bench.judging import FLOOR
 from costlab.bench.runner import run
 from costlab.errors import UsageError
+from tests.bench.clockwork import MS, PLAN, Clockwork, seeded
+from tests.bench.clockwork import run as on_a_device
 from tests.bench.pretended import REQUEST, Pretended
 
 if TYPE_CHECKING:
+    from costlab.bench.contrast import Difference
     from costlab.bench.document import Measurements
 
 
@@ -181,3 +185,61 @@ def test_nothing_in_common_is_an_error(found: Measurements) -> None:
     """Documents without a common case cannot be compared."""
     with pytest.raises(UsageError, match="the one holds 2 cases of pretended, the other 0 cases"):
         contrast(found, replace(found, cases=()))
+
+
+class Wandering:
+    """Noise of half a percent on a machine that wanders by 4 %, slowly beside a sample."""
+
+    def __init__(self, seed: int) -> None:
+        """A machine that is somewhere."""
+        self.random = seeded(seed)
+        self.at = self.random.gauss(0, 0.04)
+
+    def __call__(self) -> float:
+        """The next."""
+        self.at = 0.95 * self.at + self.random.gauss(0, 0.04 * (1 - 0.95**2) ** 0.5)
+        return self.at + self.random.gauss(0, 0.005)
+
+
+def timings(seed: int, factor: float = 1.0) -> Timing:
+    """What a run of one code gives on a machine that wanders."""
+    paired = on_a_device(Clockwork(noise=Wandering(seed)), 1.0, PLAN, factor * MS, seed)
+    return paired.timing("baseline", Timing("conv", "eager", 0, 0, 0, 0))
+
+
+def contrasted(one: Timing, other: Timing, found: Measurements) -> Difference:
+    """What is said of a side in two runs."""
+    case = replace(found.cases[0], variant=one, baseline=one)
+    again = replace(case, variant=other, baseline=other)
+    both = (replace(found, cases=(this,)) for this in (case, again))
+    return contrast(*both).sides[0].difference
+
+
+def test_identical_code_hardly_differs(found: Measurements) -> None:
+    """Of 200 repetitions at most one in twenty differs; by the intervals alone, more would."""
+    firm = by_interval = 0
+    for seed in range(200):
+        one, other = timings(2 * seed), timings(2 * seed + 1)
+        firm += contrasted(one, other, found) != "within the noise"
+        low, high = _interval(one, other)
+        assert low is not None
+        assert high is not None
+        by_interval += told(log(low), log(high), 2 * FLOOR) != "within the noise"
+    assert firm <= 10
+    assert by_interval > 40
+
+
+def test_what_takes_half_as_long_again_differs(found: Measurements) -> None:
+    """The same machine still tells code apart that is far enough from each other."""
+    said = [contrasted(timings(2 * seed), timings(2 * seed + 1, 1.5), found) for seed in range(20)]
+    assert said.count("more") >= 18
+
+
+def test_threads_that_differ_make_other_cases(found: Measurements) -> None:
+    """What was measured with one thread is not compared with two; older documents say it less."""
+    one, two = (
+        replace(found, environment={"device": "cpu", "threads": number}) for number in (1, 2)
+    )
+    with pytest.raises(UsageError, match=r"with 1 thread, the other with 2.*OMP_NUM_THREADS=1"):
+        contrast(one, two)
+    assert len(contrast(one, one).sides) == len(contrast(found, found).sides)

@@ -238,14 +238,15 @@ def test_pairs_are_those_that_the_kernels_take(block: str) -> None:
     pytest.importorskip("triton")
     from torch import fx
 
-    from costlab.bench.kernels.program import _shapes
     from costlab.bench.kernels.units import groups_of, units_of
+    from costlab.bench.kernels.values import tensors_of
     from costlab.bench.roofline import kernels_of
 
     subject = Subject("", "inception_v3(aux=False, width=0.1)", IMAGE, block=block)
     built = build(subject, "bn_relu", 1, 0)
     traced = fx.symbolic_trace(built.module)
-    shapes = _shapes(traced, built.example[0])
+    found = tensors_of(traced, built.example[0])
+    shapes = {name: about.shape for name, about in found.items()}
     taken = groups_of(traced, list(units_of(traced, shapes)), shapes)
     series = sum(group.kind == "series" for group in taken)
     kernels = kernels_of(priced(subject), "ours")

@@ -96,15 +96,29 @@ def test_a_slow_clock_drops_a_block() -> None:
             assert sample.block in paired.dropped
 
 
-def test_too_few_blocks_are_ambiguous() -> None:
-    """If it throttles all the time, there is no verdict, but all samples."""
+def test_without_blocks_there_is_no_number() -> None:
+    """If it throttles all the time, nothing is compared, and all samples are kept."""
     paired = run(Clockwork(throttle=lambda _: ("thermal",)))
+    assert paired.comparison() is None
+    blocks = len(paired.blocks)
+    assert paired.error.startswith(f"of {blocks} blocks of samples, 0 count, and two are needed")
+    assert "dropped: thermal" in paired.error
+    sides = [paired.timing(side, timing()) for side in ("baseline", "variant")]
+    assert all(side.error == paired.error for side in sides)
+    assert all(len(side.samples_s) == len(side.dropped) == 2 * blocks > 30 for side in sides)
+
+
+def test_a_few_blocks_are_ambiguous() -> None:
+    """Two blocks of many that count make an interval of those alone, and no verdict."""
+    device = Clockwork(throttle=lambda now: () if 1.0 < now < 1.3 else ("thermal",))
+    device.noise = lambda: 0.0 if 1.0 < device.now < 1.3 or device.due < 0.9 * MS else 1.0
+    paired = run(device)
     found = paired.comparison()
     assert found is not None
-    assert (found.verdict, found.pairs, found.stopped) == ("AMBIGUOUS", 0, "time limit")
-    assert "only 0 pairs are left, and 10 are needed" in found.reason
-    assert f"blocks 0-{len(paired.blocks) - 1} dropped: thermal" in found.reason
-    assert len(paired.of("variant")) == found.dropped > 30
+    assert 4 <= found.pairs < PLAN.fewest_pairs
+    assert found.ratio == pytest.approx(0.8)
+    assert found.verdict == "AMBIGUOUS"
+    assert f"only {found.pairs} pairs are left, and 10 are needed" in found.reason
 
 
 def test_outliers_widen_the_interval() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from costlab.bench import prepared
 from costlab.bench.precision import recorded
 from costlab.bench.prepared import Ready, Where
+from costlab.bench.seams import Compiled
 from costlab.bench.study import Precision, Subject
 from costlab.bench.timers import HostTimer
 from costlab.bench.turns import weights_of
@@ -111,11 +112,11 @@ def test_copies_of_the_weights_are_not_compiled_anew(monkeypatch: pytest.MonkeyP
     """One compiled graph serves all copies; if one did not, inputs alone would rotate."""
     from costlab.bench.arms import graphs_compiled
 
-    before = graphs_compiled()
+    before = graphs_compiled().times
     assert "inputs and weights" in ready(case_of("compile")).how["rotates"]
-    assert graphs_compiled() - before == 1
+    assert graphs_compiled().times - before == 1
     counted = iter(range(100))
-    monkeypatch.setattr(prepared, "graphs_compiled", lambda: next(counted))
+    monkeypatch.setattr(prepared, "graphs_compiled", lambda: Compiled(next(counted)))
     assert "compiled anew" in ready(case_of("compile")).how["rotates"]
 
 

@@ -116,6 +116,32 @@ def test_what_binds() -> None:
     assert model(convolutions("5x5", 35, 64, 256)).binds == "compute"
 
 
+def test_a_product_of_a_vector_waits_for_its_weights() -> None:
+    """A linear layer of batch 1 has no tile to fill: its matrix has to be read, and that binds."""
+    rows, columns, depth = 1, 4096, 9216
+    moved = 4 * (depth + columns * depth + columns)
+    layer = Product(rows, columns, 1, rows * columns * depth, moved)
+    host = replace(CPU, flops_per_s={"bf16": 2e11}, copy_bytes_per_s=2.7e10)
+    for ceilings in (replace(host, processors=1), replace(host, processors=2), H200):
+        found = model(Costs(layer.macs, 0, 0, 0, (layer,)), "eager", ceilings)
+        assert (found.binds, found.waves) == ("memory", 1.0)
+
+
+def test_one_processor_is_never_idle() -> None:
+    """Where all tiles are one processor's, none is left without; more than one may be."""
+    costs = convolutions("7x7", 17, 192, 1)
+    assert model(costs, ceilings=replace(H200, processors=1)).waves == 1.0
+    assert model(costs).waves > 1.0
+
+
+def test_full_processors_bind_nothing() -> None:
+    """Tiles that are larger than what is left make a product longer, but leave nobody idle."""
+    wasteful = Product(16, 32, 132, macs=16 * 32 * 132 * (1 << 17), moved=0)
+    found = model(Costs(wasteful.macs, 0, 0, 0, (wasteful,)), "graph")
+    assert found.waves > 3
+    assert found.binds == "compute"
+
+
 def test_what_arms_fuse() -> None:
     """Of conv, BN, ReLU twice over, eager runs all; a compiler two passes, an epilogue none."""
     costs = convolutions("3x3 3x3", 35, 64, 1, finished=True)
@@ -266,7 +292,7 @@ def test_tiles_cover_the_result(product: Product, processors: int) -> None:
     rates = Rates(1e12, 1e12, processors)
     least = 2 * product.macs / 1e12
     assert tiles_s(product, rates) >= least
-    if product.columns >= 32:
+    if product.columns >= 32 and product.rows >= 16 and processors > 1:
         deep = 2 * 64 * 32 * product.depth / (1e12 / processors)
         waves = ceil(product.rows * product.columns * product.groups / (256 * 192) / processors)
         assert tiles_s(product, rates) >= deep * waves * (1 - 1e-9)

@@ -54,7 +54,8 @@ def test_the_schema_notices_every_change(found: Measurements) -> None:
     validator = Draft202012Validator(schema("costlab.bench/1"))
     document = saved(found)
     document["environment"] = {}  # which may hold anything
-    document["ceilings"]["flops_per_s"] = document["ceilings"]["how"] = {}
+    for ceilings in (document["ceilings"], document["sessions"][0]["ceilings"]):
+        ceilings["flops_per_s"] = ceilings["how"] = {}
     free = ("('environment',", "'flops_per_s')", "'how'")
     changes = [
         (what, edited)
@@ -99,13 +100,20 @@ def test_keys_of_a_later_costlab_are_left_out(found: Measurements) -> None:
     extended = more(document)
     extended["environment"] = document["environment"]
     extended["ceilings"]["flops_per_s"] = document["ceilings"]["flops_per_s"]
+    rates = document["sessions"][0]["ceilings"]["flops_per_s"]
+    extended["sessions"][0]["ceilings"]["flops_per_s"] = rates
     assert from_dict(extended) == found
 
 
 def test_what_was_added_to_the_version_may_be_missing(found: Measurements) -> None:
-    """A document from before `dropped` and `how` is read: all of its samples count."""
+    """A document from before `dropped` and `how` is read: all of its samples count.
+
+    Without sessions, its cases were judged by the ceilings and the noise of the document.
+    """
     document = saved(found)
+    del document["sessions"]
     for case in document["cases"]:
+        del case["session"], case["threads"]
         for side in ("baseline", "variant"):
             del case[side]["dropped"], case[side]["how"]
     sides = [side for case in from_dict(document).cases for side in (case.baseline, case.variant)]

@@ -124,7 +124,14 @@ def with_axes(line: str) -> str:
         (PAIR.replace("conv5x5", "conv55"), r"^subjects.five.model: .*Did you mean conv5x5\?"),
         (PAIR.replace("model", "modell", 1), r"^subjects.five.modell: .*Did you mean model\?"),
         (ONE.replace("shape", "shape = [1]\nblock"), r"^subjects.net.block: it is \[3, 3"),
-        (ONE.replace("shape = [3, 32, 32]", ""), "^subjects.net: net.py:make needs the shape"),
+        (
+            ONE.replace("shape = [3, 32, 32]", "").replace("net.py:make", "torch.nn:Flatten"),
+            "^subjects.net: torch.nn:Flatten needs the shape",
+        ),
+        (
+            ONE.replace("shape = [3, 32, 32]", "").replace("net.py:make", "torch.nn:Flaten"),
+            "^subjects.net.model: .*Flaten",
+        ),
         (ONE.replace("model = 'net.py:make'", "").replace('model = "net.py:make"', ""), "no model"),
         (ONE.replace("32, 32", "32, -32"), r"^subjects.net.shape\[3\]: it is -32, not a whole"),
         (ONE.replace("32, 32", "32, 1.5"), r"^subjects.net.shape\[3\]: it is 1.5, not a whole"),

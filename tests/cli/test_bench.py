@@ -31,7 +31,7 @@ def test_a_study_is_measured_and_shown(costlab: Costlab, device: Device) -> None
     device()
     found = costlab("bench", "study.toml")
     assert (found.code, found.err) == (0, "")
-    assert found.out.startswith("study · fp32 · nhwc · bare · cold\n")
+    assert found.out.startswith("study · fp32 · nhwc · bare · cold · eager\n")
     assert found.out.count("FASTER") == 2
     assert "Where the saving comes from, in percentage points" in found.out
 

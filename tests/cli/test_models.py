@@ -139,6 +139,8 @@ REFUSED = [
     ("Inception_V3", r"Did you mean inception_v3\?"),
     ("weights.pt", r"weights.pt is a pickle, which could run anything when it is read; name"),
     ("weights.pth:model", r"weights.pth is a pickle"),
+    (".pt2", r"there is no file \.pt2"),
+    ("a/.onnx", r"there is no file a/\.onnx"),
     ("model.safetensors", r"model.safetensors holds no code; name the code that builds the model"),
 ]
 

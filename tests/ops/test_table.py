@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from typing import Any
+from collections import Counter
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -14,9 +16,14 @@ from torch.overrides import get_overridable_functions
 
 from costlab.errors import UnknownOperationError
 from costlab.graph import Coverage, TensorSpec
-from costlab.ops import ALIASES, METADATA, OPS, price
+from costlab.ops import ALIASES, METADATA, OPS, PARTS, price
 from tests.ops.agreement import agrees
 from tests.ops.typical import CALLS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from costlab.ops import Op
 
 DESCENDED = frozenset({
     "affine_grid", "conv_tbc", "cosine_embedding_loss", "ctc_loss",
@@ -109,6 +116,17 @@ torch.broadcast_tensors(x, x), torch.meshgrid(m[0], m[0], indexing="ij"), torch.
 assert "sympy" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def twice(parts: Iterable[Mapping[str, Op]]) -> set[str]:
+    """The names that stand in more than one table."""
+    return {name for name, times in Counter(chain.from_iterable(parts)).items() if times > 1}
+
+
+def test_a_name_stands_in_one_table() -> None:
+    """No table replaces an operation of another one; one that is listed twice is found."""
+    assert twice(PARTS) == set()
+    assert twice([*PARTS, PARTS[0]]) == PARTS[0].keys()
 
 
 def test_kinds_do_not_overlap() -> None:

@@ -18,7 +18,7 @@ from costlab.bench.studies import STUDIES
 from costlab.errors import UsageError
 from costlab.render import FORMATS, plots, terminal
 from costlab.render.bench import bench_rows, bench_tables, studies_table
-from costlab.render.bench_columns import PARTS, TENTHS, tenths
+from costlab.render.bench_columns import PAGE, PARTS, TENTHS, tenths
 from costlab.render.contrast import contrast_rows, contrast_tables
 from tests.render.measured import EXPLANATION, FAILED, FIVE, FOUND, NULL, SLOWER
 
@@ -59,6 +59,15 @@ def test_the_document(golden: Golden) -> None:
     golden("bench.json", to_json(FOUND))
 
 
+def test_a_pipe_is_no_wider_than_a_page() -> None:
+    """Where nothing says how wide a line may be, columns that can be spared go, and are named."""
+    assert max(map(len, text(FOUND).splitlines())) <= PAGE
+    assert "A wider terminal, COLUMNS=200 or CSV shows all columns." in text(FOUND)
+    told = contrast(FOUND, FOUND)
+    shown = "\n".join(map(terminal.render, contrast_tables(told)))
+    assert max(map(len, shown.splitlines())) <= PAGE
+
+
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_no_line_is_longer_than_the_page(width: int) -> None:
     """Whatever the page is wide, the tables fit."""
@@ -85,7 +94,7 @@ def test_a_failure_prints_no_speed() -> None:
     """A case with an error has no row; its error stands below."""
     table = bench_tables(FOUND)[0]
     assert len(table.rows) == 2
-    assert f"Not measured: {FAILED.key}: its outputs are wrong." in table.notes
+    assert f"Not measured: {FAILED.pair} · compile: its outputs are wrong." in table.notes
     samples = replace(FAILED.variant, samples_s=(1e-6,))
     hidden = replace(FOUND, cases=(replace(FAILED, variant=samples),))
     assert bench_rows(hidden).rows == ()
@@ -103,13 +112,25 @@ def test_what_was_not_measured_has_no_column() -> None:
 
 def test_what_varies_is_a_column() -> None:
     """What all cases share stands in the title, and what differs beside each row."""
-    assert (
-        bench_tables(FOUND)[0].title == "factorizations · batch 32 · bf16 · nhwc · bn_relu · cold"
-    )
+    shared = "bf16 · nhwc · bn_relu · cold"
+    assert bench_tables(FOUND)[0].title == f"factorizations · batch 32 · {shared} · eager"
     other = replace(FOUND, cases=(SLOWER, replace(SLOWER, batch=256)))
     table = bench_tables(other)[0]
-    assert table.title == "factorizations · bf16 · nhwc · bn_relu · cold"
+    assert table.title == f"factorizations · {shared} · eager"
     assert [cell(table, row, "batch") for row in range(4)] == [32, 32, 256, 256]
+    compiled = replace(SLOWER, variant=replace(SLOWER.variant, arm="compile"))
+    table = bench_tables(replace(FOUND, cases=(compiled,)))[0]
+    assert table.title == f"factorizations · batch 32 · {shared}"
+    assert [cell(table, row, "arm") for row in (0, 1)] == ["eager", "compile"]
+
+
+def test_the_threads_of_a_cpu_stand_in_the_title() -> None:
+    """A verdict depends on them; of a GPU's host they stand below."""
+    for device, titled in (("cpu", True), ("cuda", False)):
+        environment = {**FOUND.environment, "device": device, "threads": 2}
+        table = bench_tables(replace(FOUND, environment=environment))[0]
+        assert table.title.endswith(" · 2 threads") is titled
+        assert ("threads 2" in table.notes[0]) is not titled
 
 
 @pytest.mark.parametrize(
@@ -146,7 +167,8 @@ def test_a_subject_alone_has_one_row() -> None:
     alone = replace(SLOWER, variant=FIVE, comparison=NULL, explanation=None)
     table = bench_tables(replace(FOUND, cases=(alone,)))[0]
     assert [row.depth for row in table.rows] == [0]
-    assert cell(table, 0, "saving") is None
+    assert not {"saving", "verdict", "realised"} & {column.key for column in table.columns}
+    assert not any("saving:" in note or "realised" in note for note in table.notes)
 
 
 def warnings(**changed: object) -> str:
@@ -195,7 +217,7 @@ def test_two_documents_of_machines_that_differ() -> None:
     slow = replace(FOUND.ceilings, copy_bytes_per_s=FOUND.ceilings.copy_bytes_per_s / 2)
     other = replace(FOUND, ceilings=slow, null=None, notes=("the machine is busy",))
     sides, _, runs, *_ = contrast_tables(contrast(FOUND, other))
-    assert any("are 0.5 to 1 times those of the first" in text for text in sides.warnings)
+    assert any("those of the first: a copy 0.5 times;" in text for text in sides.warnings)
     assert any("the second run compared no identical arms" in text for text in sides.warnings)
     assert "Of the second: the machine is busy" in runs.notes
     alike, *_ = contrast_tables(contrast(FOUND, FOUND))
@@ -280,7 +302,9 @@ def test_a_reason_is_told_whatever_the_verdict() -> None:
         for n in (1, 2)
     ]
     notes = bench_tables(replace(FOUND, cases=tuple(cases)))[0].notes
-    assert "SLOWER, 2 of 2, such as: baseline drifted by +1.5%." in notes
+    name = SLOWER.variant.subject
+    told = f"{name} · b1; {name} · b2 (SLOWER), such as: baseline drifted by +1.5%."
+    assert told in notes
 
 
 def test_medians_beside_their_interval() -> None:

@@ -196,6 +196,26 @@ def test_a_trace_within_a_forward_is_the_call_that_it_traces(on: str) -> None:
     assert macs(model, R(2, 8), on=on) == 2 * 8 * 8
 
 
+def test_a_trace_by_keyword_is_the_call_that_it_traces() -> None:
+    """What is traced may be given by its name."""
+    model: Any = Calls(lambda m, x: jit.trace(func=m.layer, example_inputs=x)(x))
+    model.layer = nn.Linear(8, 8)
+    assert macs(model, R(2, 8)) == 2 * 8 * 8
+
+
+def test_a_switch_by_keyword_is_followed() -> None:
+    """A function of torch that is given all its arguments by name is called and seen."""
+
+    def forward(m: Any, x: torch.Tensor) -> Any:
+        torch.set_autocast_enabled(device_type="cpu", enabled=True)
+        product = x @ m.weight
+        torch.set_autocast_enabled(device_type="cpu", enabled=False)
+        return product
+
+    report = costlab.analyze(Calls(forward), R(2, 8))
+    assert report.total.macs == 2 * 8 * 8
+
+
 def test_hooks_that_compute_are_counted() -> None:
     """What a user's hooks compute is charged to the module that they belong to."""
     model, extra = plain(), nn.Linear(8, 8)

@@ -145,10 +145,10 @@ class Answer:
 
 
 class Opaque:
-    """Something that hides a tensor."""
+    """Something that hides a tensor, in what no look at its attributes finds."""
 
     def __init__(self, tensor: torch.Tensor) -> None:
-        self.tensor = tensor
+        self.tensor = lambda: tensor
 
 
 RESULTS: dict[str, Any] = {

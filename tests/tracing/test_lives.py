@@ -173,3 +173,49 @@ def test_without_a_mode_a_forward_runs_as_the_model_is() -> None:
     }
     assert macs == {None: 2 * 64, "train": 2 * 64, "eval": 64}
     assert costlab.analyze(twice.eval(), "f32[4,4]").total.macs == 64
+
+
+class Generates(nn.Module):
+    """A forward that does nothing before somebody asks for its results."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(6, 6)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """The layer's result, later."""
+        yield self.layer(x)
+
+
+@pytest.mark.parametrize("on", ["auto", "real"])
+def test_a_generator_is_not_nothing(on: str) -> None:
+    """What was not run is named, and refused where nothing unknown may be."""
+    report = costlab.analyze(Generates(), torch.zeros(2, 6), on=on)
+    assert [unknown.op for unknown in report.coverage.unknown] == ["generator"]
+    with pytest.raises(costlab.UnknownOperationError, match="no rule prices generator"):
+        costlab.analyze(Generates(), torch.zeros(2, 6), on=on, strict=True)
+
+
+class Unregistered(nn.Module):
+    """A weight in a list, or a layer that the first forward makes."""
+
+    def __init__(self, *, later: bool) -> None:
+        super().__init__()
+        self.layer: nn.Module | None = None
+        self.listed = [] if later else [nn.Parameter(torch.zeros(6, 6))]
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """The product with the one or the other."""
+        if self.listed:
+            return x @ self.listed[0]
+        self.layer = self.layer or nn.Linear(6, 6, bias=False)
+        return self.layer(x)
+
+
+@pytest.mark.parametrize("on", ["meta", "real"])
+@pytest.mark.parametrize("later", [False, True])
+def test_a_parameter_that_nobody_registers_is_remarked_on(on: str, *, later: bool) -> None:
+    """It is multiplied with, and is no parameter of the model: that is said."""
+    report = costlab.analyze(Unregistered(later=later), torch.zeros(2, 6), on=on)
+    assert (report.total.macs, report.total.params) == (2 * 6 * 6, 0)
+    assert any("that no module of the model registers" in warning for warning in report.warnings)

@@ -136,17 +136,30 @@ def test_a_patched_class_goes_the_ordinary_way(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_shortcuts_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test above compares two ways: by the short one, no functional of a leaf is called."""
+    """The test above compares two ways: a plain leaf goes the short one, an odd one does not."""
+    went: list[bool] = []
+    direct = leaves.Leaves.direct
 
-    def refuse(*_: Any, **__: Any) -> None:
-        message = "the ordinary way"
-        raise AssertionError(message)
+    def watched(self: leaves.Leaves, module: nn.Module, args: Any, kwargs: Any) -> Any:
+        made = direct(self, module, args, kwargs)
+        went.append(made is not NotImplemented)
+        return made
 
-    monkeypatch.setattr("torch.nn.modules.conv.F.conv2d", refuse)
-    conv = nn.Conv2d(3, 4, 3)
-    assert macs(conv, "f32[1,3,8,8]") == 4 * 6 * 6 * 27
-    with pytest.raises(costlab.TraceError, match="the ordinary way"):
-        costlab.analyze(nn.Conv2d(3, 4, 3, padding_mode="circular"), "f32[1,3,8,8]")
+    monkeypatch.setattr(leaves.Leaves, "direct", watched)
+    assert macs(nn.Conv2d(3, 4, 3), "f32[1,3,8,8]") == 4 * 6 * 6 * 27
+    assert macs(nn.Conv2d(3, 4, 3, padding_mode="circular"), "f32[1,3,8,8]") == 4 * 6 * 6 * 27
+    assert went == [True, False]
+
+
+def test_a_replaced_functional_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who replaces a function of torch's has it called, as without a trace."""
+    plain = F.linear
+
+    def twice(x: torch.Tensor, weight: torch.Tensor, bias: Any = None) -> torch.Tensor:
+        return plain(plain(x, weight, bias), weight, bias)
+
+    monkeypatch.setattr(F, "linear", twice)
+    assert macs(nn.Linear(6, 6), "f32[2,6]") == 2 * 2 * 6 * 6
 
 
 class Doubled(nn.Linear):

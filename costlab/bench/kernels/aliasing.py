@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from costlab.bench.fused import RELUS
+from costlab.bench.kernels.weights import changed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -76,7 +77,9 @@ def in_place(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
     The names of torch's functions and methods that do end in one underscore.
     """
     if node.op == "call_module":
-        return bool(getattr(modules[str(node.target)], "inplace", False))
+        module = modules[str(node.target)]
+        # What was put in a layer's place, or hooked to it, may write anywhere.
+        return bool(getattr(module, "inplace", False)) or changed(module)
     if node.op not in {"call_function", "call_method"}:
         return False
     target = node.target

@@ -18,11 +18,12 @@ from costlab.bench.correctness import judge, oracle, poison, tolerance_of
 from costlab.bench.fused import fuse
 from costlab.bench.kernels import build
 from costlab.bench.kernels.arguments import current
+from costlab.bench.kernels.weights import changed
 from costlab.bench.seams import ArmError
 from costlab.zoo.trunk import Auxiliary, Trunk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from costlab.bench.study import Precision
 
@@ -75,7 +76,7 @@ class Network:
     ) -> None:
         if model.training:
             raise ArmError("an inference path is for a network in eval mode: call model.eval()")
-        if not isinstance(model, Trunk | nn.Sequential):
+        if type(model).forward not in {Trunk.forward, nn.Sequential.forward} or changed(model):
             raise ArmError(
                 f"{type(model).__name__} is no sequence of blocks, each of which reads what the "
                 "one before it wrote (costlab.zoo.trunk.Trunk, or nn.Sequential)"
@@ -87,13 +88,9 @@ class Network:
         self._graph: torch.cuda.CUDAGraph | None = None
         x = images
         with torch.no_grad(), current(images):
-            for name, child in model.named_children():
-                if isinstance(child, Auxiliary | nn.Dropout):
-                    continue
-                # Compiling and capturing may take hold of a module; the caller's is left alone.
-                block = _flattening(copy.deepcopy(child))
+            for name, block in _blocks(model):
                 run: Block = block
-                if any(isinstance(layer, nn.Conv2d) for layer in child.modules()):
+                if any(isinstance(layer, nn.Conv2d) for layer in block.modules()):
                     self.arms[name], run = self._chosen(name, block, x, (arms or {}).get(name))
                 self._blocks.append(run)
                 x = run(x)
@@ -201,9 +198,21 @@ def _kind(images: Tensor) -> tuple[torch.Size, torch.dtype, torch.device]:
     return images.shape, images.dtype, images.device
 
 
-def _flattening(child: nn.Module) -> nn.Module:
-    """A block; a linear layer reads the channels and places of an image as one row."""
-    return nn.Sequential(nn.Flatten(), child) if isinstance(child, nn.Linear) else child
+def _blocks(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Copies of what a forward runs, in order, by name: compiling may take hold of a module.
+
+    A child with two names runs twice in a `Sequential`, and once in a `Trunk`, whose linear layers
+    read the channels and places of an image as one row.
+    """
+    trunk = isinstance(model, Trunk)
+    children = dict(model.named_children()) if trunk else model._modules  # noqa: SLF001 - with all names
+    for name, child in children.items():
+        beside = trunk and isinstance(child, Auxiliary)
+        if child is None or beside or isinstance(child, nn.Dropout):
+            continue
+        block = copy.deepcopy(child)
+        flat = trunk and isinstance(child, nn.Linear)
+        yield name, nn.Sequential(nn.Flatten(), block) if flat else block
 
 
 def _right(

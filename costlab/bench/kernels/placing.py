@@ -10,24 +10,23 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, fx
 
-from costlab.bench.kernels.units import joins_channels
+from costlab.bench.kernels.units import FOUR, joins_channels
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from costlab.bench.kernels.units import Group
 
 Values = dict[fx.Node, Any]
 
-FOUR = 4
-"""Axes of images: number, channels, rows, columns."""
-
 
 class Places:
     """The memory of the values of a traced module, by their shapes.
 
-    `joins` are the concatenations of images along their channels, each of whose parts is another;
-    of what is `written` in place, nothing shares memory with them.
+    `joins` are the concatenations of images along their channels, each of whose parts is another,
+    and all of one type; of what is `written` in place, nothing shares memory with them. All that is
+    placed is of the type of `like`, which nothing of `others` is.
     """
 
     def __init__(
@@ -36,11 +35,14 @@ class Places:
         groups: Sequence[Group],
         shapes: Mapping[str, torch.Size],
         written: Collection[fx.Node],
+        others: AbstractSet[fx.Node],
         like: Tensor,
     ) -> None:
         self.shapes, self.dtype, self.device = shapes, like.dtype, like.device
         nodes = list(traced.graph.nodes)
-        self.joins = {node for node in nodes if joins_channels(node) and self._joinable(node)}
+        self.joins = {
+            node for node in nodes if joins_channels(node) and self._joinable(node, others)
+        }
         self._homes = self._find_homes(nodes, groups, written)
 
     def place(self, node: fx.Node, values: Values) -> Tensor:
@@ -72,10 +74,14 @@ class Places:
         kept = torch.channels_last
         return torch.empty(shape, dtype=self.dtype, device=self.device, memory_format=kept)
 
-    def _joinable(self, node: fx.Node) -> bool:
+    def _joinable(self, node: fx.Node, others: AbstractSet[fx.Node]) -> bool:
         parts = node.args[0]
-        images = len(self.shapes[node.name]) == FOUR
-        return images and isinstance(parts, list | tuple) and len({*parts}) == len(parts)
+        if not isinstance(parts, list | tuple) or len({*parts}) != len(parts):
+            return False
+        tensors = [node, *node.all_input_nodes]
+        # torch also takes an empty line among images.
+        images = all(len(self.shapes[one.name]) == FOUR for one in tensors)
+        return images and others.isdisjoint(tensors)
 
     def _find_homes(
         self, nodes: Sequence[fx.Node], groups: Sequence[Group], written: Collection[fx.Node]

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.fx.passes.shape_prop import ShapeProp
 
 from costlab.bench.kernels.aliasing import written
 from costlab.bench.kernels.arguments import current
 from costlab.bench.kernels.launching import Step, launch
-from costlab.bench.kernels.placing import FOUR, Places
-from costlab.bench.kernels.units import groups_of, refused, units_of
-from costlab.bench.kernels.weights import hooked, refusal, step_of
+from costlab.bench.kernels.placing import Places
+from costlab.bench.kernels.units import FOUR, groups_of, refused, units_of
+from costlab.bench.kernels.values import tensors_of
+from costlab.bench.kernels.weights import hooked, own_forward, refusal, step_of
 from costlab.bench.seams import ArmError
 
 if TYPE_CHECKING:
@@ -37,13 +37,21 @@ def compiled(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     """What runs in a module's place; the module is untouched.
 
     Raises:
-        ArmError: the module is being trained, has hooks, cannot be traced, takes other than
-            tensors, or has no convolution that the kernels take.
+        ArmError: the module is being trained, has hooks or a forward of its own, cannot be traced,
+            takes other than tensors, or has no convolution that the kernels take.
     """
     if module.training:
         raise ArmError("kernels of our own have no backward; the module cannot be trained")
-    if hooked(module) and not isinstance(module, nn.Conv2d):  # of which its unit is declined
-        raise ArmError("the module has hooks of its own, which kernels of our own would not call")
+    if not isinstance(module, nn.Conv2d):  # of which its unit is declined
+        if hooked(module):
+            raise ArmError(
+                "the module has hooks of its own, which kernels of our own would not call"
+            )
+        if own_forward(module):
+            raise ArmError(
+                "the module has a forward that its class does not have, which torch.fx would not "
+                "trace; write a class with that forward"
+            )
     if kwargs or not all(isinstance(arg, Tensor) for arg in args):
         raise ArmError("kernels of our own take a module whose arguments are tensors, by position")
     try:
@@ -66,23 +74,31 @@ class Program:
 
     def __init__(self, traced: fx.GraphModule, example: tuple[Tensor, ...]) -> None:
         self.traced, self.example = traced, [_kind(one) for one in example]
-        self.shapes = _shapes(traced, example)
+        self._inputs = _inputs(traced, example)
+        found = tensors_of(traced, example)
+        self.shapes = {name: about.shape for name, about in found.items()}
         self.modules = dict(traced.named_modules())
         self.device, self.dtype = example[0].device, example[0].dtype
         units = [self._judged(unit, example) for unit in units_of(traced, self.shapes)]
         absorbed = {node for unit in units for node in unit.absorbed}
         changing = written(traced.graph, self.modules, absorbed)
-        self.groups = groups_of(traced, units, self.shapes, changing)
+        others = {
+            node
+            for node in traced.graph.nodes
+            if node.name in found and found[node.name].dtype != self.dtype
+        }
+        # What is of another type has, as what is written to, memory of its own.
+        apart = changing | others
+        self.groups = groups_of(traced, units, self.shapes, apart)
         self.declined = (
             *(f"{unit.name}: {unit.why}" for unit in units if unit.why),
-            *refused(traced),
+            *refused(traced, self.shapes),
         )
         if not self.groups:
             why = "; ".join(self.declined[:1]) or "it has no convolution"
             raise ArmError(f"kernels of our own take nothing of this module: {why}")
-        self._places = Places(traced, self.groups, self.shapes, changing, example[0])
+        self._places = Places(traced, self.groups, self.shapes, apart, others, example[0])
         self._steps = self._schedule(units)
-        self._inputs = [node for node in traced.graph.nodes if node.op == "placeholder"]
         self._output = next(node for node in traced.graph.nodes if node.op == "output")
         self._dead = self._last_uses()
 
@@ -186,13 +202,20 @@ def _kind(tensor: Tensor) -> tuple[torch.Size, torch.dtype, torch.device, bool]:
     return tensor.shape, tensor.dtype, tensor.device, step_of(tensor) is not None
 
 
-def _shapes(traced: fx.GraphModule, example: tuple[Tensor, ...]) -> dict[str, torch.Size]:
-    """The shape of each value that is a tensor, by a forward on meta."""
-    twin = copy.deepcopy(traced).to("meta")
-    ShapeProp(twin).propagate(*(one.to("meta") for one in example))
-    found = {}
-    for node in twin.graph.nodes:
-        about = node.meta.get("tensor_meta")
-        if hasattr(about, "shape"):
-            found[node.name] = about.shape
-    return found
+def _inputs(traced: fx.GraphModule, example: tuple[Tensor, ...]) -> list[fx.Node]:
+    """The nodes that stand for the arguments.
+
+    Raises:
+        ArmError: the forward takes another number of them. A default would be traced as if a tensor
+            were given, so that what the forward asks of it would be answered otherwise.
+    """
+    inputs = [node for node in traced.graph.nodes if node.op == "placeholder"]
+    names = [str(node.target) for node in inputs]
+    if len(names) != len(example) or any(name.startswith("*") for name in names):
+        message = (
+            "kernels of our own take a module whose arguments are all given, as tensors; this "
+            f"forward takes ({', '.join(names)}), and is given {len(example)}: wrap the module in "
+            "one whose forward gives it the others"
+        )
+        raise ArmError(message)
+    return inputs

@@ -15,13 +15,16 @@ from costlab.bench.fused import RELUS
 from costlab.bench.kernels.arguments import OUTPUTS
 from costlab.bench.kernels.in_series import refusal_in_series
 from costlab.bench.kernels.running import Pooling
-from costlab.bench.kernels.weights import hooked, refusal_of, weights_of
+from costlab.bench.kernels.weights import changed, refusal_of, weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from costlab.bench.kernels.weights import Weights
     from costlab.bench.kernels.work import Shape
+
+FOUR = 4
+"""Axes of images: number, channels, rows, columns."""
 
 Kind = Literal["one", "siblings", "split", "series", "reduction"]
 
@@ -70,23 +73,29 @@ def units_of(traced: fx.GraphModule, shapes: Mapping[str, torch.Size]) -> Iterat
         relu = follower is not None and _is_relu(follower, modules)
         if follower is not None and relu:
             absorbed.append(follower)
-        why = refusal_of(conv)
-        if why:  # left as it is written
+        (source,) = node.all_input_nodes  # which may be given by its name
+        if refusal_of(conv) or len(shapes[source.name]) != FOUR:  # left as it is written
             continue
         weights = weights_of(conv, norm, relu=relu)
-        source = node.args[0]
         shape = weights.shape(shapes[source.name])
         yield Unit(str(node.target), source, absorbed[-1], tuple(absorbed), weights, shape)
 
 
-def refused(traced: fx.GraphModule) -> Iterator[str]:
+def refused(traced: fx.GraphModule, shapes: Mapping[str, torch.Size]) -> Iterator[str]:
     """The convolutions that no unit is made of, each with why."""
+    single = {
+        str(node.target)
+        for node in traced.graph.nodes
+        if node.op == "call_module" and node.name in shapes and len(shapes[node.name]) != FOUR
+    }
     for name, module in traced.named_modules():
         if isinstance(module, nn.modules.conv._ConvNd):  # noqa: SLF001 - all convolutions
             if type(module) is not nn.Conv2d:
                 yield f"{name}: {type(module).__name__} is none of the kernels'"
             elif why := refusal_of(module):
                 yield f"{name}: {why}"
+            elif name in single:
+                yield f"{name}: its input is one image, and no batch"
 
 
 def groups_of(
@@ -177,8 +186,13 @@ def _reduces(unit: Unit, pool: fx.Node, shapes: Mapping[str, torch.Size]) -> boo
 
 
 def joins_channels(node: fx.Node) -> bool:
-    """Whether a node is a concatenation along the channels."""
+    """Whether a node is a concatenation along the channels, written as most are.
+
+    What is told by name, or where to write, is left as it is.
+    """
     if node.op != "call_function" or node.target not in {torch.cat, torch.concat}:
+        return False
+    if not node.kwargs.keys() <= {"dim"}:
         return False
     dim = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
     return bool(dim == 1)
@@ -189,7 +203,7 @@ def _poolings(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, Pooling]]:
     modules = dict(traced.named_modules())
     for node in traced.graph.nodes:
         layer = modules.get(str(node.target)) if node.op == "call_module" else None
-        if type(layer) is not nn.MaxPool2d or layer.return_indices or hooked(layer):
+        if type(layer) is not nn.MaxPool2d or layer.return_indices or changed(layer):
             continue
         sizes = [
             (size, size) if isinstance(size, int) else tuple(size)
@@ -201,7 +215,7 @@ def _poolings(traced: fx.GraphModule) -> Iterator[tuple[fx.Node, Pooling]]:
 
 def _settled(norm: nn.BatchNorm2d) -> bool:
     """Whether a normalization has statistics of its own, takes them, and does nothing else."""
-    return norm.running_mean is not None and not norm.training and not hooked(norm)
+    return norm.running_mean is not None and not norm.training and not changed(norm)
 
 
 def _only_user(node: fx.Node) -> fx.Node | None:
@@ -211,5 +225,5 @@ def _only_user(node: fx.Node) -> fx.Node | None:
 def _is_relu(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
     if node.op == "call_module":
         layer = modules.get(str(node.target))
-        return type(layer) is nn.ReLU and not hooked(layer)
+        return type(layer) is nn.ReLU and not changed(layer)
     return node.op in {"call_function", "call_method"} and node.target in RELUS

@@ -148,6 +148,8 @@ def refusal_of(conv: nn.Conv2d) -> str:
         return "it is dilated"
     if hooked(conv):
         return "it has hooks, which a kernel would not call"
+    if own_forward(conv):
+        return "it has a forward of its own, which a kernel would not call"
     if conv.padding_mode != "zeros":
         return f"it pads with {conv.padding_mode!r}, and the kernels only with zeros"
     return ""
@@ -156,6 +158,19 @@ def refusal_of(conv: nn.Conv2d) -> str:
 def hooked(module: nn.Module) -> bool:
     """Whether something is called before or after a module's forward."""
     return bool(module._forward_hooks or module._forward_pre_hooks)  # noqa: SLF001 - no other way to ask
+
+
+def own_forward(module: nn.Module) -> bool:
+    """Whether what a module does was replaced on it alone, whatever its class does.
+
+    A convolution's `_conv_forward` is what those replace who let it pad in another way.
+    """
+    return not vars(module).keys().isdisjoint({"forward", "_conv_forward"})
+
+
+def changed(module: nn.Module) -> bool:
+    """Whether a module does other than its class says."""
+    return hooked(module) or own_forward(module)
 
 
 def refusal(x: Tensor, weights: Weights) -> str:

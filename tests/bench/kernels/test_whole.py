@@ -107,6 +107,17 @@ def test_inception_v3(interpreter: Ask) -> None:
     assert list(found["arms"]) == names
 
 
+def test_a_sequence_by_hand(interpreter: Ask) -> None:
+    """A layer with two names runs twice, and a linear layer reads what the one before it wrote."""
+    assert interpreter("sequence", kind="plain") == {"equal": True}
+
+
+@pytest.mark.parametrize("kind", ["class", "hook"])
+def test_what_is_more_than_a_sequence(interpreter: Ask, kind: str) -> None:
+    """A forward of its own, or a hook, would be left out; the network is refused."""
+    assert re.search("is no sequence of blocks", interpreter("sequence", kind=kind)["refused"])
+
+
 def test_blocks_choose(interpreter: Ask) -> None:
     """Where no table says it, each block takes the first arm that is right; the next copy the same.
 

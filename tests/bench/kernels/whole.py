@@ -69,6 +69,35 @@ class Parallel(nn.Module):
         return cast("torch.Tensor", self.first(x) + self.second(x))
 
 
+class Twice(nn.Sequential):
+    """Blocks of which the last runs again."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """As its children do, and once more."""
+        for block in (*self, self[-1]):
+            x = block(x)
+        return x
+
+
+@torch.no_grad()
+def sequence(kind: str) -> dict[str, Any]:
+    """A sequence as it can be written by hand, its blocks in torch."""
+    torch.manual_seed(0)
+    clip = nn.Hardtanh(0.0, 0.1)
+    model = nn.Sequential(nn.Conv2d(4, 4, 1), clip, nn.Conv2d(4, 4, 1), clip, nn.Linear(6, 3))
+    if kind == "class":
+        model = Twice(*model)
+    elif kind == "hook":
+        model.register_forward_hook(lambda _module, _args, y: 2 * y)
+    model.eval()
+    x = torch.randn(2, 4, 5, 6).contiguous(memory_format=torch.channels_last)
+    try:
+        y = ready(model, x, {"0": "torch", "2": "torch"})(x)
+    except ArmError as error:
+        return {"refused": str(error)}
+    return {"equal": torch.equal(y, model(x))}
+
+
 @torch.no_grad()
 def chosen() -> dict[str, Any]:
     """A network of two blocks of which the kernels take one, made ready twice."""

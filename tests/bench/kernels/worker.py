@@ -19,11 +19,11 @@ def main() -> None:
     torch.set_num_threads(1)
     # torch says once in a process that it copies an input to pad it on one side alone.
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel lengths")
-    from tests.bench.kernels import checks, drawn, misuse, whole
+    from tests.bench.kernels import checks, drawn, forms, misuse, whole
 
     known = {
         name: check
-        for module in (checks, drawn, misuse, whole)
+        for module in (checks, drawn, forms, misuse, whole)
         for name, check in vars(module).items()
     }
 
