@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from costlab.bench.document import Measured, Measurements, Timing
+from costlab.bench.study import without_threads
 from costlab.errors import CostlabError
 from costlab.store import load, write_text
 
@@ -54,7 +55,7 @@ class Folder:
     def measured(self, study: str) -> set[str]:
         """The keys of the cases that a study has, failed ones too."""
         found = self.document(study)
-        return set() if found is None else {case.key for case in found.cases}
+        return set() if found is None else {without_threads(case.key) for case in found.cases}
 
     def save(self, found: Measurements) -> None:
         """Keeps a document, with fewer of its samples if there is no room for all.

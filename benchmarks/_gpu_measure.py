@@ -23,6 +23,7 @@ from costlab.bench.document import Measurements
 from costlab.bench.request import Request
 from costlab.bench.runner import run
 from costlab.bench.saved import plain
+from costlab.bench.study import without_threads
 from costlab.errors import CostlabError, UsageError
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ class Measuring:
     def _measure(self, part: Part, piece: Slice, cases: list[Case]) -> None:
         name = piece.study.name
         known = self._known(piece)
-        missing = [case for case in cases if case.key not in {one.key for one in known.cases}]
+        done = {without_threads(case.key) for case in known.cases}
+        missing = [case for case in cases if case.key not in done]
         if not missing and (part.number != CEILINGS or known.ceilings is not None):
             return
         null_s = TINY_NULL_LIMIT_S if self.tiny else NULL_LIMIT_S
@@ -141,7 +143,7 @@ class Measuring:
         found = replace(found, complete=self._all_of(found))
         self.folder.save(found)
         self.known[found.study] = found
-        keys = {one.key: one for one in found.cases}
+        keys = {without_threads(one.key): one for one in found.cases}
         case = next((one for one in missing if one.key in keys), None)
         if case is None:
             return
@@ -165,7 +167,9 @@ class Measuring:
             raise Ended(BROKEN)
 
     def _all_of(self, found: Measurements) -> bool:
-        return self.wanted.get(found.study, set()) <= {case.key for case in found.cases}
+        return self.wanted.get(found.study, set()) <= {
+            without_threads(case.key) for case in found.cases
+        }
 
     def _usable(self) -> bool:
         """Whether the device still works after a failure: some leave it in error for good."""

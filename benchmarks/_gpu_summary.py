@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from benchmarks import _gpu_agreement, _gpu_counters
 from benchmarks._gpu_files import REFERENCE, floor_of
 from benchmarks._gpu_parts import AGREEMENT, CHECKS, COUNTERS
+from costlab.bench.study import without_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -74,12 +75,16 @@ def _progress(
             yield f"part {AGREEMENT}: {told or f'{missing} fresh processes left'}"
         else:
             wanted = {(s.study.name, case.key) for s in part.slices for case in s.cases(arms)}
-            known = {(name, case.key) for name, one in documents.items() for case in one.cases}
+            known = {
+                (name, without_threads(case.key))
+                for name, one in documents.items()
+                for case in one.cases
+            }
             wrong = [
                 case
                 for name, one in documents.items()
                 for case in one.cases
-                if case.error and (name, case.key) in wanted
+                if case.error and (name, without_threads(case.key)) in wanted
             ]
             errors = f", {len(wrong)} of them failed" if wrong else ""
             yield (

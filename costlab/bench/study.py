@@ -5,6 +5,7 @@ It knows neither torch nor how anything is timed.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -145,6 +146,15 @@ def with_threads(key: str, threads: int | None) -> str:
     """
     said = "" if threads is None else f" · {threads} thread{'' if threads == 1 else 's'}"
     return key.removesuffix(said) + said
+
+
+def without_threads(key: str) -> str:
+    """A case's key as a plan has it, which does not know how many threads there will be.
+
+    >>> without_threads("5x5 · eager · b1 · 2 threads"), without_threads("5x5 · eager · b1")
+    ('5x5 · eager · b1', '5x5 · eager · b1')
+    """
+    return re.sub(r" · \d+ threads?$", "", key)
 
 
 def threads_of(environment: Mapping[str, object]) -> int | None:
