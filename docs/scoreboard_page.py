@@ -5,10 +5,10 @@ It asks no counter: every figure is counted from what is kept there.
 
 from __future__ import annotations
 
-from statistics import median
+from statistics import geometric_mean, median
 from typing import TYPE_CHECKING, Any
 
-from costlab.units import exact, seconds
+from costlab.units import exact, ratio, seconds
 from docs.parts import NOTICE, table, versions_in_words
 
 if TYPE_CHECKING:
@@ -94,6 +94,12 @@ def page(results: Mapping[str, Any]) -> str:
             "before. A dash: it failed."
         ),
         fastest(counters),
+        (
+            "Where a model takes less than a millisecond, a counter that only hooks its modules "
+            "and runs it has less to do than one that leaves it as it was, random states and "
+            "settings too."
+        ),
+        beside(counters),
         _times(counters),
         "## Operations",
         *_matrix(counters, "operations"),
@@ -175,6 +181,34 @@ def fastest(counters: Mapping[str, Any]) -> str:
         f"{len(ours) - len(quicker)} of {len(ours)}"
     )
     return f"{told}; elsewhere another one is: {', '.join(quicker)}." if quicker else f"{told}."
+
+
+def beside(counters: Mapping[str, Any]) -> str:
+    """A row a counter: its time over ours, on the models that both count right.
+
+    Units: times are seconds, medians of a model's analyses; their mean is geometric.
+    """
+    ours = _of(counters[OURS]["cases"])
+    rows = []
+    for name, told in counters.items():
+        both = [
+            (median(case["took_s"]), median(own["took_s"]))
+            for case, own in zip(_of(told["cases"]), ours, strict=True)
+            if outcome(case) == outcome(own) == EXACT
+        ]
+        if name == OURS or not both:
+            continue
+        theirs, own_s = (sum(times) for times in zip(*both, strict=True))
+        mean = geometric_mean(one / other for one, other in both)
+        rows.append((
+            name, f"{len(both)} of {len(ours)}",
+            seconds(theirs), seconds(own_s), ratio(theirs / own_s), ratio(mean),
+        ))  # fmt: skip
+    rows.sort(key=lambda row: -int(row[1].split()[0]))
+    return table(
+        ("counter", "both exact on", "its time for these", "costlab's", "in all", "mean ratio"),
+        rows,
+    )
 
 
 def _of(cases: Iterable[Case]) -> list[Case]:

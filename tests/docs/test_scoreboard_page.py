@@ -39,6 +39,29 @@ def test_who_is_faster_and_wrong_is_not_named() -> None:
     assert "fastest on 0 of 1; elsewhere another one is: net (quick, in 0.5 of the time)" in beaten
 
 
+def test_times_are_compared_where_both_are_right() -> None:
+    """A counter's time stands beside ours on the models that it gets right, and on no other."""
+
+    def counter(*cases: tuple[int, float]) -> dict[str, object]:
+        model = {"group": "models", "truth": 5, "named": False}
+        return {
+            "cases": [
+                model | {"case": str(number), "macs": macs, "took_s": [took_s] * 3}
+                for number, (macs, took_s) in enumerate(cases)
+            ]
+        }
+
+    told = scoreboard_page.beside(
+        {
+            "costlab": counter((5, 0.1), (5, 0.1), (5, 0.4)),
+            "guesser": counter((4, 0.1), (4, 0.1), (4, 0.1)),
+            "slow": counter((5, 0.2), (5, 0.8), (4, 0.1)),
+        }
+    )
+    rows = told.splitlines()[2:]
+    assert rows == ["| slow | 2 of 3 | 1.00 s | 200 ms | 5.00× | 4.00× |"]
+
+
 def entry(macs: int, **changed: object) -> dict[str, object]:
     """A model of timm's as the sweep keeps it."""
     told: dict[str, object] = {
