@@ -1,8 +1,9 @@
 # make report   the cost of Inception-v3, block by block, from a bare checkout
-# make test     lint, types, layers, budgets, and every test with branch coverage
+# make test     lint, types, layers, budgets, and every test
+# make coverage every test with branch coverage, which takes a third longer
 # make docs     write the generated parts of README.md and docs/ anew
 # make bench    run the studies in benchmarks/
-# make gpu      measure on a GPU, within MINUTES=8, what OUT=benchmarks/results/gpu lacks
+# make gpu      measure on a GPU, within MINUTES=8, what OUT lacks: benchmarks/results/GPU
 # make clean    remove what the tools leave behind, but not .venv
 #
 # Each but gpu installs what it needs into .venv, once: a stamp there says what is installed, and
@@ -17,7 +18,8 @@ BIN := .venv/bin
 STUDIES := $(filter-out benchmarks/gpu_study.py,$(sort $(wildcard benchmarks/[!_]*.py)))
 
 MINUTES = 8
-OUT = benchmarks/results/gpu
+# By default a folder that is named after the GPU, as h200.
+OUT =
 # What the study is told besides, as in `make gpu ARGS=--dry-run`.
 ARGS =
 # A machine with a GPU brings its own torch, and may be one where nothing can be installed.
@@ -30,7 +32,10 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 INSTALL := $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check -c constraints.txt
 
-.PHONY: report test docs bench gpu clean
+# A file of tests stays in one process; its kernels leave the second core to the other.
+TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+.PHONY: report test coverage docs bench gpu clean
 .DELETE_ON_ERROR:
 
 report: .venv/.installed-report
@@ -42,7 +47,10 @@ test: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/costlab check
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term-missing
+	$(TESTS)
+
+coverage: .venv/.installed-dev
+	$(TESTS) --cov --cov-report=term-missing
 
 docs: .venv/.installed-dev
 	$(BIN)/python docs/generate.py
@@ -51,7 +59,7 @@ bench: .venv/.installed-bench
 	@for study in $(STUDIES); do echo "$$study" >&2; $(BIN)/python "$$study" || exit 1; done
 
 gpu:
-	@$(GPU_PYTHON) benchmarks/gpu_study.py --minutes $(MINUTES) --out "$(OUT)" $(ARGS)
+	@$(GPU_PYTHON) benchmarks/gpu_study.py --minutes $(MINUTES) $(if $(OUT),--out "$(OUT)") $(ARGS)
 
 clean:
 	rm -rf build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache \

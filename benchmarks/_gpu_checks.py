@@ -1,43 +1,35 @@
-"""The correctness part of a GPU study: the tests that need a device, and the memory checker.
+"""The correctness part of a GPU study: the tests that need a device.
 
-Knows no study. Each runs in a process of its own, which ends when its time is over.
+Knows no study. Each file runs in a process of its own, which ends when its time is over.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from benchmarks._gpu_parts import OURS
-from costlab.bench.studies import FACTORIZATIONS
-from costlab.bench.study import Case, Side
+from benchmarks._gpu_leash import leashed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 MARK = re.compile(r"(?<!\w)pytest\.mark\.gpu\b")
 COUNTS = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
-SANITIZER = "compute-sanitizer"
 TRIES = 2
 """How often a file may take all of the time that there is for the tests."""
 LEAST_S = 10.0
 """With less time than this, no file is begun where there is a GPU to set up."""
-FOUND = 86
-"""What the memory checker is told to exit with if it finds something."""
+MOST_PROCESSES = 6
+"""Each holds a context of the GPU, and waits for the others' kernels."""
 TOLD = 2000
 ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONWARNINGS": "ignore"}
 """A plugin that happens to be installed must not decide whether a kernel is right."""
-
-UNCACHED = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
-"""Else a kernel that writes beyond a tensor writes into a block of torch's own, and is not seen."""
 
 
 def marked(root: Path) -> list[str]:
@@ -50,11 +42,21 @@ def marked(root: Path) -> list[str]:
     ]
 
 
-def pytest_command(files: Sequence[str]) -> list[str]:
-    """The command that runs the tests marked gpu; a warning is no wrong result."""
+def pytest_command(files: Sequence[str], processes: int = 1) -> list[str]:
+    """The command that runs the tests marked gpu; a warning is no wrong result.
+
+    What the sanitizer watches is left out: `_gpu_sanitizer` has it.
+    """
     options = ["-m", "gpu", "-q", "-rs", "-p", "no:cacheprovider", "-W", "default"]
-    settings = ["-o", "addopts=", "-o", "minversion=6"]
-    return [sys.executable, "-m", "pytest", *options, *settings, *files]
+    settings = ["-o", "addopts=", "-o", "minversion=6", "-k", "not no_stray_access"]
+    beside = ["-p", "xdist.plugin", "-n", str(processes)] if processes > 1 else []
+    return [sys.executable, "-m", "pytest", *options, *settings, *beside, *files]
+
+
+def processes() -> int:
+    """In how many processes tests run: most of their time a kernel is compiled, by one core."""
+    there = os.cpu_count() or 1
+    return max(1, min(MOST_PROCESSES, there // 2)) if find_spec("xdist") else 1
 
 
 def run_tests(
@@ -70,9 +72,13 @@ def run_tests(
 
     `keep` is given everything after each file. `finished` is False if the time was over before;
     a file that took all of it twice is left as not sound. With a GPU, tests that were all skipped
-    are not sound. `only` runs so many of the files, the first.
+    are not sound. `only` runs so many of the files, the first. Where pytest is not installed, `why`
+    says that nothing was run.
     """
     wanted = marked(root)[:only]
+    if find_spec("pytest") is None:
+        none = summed({}, [], has_gpu=has_gpu)
+        return {**none, "sound": False, "why": "pytest is not installed"}
     files: dict[str, dict[str, Any]] = {name: dict(one) for name, one in (known or {}).items()}
     end_s = time.monotonic() + limit_s
     for file in wanted:
@@ -82,7 +88,9 @@ def run_tests(
         left_s = end_s - time.monotonic()
         if left_s < LEAST_S * has_gpu:
             break
-        code, output, took_s = within(pytest_command([file]), root, left_s)
+        code, output, took_s = within(
+            pytest_command([file], processes() if has_gpu else 1), root, left_s
+        )
         last = (output.splitlines() or [""])[-1]
         counts = {name.rstrip("s"): int(number) for number, name in COUNTS.findall(last)}
         files[file] = {
@@ -120,45 +128,6 @@ def summed(
     }
 
 
-def smallest_cases() -> Iterator[tuple[str, str]]:
-    """The smallest case of our own kernels, as `_gpu_side` reads it, for each factorization."""
-    seen = set()
-    for pair in sorted(FACTORIZATIONS.pairs, key=lambda pair: pair.variant.shape[0]):
-        kind = pair.name.partition(",")[0]
-        if kind in seen or pair.baseline is None:
-            continue
-        seen.add(kind)
-        side = Side(pair.variant, "ours")
-        case = Case(
-            FACTORIZATIONS.name, pair.name, side, side, 1, "bf16", "nhwc", "bn_relu", "warm"
-        )
-        asked = {"case": asdict(case), "side": asdict(side), "device": "cuda", "seed": 0}
-        yield pair.name, json.dumps(asked)
-
-
-def run_sanitizer(root: Path, limit_s: float) -> dict[str, Any]:
-    """What the memory checker found in the smallest cases of our own kernels, and why not if not.
-
-    A case for which no time was left is not in `cases`.
-    """
-    if not OURS:
-        return {"why": "there are no kernels of our own yet"}
-    tool = shutil.which(SANITIZER)
-    if tool is None:
-        return {"why": f"{SANITIZER} is not on the path"}
-    end_s, cases = time.monotonic() + limit_s, {}
-    side = [sys.executable, "-m", "benchmarks._gpu_side"]
-    for name, asked in smallest_cases():
-        left_s = end_s - time.monotonic()
-        if left_s <= 0:
-            break
-        command = [tool, "--tool", "memcheck", "--error-exitcode", str(FOUND), *side]
-        code, output, _ = within(command, root, left_s, asked, UNCACHED)
-        if code is not None:
-            cases[name] = "clean" if code == 0 else output[-TOLD:]
-    return {"cases": cases}
-
-
 def within(
     command: Sequence[str],
     root: Path,
@@ -168,12 +137,13 @@ def within(
 ) -> tuple[int | None, str, float]:
     """The exit code of a process, None if it was ended at its limit; its output; its seconds.
 
-    With all that it started it is ended, also if this process is interrupted.
+    With all that it started it is ended, also if this process is interrupted; alone if this one
+    is killed.
     """
     begun_s = time.monotonic()
     environment = {**os.environ, **ALONE, **(besides or {})}
     process = subprocess.Popen(
-        command,
+        leashed(command),
         cwd=root,
         env=environment,
         stdin=subprocess.PIPE if text is not None else subprocess.DEVNULL,

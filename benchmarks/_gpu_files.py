@@ -5,17 +5,21 @@ Each file is whole or as it was, so that a study may be cut off at any moment. K
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from costlab.bench.document import Measured, Measurements, Timing
 from costlab.bench.study import without_threads
-from costlab.errors import CostlabError
+from costlab.errors import CostlabError, UsageError
 from costlab.store import load, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from costlab.bench.document import Comparison
@@ -30,6 +34,8 @@ DIGITS = 6
 THINNER = ((40, 40), (20, 12), (8, 4))
 """Blocks and kernels that are kept of a case as room gets short; a block is two samples a side."""
 A_BLOCK = 2
+PATIENCE_S = 5.0
+"""How long a study waits for a folder: what was killed a moment ago may still hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,43 @@ class Folder:
     """The files of a study in a folder."""
 
     path: Path
+
+    @contextmanager
+    def alone(self) -> Iterator[int]:
+        """Within it no other study writes here; a process that inherits what it gives holds it too.
+
+        The folder itself is locked, so that nothing is left in it (flock(2)).
+
+        Raises:
+            UsageError: another study holds it, or it cannot be made or locked.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            held = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            message = f"cannot write to {self.path}: {error.strerror}; name another by --out"
+            raise UsageError(message) from error
+        try:
+            self._lock(held)
+            yield held
+        finally:
+            os.close(held)
+
+    def _lock(self, held: int) -> None:
+        end_s = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() < end_s:
+                    time.sleep(0.1)
+                    continue
+                message = f"another study writes to {self.path}; wait for it, or name another"
+                raise UsageError(f"{message} folder by --out") from error
+            except OSError as error:
+                message = f"{self.path} cannot be locked: {error.strerror}; name another by --out"
+                raise UsageError(message) from error
+            return
 
     def document(self, study: str) -> Measurements | None:
         """What was measured of a study; None if nothing was.

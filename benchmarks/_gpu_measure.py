@@ -20,6 +20,7 @@ from benchmarks._gpu_pace import estimate_s, pace_key
 from benchmarks._gpu_parts import CEILINGS, Part, Slice, parts
 from costlab.bench.backends import choose
 from costlab.bench.document import Measurements
+from costlab.bench.kernels import tuning
 from costlab.bench.request import Request
 from costlab.bench.runner import run
 from costlab.bench.saved import plain
@@ -33,12 +34,16 @@ if TYPE_CHECKING:
     from costlab.bench.seams import Backend
     from costlab.bench.study import Case
 
-NULL_LIMIT_S, TINY_NULL_LIMIT_S = 200.0, 10.0
+NULL_LIMIT_S, TINY_NULL_LIMIT_S = 200.0, 15.0
 """Of which a tenth is for the ceilings."""
+CEILINGS_S, TINY_CEILINGS_S = 20.0, 1.5
+"""What ceilings may take at most, also where a case beat them: no run has a limit of its own."""
 FOREVER_S = 1e6
 """The runner has no limit of its own: it would shorten every case to make room for the last."""
 NEEDED = 0.5
 """A case is not begun with less than this share of what it is taken to last."""
+TUNED_EACH_S, TUNED_ALL_S = 4.0, 160.0
+"""What the tilings of a launch may take to be chosen, and all of them in a process."""
 IDENTITY = ("gpu", "uuid", "driver", "torch", "cpu")
 
 
@@ -63,6 +68,8 @@ class Measuring:
             Ended: the time is up, the device unusable, or somebody asked to end.
         """
         arms = self.backend.arms()
+        # A machine that is lent begins with no cache, and to choose tilings anew takes minutes.
+        tuning.adopt(self.folder.record().get("tilings", {}))
         self.folder.note(arms=list(arms), device=str(self.backend.environment()["device"]))
         for piece in (piece for part in parts(tiny=self.tiny) for piece in part.slices):
             keys = {case.key for case in piece.cases(arms)}
@@ -86,6 +93,7 @@ class Measuring:
                 null_s if part.number == CEILINGS else FOREVER_S,
                 piece.plan,
                 force=self.force,
+                ceilings_s=TINY_CEILINGS_S if self.tiny else CEILINGS_S,
             ),
             self.backend,
             known=None if part.number == CEILINGS and not known.cases else known,
@@ -124,7 +132,7 @@ class Measuring:
 
     def _watch(self, part: Part, piece: Slice, missing: list[Case], moment: Moment) -> None:
         """Before a case: whether there is time for it; and that it is the one under way."""
-        if moment.what == "ceilings" or moment.what.startswith("identical arms:"):
+        if moment.what.startswith(("ceilings", "identical arms:")):
             self._say(f"part {part.number}: {moment.what}")
             return
         if not missing:
@@ -153,7 +161,8 @@ class Measuring:
         pace = self.folder.record().get("pace", {})
         count, total_s = pace.get(pace_key(case), (0, 0.0))
         pace[pace_key(case)] = [count + 1, round(total_s + took_s, 3)]
-        self.folder.note(pace=pace, current=None)
+        tilings = {**self.folder.record().get("tilings", {}), **tuning.choices()}
+        self.folder.note(pace=pace, current=None, tilings=tilings)
         comparison = measured.comparison
         said = measured.error or "no comparison"
         if comparison is not None:
@@ -228,6 +237,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true")
     asked = parser.parse_args(arguments)
     end_s = time.monotonic() + asked.seconds
+    tuning.BUDGET.each_s, tuning.BUDGET.all_s = TUNED_EACH_S, TUNED_ALL_S
     try:
         with ended_by(end_s):
             measuring = Measuring(

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from benchmarks._gpu_parts import Slice
     from costlab.bench.study import Case
 
-CHECKS_S, NULL_S, COUNTED_S = 120.0, 60.0, 12.0
-"""What the tests, the ceilings with the identical arms, and a side under ncu are taken to last."""
+CHECKS_S, SANITIZED_S, NULL_S, COUNTED_S = 140.0, 75.0, 60.0, 15.0
+"""What the tests, what is left of the sanitizer, the ceilings with the identical arms, and a side
+under ncu are taken to last."""
 ARM_S: dict[str, float] = {
     "eager": 3.0,
     "graph": 3.5,
@@ -22,7 +23,7 @@ ARM_S: dict[str, float] = {
     "compile-autotune": 90.0,
     "cudnn-fused": 3.0,
     "autotune-graph": 60.0,
-    "ours": 6.0,
+    "ours": 15.0,  # of which most is to choose tilings, until there is no more time for that
     "best-blocks": 60.0,
 }
 """What a case of an arm is taken to last until some were measured."""

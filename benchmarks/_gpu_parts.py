@@ -1,4 +1,4 @@
-"""What is measured on a GPU, in which order and how exactly, as data.
+"""What is measured on a GPU, and in which order, as data.
 
 Imports no torch, so that a plan can be shown without a device. Knows neither files nor processes.
 """
@@ -6,95 +6,70 @@ Imports no torch, so that a plan can be shown without a device. Knows neither fi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from costlab.bench.plan import POWER_CAP, Plan
-from costlab.bench.studies import BLOCKS, FACTORIZATIONS, GRID_REDUCTION, NETWORKS
-from costlab.bench.study import Axes, Pair, Study, Subject
+from benchmarks._gpu_slices import (
+    AUTOTUNED,
+    EVERY_SUBJECT,
+    NULL,
+    OTHERS,
+    OURS,
+    PLAN,
+    QUICK_ARMS,
+    SHOWCASE,
+    SHOWCASE_SUBJECTS,
+    SHOWN_BY,
+    TINY,
+    WITH_ENERGY,
+    Slice,
+    against,
+    axes,
+    both,
+    networks,
+    reductions,
+    showcase,
+    siblings,
+)
+from benchmarks._gpu_subjects import (
+    MEASURED_NETWORKS,
+    NETWORK_BLOCKS,
+    TRAINED,
+    tiny_studies,
+    twice,
+)
+from costlab.bench.studies import BLOCKS, FACTORIZATIONS
+from costlab.bench.study import Axes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from costlab.bench.study import Arm, Case
+    from costlab.bench.study import Study
 
-PLAN = Plan(
-    limit_s=6.0,
-    settle_s=0.2,
-    warmup_s=1.5,
-    clock_share=0.5,
-    tolerated=(POWER_CAP,),
-    energy_s=0.0,
-)
-"""How each comparison is measured.
+__all__ = [
+    "AGREEMENT", "CEILINGS", "CHECKS", "COUNTERS", "LEFT_OUT", "MEASURED_NETWORKS", "NULL", "OURS",
+    "PLAN", "SHOWCASE", "TRAINED", "TUNED", "Part", "Slice", "parts",
+]  # fmt: skip
 
-A large GPU under matrix products runs at its power limit, where it lowers its clock all the time:
-to drop what was measured then would leave nothing. So that reason is tolerated, and a clock down to
-half of base; both sides of a pair meet it alike, since they are timed in turn, and the clock of
-each sample is kept.
-"""
-WITH_ENERGY = replace(PLAN, energy_s=2.0)
-NULL = replace(PLAN, half_width=0.003, limit_s=8.0)
-"""Identical arms are what everything is judged by, and so are measured more exactly."""
-TINY = Plan(
-    min_pairs=4,
-    fewest_pairs=4,
-    half_width=0.5,
-    limit_s=0.2,
-    sample_s=0.0005,
-    longest_sample_s=0.02,
-    settle_s=0.0,
-    warmup_s=0.02,
-    energy_s=0.0,
-    resamples=200,
-)
-
-KERNELS = "costlab.bench.kernels"
-OURS: tuple[Arm, ...] = ("ours",) if find_spec(KERNELS) else ()
-QUICK_ARMS: tuple[Arm, ...] = ("eager", "graph", "cudnn-fused", *OURS)
-"""Those for which nothing is compiled: seconds, where `compile` may take a minute."""
-OTHERS: tuple[Arm, ...] = ("autotune-graph", "graph", "compile", "eager")
-"""What a network with each block in its fastest arm is held against, the hardest first."""
-AUTOTUNED: tuple[Arm, ...] = ("compile-autotune",)
-SHOWCASE = (
-    "5x5 → 3x3 3x3, 35x35x64",
-    "3x3 → 3x1 1x3, 35x35x64",
-    "3x3 → 3x1 1x3, 17x17x192",
-    "7x7 → 1x7 7x1, 17x17x192",
-    "3x3 → 2x2 2x2, 35x35x96",
-)
-"""One factorization of a kind, and the pair that memory is predicted to bind."""
-MEASURED_NETWORKS = (
-    "inception_v3",
-    "resnet50",
-    "googlenet",
-    "vgg16",
-    "inception_v4",
-    "inception_resnet_v2",
-)
-TRAINED = tuple(f"{name}, training step" for name in MEASURED_NETWORKS)
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Some cases of a study, and how they are measured."""
-
-    study: Study
-    axes: Axes
-    plan: Plan = PLAN
-
-    def cases(self, arms: Iterable[str] | None = None) -> Iterator[Case]:
-        """Its cases, in the arms that there are; in all, if that is not known."""
-        axes = self.axes
-        if arms is not None:
-            here = tuple(arm for arm in axes.arms if arm in tuple(arms))
-            axes = replace(axes, arms=here)
-        return self.study.cases(axes)
+LEFT_OUT = {
+    "fp16 and fp32": "bf16 and TF32 are what is asked of a GPU of this kind",
+    "NCHW, but for the showcase in eager, graph and compile at batch 32": "it is a contrast",
+    "convolutions without batch normalization and ReLU": "those of the networks have both",
+    "training steps at another batch than 32, of single blocks, or with max-autotune": (
+        "a step shows what a forward and a backward cost together"
+    ),
+    "`ours` and `cudnn-fused` in a training step": "neither has a backward",
+    "`best-blocks` of other networks than Inception-v3": "it is a path for that network",
+    "blocks that equal one before them, and other blocks than Inception-v3's compiled": (
+        "the same again; and whole networks are compiled"
+    ),
+    "networks and blocks in TF32, warm, or in NCHW": "factorizations and grid reductions show that",
+}
+"""What no part measures, on purpose, and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A step of the whole, with what it measures; 1, 5 and 6 run in processes of their own."""
+    """A step of the whole, with what it measures; 1, 5, 6 and 10 run in processes of their own."""
 
     number: int
     title: str
@@ -106,90 +81,83 @@ class Part:
         return tuple({piece.study.name: piece.study for piece in self.slices}.values())
 
 
-CHECKS, CEILINGS, COUNTERS, AGREEMENT = 1, 2, 5, 6
-
-
-def _reference(subject: Subject) -> Study:
-    return Study(
-        "identical-arms",
-        "An arm compared with itself: what differs is noise",
-        (Pair(f"{subject.name}, twice", subject, subject),),
-    )
-
-
-def _axes(study: Study, batches: tuple[int, ...], arms: tuple[Arm, ...], **besides: Any) -> Axes:
-    """bf16 in NHWC with batch normalization and ReLU, cold, if nothing else is said."""
-    axes = replace(study.axes, batches=batches, arms=arms, precisions=("bf16",))
-    axes = replace(axes, layouts=("nhwc",), finishes=("bn_relu",), regimes=("cold",))
-    return replace(axes, **besides)
-
-
-def _showcase(batches: tuple[int, ...], arms: tuple[Arm, ...], **besides: Any) -> Slice:
-    return Slice(FACTORIZATIONS, _axes(FACTORIZATIONS, batches, arms, pairs=SHOWCASE, **besides))
-
-
-def _both(batches: tuple[int, ...], arms: tuple[Arm, ...], **besides: Any) -> Iterator[Slice]:
-    for study in (FACTORIZATIONS, GRID_REDUCTION):
-        yield Slice(study, _axes(study, batches, arms, **besides))
+CHECKS, CEILINGS, COUNTERS, AGREEMENT, TUNED = 1, 2, 5, 6, 10
 
 
 def _factorized() -> Iterator[Slice]:
     """Factorizations and grid reductions: what is asked first, each contrast on a few pairs."""
-    first = _showcase((256,), ("graph",))
+    first = showcase((256,), ("graph",))
     yield replace(first, plan=WITH_ENERGY)
-    yield _showcase((256, 32), ("graph", "cudnn-fused", *OURS))
-    yield from _both((256, 32), ("graph",))
-    yield from _both((1,), ("graph",))
-    yield _showcase((256, 32), ("compile",))
-    yield _showcase((256, 32), ("graph",), precisions=("tf32",))
-    yield _showcase((32, 1), ("graph",), regimes=("warm",))
-    yield _showcase((32,), ("graph",), layouts=("nchw",))
-    yield _showcase((256, 1), ("eager",))
-    yield _showcase((1,), ("eager",), regimes=("wall",))
+    yield showcase((256, 32), ("graph", "cudnn-fused", *OURS))
+    yield from both((256, 32), ("graph",))
+    yield from both((1,), ("graph",))
+    yield showcase((256,), ("compile",))
+    yield showcase((256, 32), ("graph",), precisions=("tf32",))
+    yield showcase((32, 1), ("graph",), regimes=("warm",))
+    yield against((256,), SHOWCASE_SUBJECTS, ("cudnn-fused", "compile", "graph"))
+    yield against((256,), SHOWN_BY, ("cudnn-fused",))
+    yield reductions(("cudnn-fused",), 3)
+    yield reductions(OURS, 1)
+    yield siblings((256,), ("cudnn-fused",))
+    yield showcase((32,), ("graph",), layouts=("nchw",))
+    yield showcase((256,), ("eager",))
+    yield showcase((1,), ("eager",), regimes=("wall",))
 
 
 def _whole() -> Iterator[Slice]:
     """Networks and blocks, replayed as graphs; the first network compiled."""
-    yield _networks((32,), ("eager", "graph"))
-    yield Slice(BLOCKS, _axes(BLOCKS, (32,), ("eager", "graph")))
-    yield _networks((256, 1), ("eager", "graph"))
-    yield _networks((32,), ("eager", "graph"), pairs=TRAINED)
-    yield _networks((32,), ("eager", "compile"), pairs=MEASURED_NETWORKS[:1])
-
-
-def _networks(
-    batches: tuple[int, ...], arms: tuple[Arm, ...], pairs: tuple[str, ...] = MEASURED_NETWORKS
-) -> Slice:
-    return Slice(NETWORKS, _axes(NETWORKS, batches, arms, pairs=pairs))
+    yield networks((32,), ("eager", "graph"))
+    yield Slice(BLOCKS, axes(BLOCKS, (32,), ("eager", "graph")))
+    yield networks((256, 1), ("eager", "graph"))
+    yield networks((32,), ("eager", "compile"), pairs=MEASURED_NETWORKS[:1])
 
 
 def _rest() -> Iterator[Slice]:
-    """Everything else: all arms on all pairs, tf32 and warm on all, networks compiled."""
-    yield from _both((256, 32), ("cudnn-fused", *OURS))
-    yield from _both((1,), ("cudnn-fused", *OURS))
-    yield from _both((256, 32, 1), ("eager",))
-    yield _networks((32,), ("eager", "compile"))
-    yield from _both((256, 32, 1), ("graph", "cudnn-fused", *OURS), precisions=("tf32",))
-    yield from _both((32, 1), QUICK_ARMS, regimes=("warm",))
-    yield Slice(BLOCKS, _axes(BLOCKS, (1, 256), ("eager", "graph")))
-    yield from _both((256, 32, 1), ("compile",))
-    yield _showcase((32,), ("eager", "graph", "compile"), layouts=("nchw",))
-    yield Slice(BLOCKS, _axes(BLOCKS, (32,), ("eager", "compile")))
-    yield _networks((1, 256), ("eager", "compile"))
-    yield _networks((32,), ("eager", "compile"), pairs=TRAINED)
-    yield from _both((256, 32, 1), ("eager", "compile"), precisions=("tf32",))
-
-
-def _autotuned() -> Iterator[Slice]:
-    yield _showcase((256, 32, 1), AUTOTUNED)
-    yield from _both((256, 32, 1), AUTOTUNED)
+    """All arms on all pairs, tf32 and warm on all, networks trained and compiled."""
+    yield networks((32,), ("eager", "graph"), pairs=TRAINED)
+    yield from both((256, 32), ("cudnn-fused", *OURS))
+    yield against((256, 32), EVERY_SUBJECT, ("cudnn-fused", "compile", "graph"))
+    yield from both((1,), ("cudnn-fused", *OURS))
+    yield against((1,), EVERY_SUBJECT, ("cudnn-fused", "compile", "graph"))
+    yield from both((256, 32, 1), ("eager",))
+    yield networks((32,), ("eager", "compile"))
+    yield networks((1, 32, 256), ("eager", "cudnn-fused", *OURS))
+    yield Slice(NETWORK_BLOCKS, axes(NETWORK_BLOCKS, (32,), ("eager", "graph")))
+    yield siblings((32, 1), ("cudnn-fused",))
+    yield siblings((256, 32, 1), ("graph",))
+    yield from both((256, 32, 1), ("graph", "cudnn-fused", *OURS), precisions=("tf32",))
+    yield from both((32, 1), QUICK_ARMS, regimes=("warm",))
+    yield Slice(BLOCKS, axes(BLOCKS, (1, 256), ("eager", "graph")))
+    yield from both((256, 32, 1), ("compile",))
+    yield showcase((32,), ("eager", "graph", "compile"), layouts=("nchw",))
+    yield Slice(BLOCKS, axes(BLOCKS, (32,), ("eager", "compile")))
+    yield networks((1, 256), ("eager", "compile"))
+    yield networks((32,), ("eager", "compile"), pairs=TRAINED)
+    yield from both((256, 32, 1), ("eager", "compile"), precisions=("tf32",))
 
 
 def _best() -> Iterator[Slice]:
     """The first network with each block in its fastest arm, against each arm that runs it all."""
     for batch in (1, 32, 256):
         for other in OTHERS:
-            yield _networks((batch,), (other, "best-blocks"), pairs=MEASURED_NETWORKS[:1])
+            yield networks((batch,), (other, "best-blocks"), pairs=MEASURED_NETWORKS[:1])
+
+
+def _last() -> Iterator[Slice]:
+    """Max-autotune, which takes minutes a case, and what of the full product is left."""
+    every = (256, 32, 1)
+    yield showcase(every, AUTOTUNED)
+    yield against((256, 32), SHOWCASE_SUBJECTS, ("autotune-graph",))
+    yield from both(every, AUTOTUNED)
+    yield against(every, EVERY_SUBJECT, ("autotune-graph",))
+    yield from both((256,), QUICK_ARMS, regimes=("warm",))
+    yield from both(every, QUICK_ARMS, precisions=("tf32",), regimes=("warm",))
+    yield against(every, EVERY_SUBJECT, ("cudnn-fused", "compile"), precisions=("tf32",))
+    yield networks((1, 32, 256), ("eager", "autotune-graph"))
+    yield Slice(NETWORK_BLOCKS, axes(NETWORK_BLOCKS, (1, 256), ("eager", "graph")))
+    yield from both(every, ("compile",), precisions=("bf16", "tf32"), regimes=("warm",))
+    yield from both(every, AUTOTUNED, precisions=("tf32",))
+    yield from both(every, AUTOTUNED, precisions=("bf16", "tf32"), regimes=("warm",))
 
 
 def parts(*, tiny: bool = False) -> tuple[Part, ...]:
@@ -200,41 +168,31 @@ def parts(*, tiny: bool = False) -> tuple[Part, ...]:
     null = Axes(batches=(32, 1), precisions=("bf16",), arms=("graph", "eager", "cudnn-fused"))
     return (
         Part(CHECKS, "correctness: the tests that need a GPU"),
-        Part(CEILINGS, "ceilings, clocks, identical arms", (Slice(_reference(wide), null, NULL),)),
+        Part(CEILINGS, "ceilings, clocks, identical arms", (Slice(twice(wide), null, NULL),)),
         Part(3, "factorizations and grid reductions", tuple(_factorized())),
         Part(4, "blocks and networks", tuple(_whole())),
         Part(COUNTERS, "hardware counters of the showcase pairs"),
         Part(AGREEMENT, "whether fresh processes choose the same kernels"),
         Part(7, "all arms on all pairs, compiled networks", tuple(_rest())),
-        Part(8, "max-autotune, which takes minutes a case", tuple(_autotuned())),
-        Part(9, "the first network, each block in its fastest arm", tuple(_best())),
+        Part(8, "the first network, each block in its fastest arm", tuple(_best())),
+        Part(9, "max-autotune, and what of the full product is left", tuple(_last())),
+        Part(TUNED, "whether fresh processes tune alike: ours, max-autotune"),
     )
 
 
 def _tiny() -> tuple[Part, ...]:
-    axes = Axes(batches=(1,), precisions=("fp32",), arms=("eager",))
-    shape = (16, 35, 35)
-    large = Subject("5x5", "conv5x5(inputs=16)", shape, takes_finish=True)
-    small = Subject("3x3 3x3", "two_3x3(inputs=16)", shape, takes_finish=True)
-    image, source = (3, 75, 75), "inception_v3(aux=False, width=0.05)"
-    network = Subject("inception_v3", source, image)
-    trained = replace(small, name="3x3 3x3, training step", training=True)
-    block = Subject("Mixed_5b", source, image, block="Mixed_5b")
-    pair = Pair("5x5 → 3x3 3x3, 35x35x16", small, large)
-    studies = (
-        replace(FACTORIZATIONS, pairs=(pair,)),
-        replace(GRID_REDUCTION, pairs=(replace(pair, name="5x5 → 3x3 3x3, again"),)),
-        replace(BLOCKS, pairs=(Pair(block.name, block),)),
-        replace(NETWORKS, pairs=tuple(Pair(one.name, one) for one in (network, trained))),
-    )
-    slices = [Slice(study, axes, TINY) for study in studies[:3]]
-    for names, batch in (((network.name,), 1), ((trained.name,), 2)):
-        # Warm: to be cold, weights so small would need a thousand copies of the network.
-        chosen = replace(axes, pairs=names, batches=(batch,), regimes=("warm",))
+    # Warm: to be cold, weights so small need hundreds of copies. Of one pair they are made.
+    warm = Axes(batches=(1,), precisions=("fp32",), arms=("eager",), regimes=("warm",))
+    studies = tiny_studies()
+    large = studies[0].pairs[0].baseline or studies[0].pairs[0].variant
+    slices = [Slice(study, warm, TINY) for study in studies[:3]]
+    slices[0] = replace(slices[0], axes=replace(warm, regimes=("cold",)))
+    for pair, batch in zip(studies[3].pairs, (1, 2), strict=True):
+        chosen = replace(warm, pairs=(pair.name,), batches=(batch,))
         slices.append(Slice(studies[3], chosen, replace(TINY, limit_s=1.5)))
     return (
         Part(CHECKS, "correctness: the tests that need a GPU"),
-        Part(CEILINGS, "ceilings, clocks, identical arms", (Slice(_reference(large), axes, TINY),)),
+        Part(CEILINGS, "ceilings, clocks, identical arms", (Slice(twice(large), warm, TINY),)),
         Part(3, "factorizations and grid reductions", tuple(slices[:2])),
         Part(4, "blocks and networks", tuple(slices[2:])),
         Part(COUNTERS, "hardware counters of the showcase pairs"),

@@ -7,14 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks import _gpu_agreement, _gpu_counters
-from benchmarks._gpu_pace import CHECKS_S, COUNTED_S, NULL_S, estimate_s
-from benchmarks._gpu_parts import (
-    AGREEMENT,
-    CEILINGS,
-    CHECKS,
-    COUNTERS,
-)
+from benchmarks import _gpu_agreement, _gpu_counters, _gpu_sanitizer
+from benchmarks._gpu_pace import CHECKS_S, COUNTED_S, NULL_S, SANITIZED_S, estimate_s
+from benchmarks._gpu_parts import AGREEMENT, CEILINGS, CHECKS, COUNTERS, TUNED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,24 +21,34 @@ MINUTE_S = 60
 
 
 class Line(NamedTuple):
-    """A step: what it is, its cases, how many of them are measured, and seconds for the rest."""
+    """A step: what it is, its cases, how many of them are measured, and seconds for the rest.
+
+    `part` is its part's number if it is a part.
+    """
 
     title: str
     cases: int
     measured: int
     left_s: float
-    is_part: bool = False
+    part: int = 0
     is_sum: bool = False
 
 
-def shown(parts: Sequence[Part], folder: Folder, minutes: float, fingerprint: int) -> str:
+def shown(
+    parts: Sequence[Part],
+    folder: Folder,
+    minutes: float,
+    fingerprint: int,
+    *,
+    tiny: bool = False,
+) -> str:
     """The plan, with what is already measured and so skipped, and what fits into the minutes."""
-    lines = list(plan(parts, folder, fingerprint))
+    lines = list(plan(parts, folder, fingerprint, tiny=tiny))
     wide = max(len(line.title) for line in lines) + 2
     head = f"{'':{wide}}{'cases':>7}{'measured':>10}{'left':>6}{'minutes':>9}"
     rows, sum_s, fits = [], 0.0, True
     for line in lines:
-        if line.is_part:
+        if line.part:
             rows.append("")
         sum_s += 0.0 if line.is_sum else line.left_s
         if fits and sum_s > minutes * MINUTE_S:
@@ -54,7 +59,7 @@ def shown(parts: Sequence[Part], folder: Folder, minutes: float, fingerprint: in
             f"{line.cases - line.measured:>6}{line.left_s / MINUTE_S:>9.1f}"
         )
     calls = max(1, -(-sum_s // (minutes * MINUTE_S)))
-    first_s = sum(line.left_s for line in lines if line.is_part and line.title[0] <= str(AGREEMENT))
+    first_s = sum(line.left_s for line in lines if 0 < line.part <= AGREEMENT)
     last = (
         f"parts 1 to {AGREEMENT}, what is asked first: about {first_s / MINUTE_S:.0f} min; "
         f"all that is left: about {sum_s / MINUTE_S:.0f} min, {calls:.0f} calls of {minutes:g}; "
@@ -64,7 +69,9 @@ def shown(parts: Sequence[Part], folder: Folder, minutes: float, fingerprint: in
     return "\n".join([head, *rows, "", last])
 
 
-def plan(parts: Sequence[Part], folder: Folder, fingerprint: int) -> Iterator[Line]:
+def plan(
+    parts: Sequence[Part], folder: Folder, fingerprint: int, *, tiny: bool = False
+) -> Iterator[Line]:
     """A line a part, and below it a line a slice."""
     record = folder.record()
     pace = {name: tuple(took) for name, took in record.get("pace", {}).items()}
@@ -74,16 +81,20 @@ def plan(parts: Sequence[Part], folder: Folder, fingerprint: int) -> Iterator[Li
         title = f"{part.number} {part.title}"
         if part.number == CHECKS:
             known = record.get("correctness", {})
-            done = bool(known.get("sound")) and known.get("of") == fingerprint
-            yield Line(title, 1, int(done), 0.0 if done else CHECKS_S, is_part=True)
+            sound = bool(known.get("sound")) and known.get("of") == fingerprint
+            left = sound and not tiny and _gpu_sanitizer.unwatched(known.get("sanitizer"))
+            left_s = (SANITIZED_S if left else 0.0) if sound else CHECKS_S
+            yield Line(title, 1, int(not left_s), left_s, part.number)
         elif part.number == COUNTERS:
             sides = len(list(_gpu_counters.sides()))
             left = len(_gpu_counters.missing(folder.counted()))
-            yield Line(title, sides, sides - left, left * COUNTED_S, is_part=True)
-        elif part.number == AGREEMENT:
-            left, all_of = _gpu_agreement.missing(folder.agreed()), _gpu_agreement.PROCESSES
-            left_s = left * _gpu_agreement.PROCESS_S
-            yield Line(title, all_of, all_of - left, left_s, is_part=True)
+            yield Line(title, sides, sides - left, left * COUNTED_S, part.number)
+        elif part.number in {AGREEMENT, TUNED}:
+            agreed, asked = folder.agreed(), _gpu_agreement.questions(part.number, tiny=tiny)
+            missing = {one: _gpu_agreement.missing(agreed, one) for one in asked}
+            all_of, left = sum(one.count for one in asked), sum(missing.values())
+            left_s = sum(count * one.process_s for one, count in missing.items())
+            yield Line(title, all_of, all_of - left, left_s, part.number)
         else:
             yield from _measured(part, title, folder, arms, pace, planned)
 
@@ -113,7 +124,7 @@ def _measured(
         sum(line.cases for line in below),
         sum(line.measured for line in below),
         sum(line.left_s for line in below),
-        is_part=True,
+        part.number,
         is_sum=True,
     )
     yield from below

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 
+from benchmarks._gpu_leash import follow
 from costlab.bench.backends import choose
 from costlab.bench.fresh import read_case, read_side
 
@@ -17,6 +18,7 @@ BEFORE = 3
 
 def main() -> None:
     """Runs what is asked for on stdin."""
+    follow()  # of ncu, which does not end what it watches if it is killed
     import torch
 
     asked = json.loads(sys.stdin.read())
@@ -28,11 +30,11 @@ def main() -> None:
             side.call()
         if asked["device"] == "cuda":
             torch.cuda.synchronize()
-            torch.cuda.profiler.start()  # type: ignore[no-untyped-call]
+            torch.cuda.profiler.start()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         side.call()
         if asked["device"] == "cuda":
             torch.cuda.synchronize()
-            torch.cuda.profiler.stop()  # type: ignore[no-untyped-call]
+            torch.cuda.profiler.stop()  # type: ignore[no-untyped-call]  # as above
     finally:
         side.close()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import _gpu_agreement, _gpu_counters
 from benchmarks._gpu_files import REFERENCE, floor_of
-from benchmarks._gpu_parts import AGREEMENT, CHECKS, COUNTERS
+from benchmarks._gpu_parts import AGREEMENT, CHECKS, COUNTERS, TUNED
 from costlab.bench.study import without_threads
 
 if TYPE_CHECKING:
@@ -22,18 +22,31 @@ if TYPE_CHECKING:
 
 MOST_LINES = 60
 SHOWN = (
-    ("graph", 1),
-    ("graph", 32),
-    ("graph", 256),
-    ("cudnn-fused", 32),
-    ("cudnn-fused", 256),
-    ("compile", 256),
+    ("graph", 1, "bf16"),
+    ("graph", 32, "bf16"),
+    ("graph", 256, "bf16"),
+    ("cudnn-fused", 32, "bf16"),
+    ("cudnn-fused", 256, "bf16"),
+    ("ours", 32, "bf16"),
+    ("ours", 256, "bf16"),
+    ("compile", 256, "bf16"),
+    ("eager", 256, "bf16"),
+    ("graph", 256, "tf32"),
 )
-"""Of factorizations: the arms and batches that a line has room for."""
+"""Of factorizations: the arms, batches and precisions that a line has room for; those of them that
+were measured are shown. If none was, the first that were."""
+MOST_COLUMNS = len(SHOWN)
 MINUTE_S = 60
 
 
-def summary(folder: Folder, parts: Sequence[Part], said: Sequence[str], took_s: float) -> str:
+def summary(
+    folder: Folder,
+    parts: Sequence[Part],
+    said: Sequence[str],
+    took_s: float,
+    *,
+    tiny: bool = False,
+) -> str:
     """The summary as text."""
     documents: dict[str, Measurements] = {}
     for study in [study.name for part in parts for study in part.studies]:
@@ -42,7 +55,7 @@ def summary(folder: Folder, parts: Sequence[Part], said: Sequence[str], took_s: 
             documents[study] = found
     lines = ["", f"GPU study, {took_s / MINUTE_S:.1f} min; results in {folder.path}"]
     lines += [f"! {one}" for one in said]
-    lines += _progress(folder, parts, documents)
+    lines += _progress(folder, parts, documents, tiny=tiny)
     lines += _machine(folder, documents)
     lines += _factorizations(documents)
     lines += _whole(documents)
@@ -59,7 +72,7 @@ def summary(folder: Folder, parts: Sequence[Part], said: Sequence[str], took_s: 
 
 
 def _progress(
-    folder: Folder, parts: Sequence[Part], documents: Mapping[str, Measurements]
+    folder: Folder, parts: Sequence[Part], documents: Mapping[str, Measurements], *, tiny: bool
 ) -> Iterator[str]:
     arms = folder.record().get("arms")
     for part in parts:
@@ -69,10 +82,12 @@ def _progress(
         elif part.number == COUNTERS:
             missing, sides = len(_gpu_counters.missing(folder.counted())), _gpu_counters.sides()
             yield f"part {COUNTERS}: {len(list(sides)) - missing} sides counted, {missing} left"
-        elif part.number == AGREEMENT:
-            missing = _gpu_agreement.missing(folder.agreed())
-            told = _gpu_agreement.told(folder.agreed())
-            yield f"part {AGREEMENT}: {told or f'{missing} fresh processes left'}"
+        elif part.number in {AGREEMENT, TUNED}:
+            for one in _gpu_agreement.questions(part.number, tiny=tiny):
+                missing = _gpu_agreement.missing(folder.agreed(), one)
+                told = _gpu_agreement.told(folder.agreed(), one)
+                left = f"{missing} fresh processes left ({one.name})"
+                yield f"part {part.number}: {told or left}"
         else:
             wanted = {(s.study.name, case.key) for s in part.slices for case in s.cases(arms)}
             known = {
@@ -96,6 +111,8 @@ def _progress(
 def _checked(found: Mapping[str, object] | None) -> str:
     if found is None:
         return "the tests were not run yet"
+    if found.get("why"):
+        return f"the tests were not run: {found['why']}, NOT SOUND"
     counts = ", ".join(f"{found[name]} {name}" for name in ("passed", "failed", "skipped"))
     return f"tests: {counts}{'' if found['sound'] else ', NOT SOUND'}"
 
@@ -121,41 +138,52 @@ def _machine(folder: Folder, documents: Mapping[str, Measurements]) -> Iterator[
 
 
 def _factorizations(documents: Mapping[str, Measurements]) -> Iterator[str]:
-    """A line a pair: the saving by multiply-adds, and in time by arm and batch."""
+    """A line a pair: the saving by multiply-adds, and in time by arm, batch and precision."""
     cases = [
         case
         for name in ("factorizations", "grid-reduction")
         if name in documents
         for case in documents[name].cases
-        if (case.precision, case.layout, case.regime)
-        in {("bf16", "nhwc", "cold"), ("fp32", "nhwc", "cold")}
+        if (case.layout, case.regime) == ("nhwc", "cold") and case.baseline.arm == case.variant.arm
     ]
     if not cases:
         return
+    measured = dict.fromkeys(map(_column, cases))
+    columns = [one for one in SHOWN if one in measured] or list(measured)[:MOST_COLUMNS]
     yield ""
     yield "saving, % (F faster, S slower, = same, ? ambiguous)"
-    yield f"{'':44}{'MAC':>6}" + "".join(f"{f'{_short(arm)} b{batch}':>12}" for arm, batch in SHOWN)
+    yield f"{'':40}{'MAC':>5}" + "".join(f"{_head(*one):>{_wide(one)}}" for one in columns)
     for pair in dict.fromkeys(case.pair for case in cases):
         own = [case for case in cases if case.pair == pair]
         macs = next((1 - c.variant.macs / c.baseline.macs for c in own if c.baseline.macs), None)
-        cells = [_cell(own, arm, batch) for arm, batch in SHOWN]
         mac = "" if macs is None else f"{100 * macs:.0f}"
-        yield f"{pair[:43]:44}{mac:>6}" + "".join(f"{cell:>12}" for cell in cells)
+        cells = {one: next((_cell(c) for c in own if _column(c) == one), "") for one in columns}
+        yield f"{pair[:39]:40}{mac:>5}" + "".join(
+            f"{cell:>{_wide(one)}}" for one, cell in cells.items()
+        )
 
 
-def _short(arm: str) -> str:
-    return arm.replace("cudnn-fused", "fused")
+def _column(case: Measured) -> tuple[str, int, str]:
+    return case.variant.arm, case.batch, case.precision
 
 
-def _cell(cases: Sequence[Measured], arm: str, batch: int) -> str:
-    for case in cases:
-        if (case.variant.arm, case.batch) == (arm, batch) and case.precision == "bf16":
-            comparison = case.comparison
-            if comparison is None:
-                return "error"
-            mark = {"FASTER": "F", "SLOWER": "S", "SAME": "=", "AMBIGUOUS": "?"}
-            return f"{100 * (1 - comparison.ratio):+.0f} {mark[comparison.verdict]}"
-    return ""
+def _head(arm: str, batch: int, precision: str) -> str:
+    """The arm and batch; of another precision than most, that too."""
+    short = arm.replace("cudnn-", "")
+    return f"{short} b{batch}" if precision == "bf16" else f"{short} {precision} b{batch}"
+
+
+def _wide(column: tuple[str, int, str]) -> int:
+    """Room for the head, and for the longest cell."""
+    return 2 + max(len(_head(*column)), len("+100 F"))
+
+
+def _cell(case: Measured) -> str:
+    comparison = case.comparison
+    if comparison is None:
+        return "error"
+    mark = {"FASTER": "F", "SLOWER": "S", "SAME": "=", "AMBIGUOUS": "?"}
+    return f"{100 * (1 - comparison.ratio):+.0f} {mark[comparison.verdict]}"
 
 
 def _whole(documents: Mapping[str, Measurements]) -> Iterator[str]:

@@ -191,10 +191,62 @@ def _flopth(model: torch.nn.Module, args: Args) -> Counted:
     return Counted(int(flops))
 
 
+def _torch_profiler(model: torch.nn.Module, args: Args) -> Counted:
+    """Its column of FLOPs, two a multiply-add, of all operators but sums and products of elements.
+
+    It is documented for products of matrices and convolutions, and has rows for the others.
+    """
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    with (
+        torch.no_grad(),
+        profile(activities=[ProfilerActivity.CPU], record_shapes=True, with_flops=True) as kept,
+    ):
+        model(*args)
+    rows = [row for row in kept.key_averages() if row.key not in {"aten::add", "aten::mul"}]
+    return Counted(sum(int(row.flops or 0) for row in rows) // 2)
+
+
+def _mmengine(model: torch.nn.Module, args: Args) -> Counted:
+    """Its "flops" are multiply-adds, as its documentation says."""
+    import torch
+    from mmengine.analysis import FlopAnalyzer
+
+    with torch.no_grad():
+        analysis = FlopAnalyzer(model, args)
+        return Counted(int(analysis.total()), named=_matter(analysis.unsupported_ops()))
+
+
+def _onnx_tool(model: torch.nn.Module, args: Args) -> Counted:
+    """What it profiles of the file that torch exports, by the exporter that needs onnx alone."""
+    import io
+    import warnings
+
+    import onnx
+    import onnx_tool
+    import torch
+
+    written = io.BytesIO()
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(model, args, written, dynamo=False)  # type: ignore[arg-type]  # it takes any stream
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        graph = onnx_tool.Model(onnx.load_from_string(written.getvalue()), {"verbose": False}).graph
+        graph.graph_reorder_nodes()
+        graph.shape_infer()
+        graph.profile()
+    missing = any("registed for profiling" in str(warning.message) for warning in said)
+    return Counted(round(graph.macs[0]), named=missing)
+
+
 COUNTERS: dict[str, Counter] = {
     "costlab": Counter("costlab", _costlab),
     "FlopCounterMode": Counter("torch", _flop_counter_mode),
+    "torch.profiler": Counter("torch", _torch_profiler),
     "fvcore": Counter("fvcore", _fvcore),
+    "mmengine": Counter("mmengine", _mmengine),
     "torchinfo": Counter("torchinfo", _torchinfo),
     "ptflops": Counter("ptflops", _ptflops),
     "thop": Counter("thop", _thop),
@@ -205,5 +257,6 @@ COUNTERS: dict[str, Counter] = {
     "torchlens": Counter("torchlens", _torchlens, forks=False),
     "torch-flops": Counter("torch-flops", _torch_flops),
     "flopth": Counter("flopth", _flopth),
+    "onnx-tool": Counter("onnx-tool", _onnx_tool),
 }
 """The counters, by the name that the results give them; costlab first."""

@@ -2,8 +2,9 @@
 
 `python benchmarks/gpu_study.py --minutes 8 --out DIR` measures what DIR lacks, keeps each case as
 soon as it is measured, stops before the minutes are over, and prints a summary last; another call
-goes on. It needs torch, triton, numpy, rich, typer and pytest. Knows neither arms nor kernels: a
-process of its own measures (`_gpu_measure.py`), and another is started where that one dies.
+goes on. It needs torch, triton, numpy, rich and typer; pytest for the tests alone. Knows neither
+arms nor kernels: a process of its own measures (`_gpu_measure.py`), and another is started where
+that one dies. Without --out, DIR is named after the GPU.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ import time
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 # For benchmarks and, where it is not installed, costlab.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import _gpu_agreement, _gpu_checks, _gpu_counters, _gpu_plan
+from benchmarks import _gpu_agreement, _gpu_checks, _gpu_counters, _gpu_plan, _gpu_sanitizer
 from benchmarks._gpu_asked import Asked, asked_of
 from benchmarks._gpu_ending import BROKEN, DONE, REFUSED, TERMINATED, TIME_UP, Ended, ended_by
 from benchmarks._gpu_files import failed
-from benchmarks._gpu_parts import AGREEMENT, CHECKS, COUNTERS, Part
+from benchmarks._gpu_leash import leashed
+from benchmarks._gpu_parts import AGREEMENT, CHECKS, COUNTERS, TUNED, Part
 from benchmarks._gpu_summary import summary
 from costlab.bench.studies import FACTORIZATIONS
 from costlab.errors import CostlabError
@@ -42,11 +45,15 @@ UNFINISHED = {"finished": False, "sound": False, "passed": 0, "failed": 0, "skip
 
 @dataclass(slots=True)
 class Study:
-    """A call under way; `said` is what the summary tells of its end."""
+    """A call under way; `said` is what the summary tells of its end.
+
+    `held` is what keeps other studies out of the folder, for as long as a process has it.
+    """
 
     asked: Asked
     end_s: float
     said: list[str]
+    held: tuple[int, ...] = ()
 
     def go(self) -> int:
         """All parts, or as much as there is time for; the exit code."""
@@ -63,8 +70,8 @@ class Study:
                 self._check()
             elif part.number == COUNTERS:
                 self._count()
-            elif part.number == AGREEMENT:
-                self._agree()
+            elif part.number in {AGREEMENT, TUNED}:
+                self._agree(part.number)
         return REFUSED if self._measure(waiting) == REFUSED else DONE
 
     def _left_s(self) -> float:
@@ -73,41 +80,46 @@ class Study:
     def _check(self) -> None:
         folder, of = self.asked.folder, fingerprint()
         known = folder.record().get("correctness", {})
-        if known.get("sound") and known.get("of") == of:
+        if known.get("of") != of:
+            known = {}
+        has_gpu, before = self.asked.device != "cpu", known.get("sanitizer")
+        if known.get("sound") and not (has_gpu and _gpu_sanitizer.unwatched(before)):
             return
-        files = known.get("files", {}) if known.get("of") == of else {}
-        if known.get("of") == of and known.get("finished"):
-            files = {}  # they failed: another call is to see whether they still do
         limit_s = min(TESTS_S, TESTS_SHARE * self._left_s())
         print(f"part {CHECKS}: the tests that need a GPU", flush=True)
-        has_gpu = self.asked.device != "cpu"
-        found = _gpu_checks.run_tests(
-            ROOT,
-            limit_s,
-            has_gpu=has_gpu,
-            known=files,
-            keep=lambda done: folder.note(correctness={**UNFINISHED, "files": done, "of": of}),
-            only=1 if self.asked.tiny else None,
-        )
+        found = known if known.get("sound") else self._test(known, of, limit_s)
         if has_gpu and found["finished"]:
-            found["sanitizer"] = _gpu_checks.run_sanitizer(ROOT, min(TESTS_S, limit_s) / 2)
+            sanitized = _gpu_sanitizer.run_sanitizer(ROOT, min(TESTS_S, limit_s) / 2, before)
+            found = {**found, "sanitizer": sanitized}
         folder.note(correctness={**found, "of": of})
         if not found["finished"]:
             self.said.append(f"part 1 was not done in {limit_s:.0f} s; another call goes on")
 
-    def _agree(self) -> None:
+    def _test(self, known: dict[str, Any], of: int, limit_s: float) -> dict[str, Any]:
+        """Runs the tests that were not run yet; all of them if some failed, as they may not now."""
+        folder = self.asked.folder
+        return _gpu_checks.run_tests(
+            ROOT,
+            limit_s,
+            has_gpu=self.asked.device != "cpu",
+            known={} if known.get("finished") else known.get("files", {}),
+            keep=lambda done: folder.note(correctness={**UNFINISHED, "files": done, "of": of}),
+            only=1 if self.asked.tiny else None,
+        )
+
+    def _agree(self, part: int) -> None:
         """Asks fresh processes for their kernels, and notes in the document whether they agree."""
         folder, device = self.asked.folder, self.asked.device
-        wanted = _gpu_agreement.tiny_sides() if self.asked.tiny else dict(_gpu_agreement.sides())
-        known = folder.agreed()
-        if _gpu_agreement.missing(known):
-            print(f"part {AGREEMENT}: the kernels of fresh processes", flush=True)
-            why = _gpu_agreement.agree(known, self.end_s, folder.agree, device, wanted)
-            if why:
-                self.said.append(f"part {AGREEMENT}: {why}")
-        told = _gpu_agreement.told(folder.agreed())
-        if told:
-            folder.say(FACTORIZATIONS.name, told, _gpu_agreement.SAID)
+        for question in _gpu_agreement.questions(part, tiny=self.asked.tiny):
+            known = folder.agreed()
+            if _gpu_agreement.missing(known, question):
+                print(f"part {part}: the kernels of fresh processes: {question.name}", flush=True)
+                why = _gpu_agreement.agree(known, question, self.end_s, folder.agree, device)
+                if why:
+                    self.said.append(f"part {part}, {question.name}: {why}")
+            told = _gpu_agreement.told(folder.agreed(), question)
+            if told:
+                folder.say(FACTORIZATIONS.name, told, question.begin)
 
     def _count(self) -> None:
         if self.asked.device == "cpu":
@@ -145,7 +157,9 @@ class Study:
         command += ["--out", str(asked.folder.path), "--seconds", f"{self._left_s():.3f}"]
         command += ["--device", asked.device, "--parts", *(str(part.number) for part in wanted)]
         command += ["--tiny"] * asked.tiny + ["--force"] * asked.force
-        process = subprocess.Popen(command, cwd=ROOT, text=True, start_new_session=True)
+        process = subprocess.Popen(
+            leashed(command), cwd=ROOT, text=True, start_new_session=True, pass_fds=self.held
+        )
         try:
             return process.wait(timeout=self._left_s() + GRACE_S)
         except subprocess.TimeoutExpired:
@@ -205,19 +219,21 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         asked, dry = asked_of(arguments, (__doc__ or "").split("\n")[0])
         if dry:
-            print(_gpu_plan.shown(asked.parts, asked.folder, asked.minutes, fingerprint()))
+            of, minutes = fingerprint(), asked.minutes
+            print(_gpu_plan.shown(asked.parts, asked.folder, minutes, of, tiny=asked.tiny))
             return DONE
-        asked.folder.path.mkdir(parents=True, exist_ok=True)
         whole_s = 60 * asked.minutes
         reserve_s = min(RESERVE_S, RESERVE_SHARE * whole_s)
-        study, code = Study(asked, begun_s + whole_s - reserve_s, []), DONE
-        try:
-            with ended_by():
-                code = study.go()
-        except Ended:
-            study.said.append("somebody stopped it; what had been measured was kept")
-            code = TERMINATED
-        print(summary(asked.folder, asked.parts, study.said, time.monotonic() - begun_s))
+        with asked.folder.alone() as held:
+            study, code = Study(asked, begun_s + whole_s - reserve_s, [], (held,)), DONE
+            try:
+                with ended_by():
+                    code = study.go()
+            except Ended:
+                study.said.append("somebody stopped it; what had been measured was kept")
+                code = TERMINATED
+            took_s = time.monotonic() - begun_s
+            print(summary(asked.folder, asked.parts, study.said, took_s, tiny=asked.tiny))
     except CostlabError as error:
         print(f"error: {error}", file=sys.stderr)
         return REFUSED

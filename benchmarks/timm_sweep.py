@@ -3,6 +3,7 @@
     python benchmarks/timm_sweep.py [--fresh] [--only GLOB]
 
 Runs on every core that there is, and goes on where it was stopped: a model is kept when it is done.
+What other code or other versions counted is counted anew. A model whose process dies is told so.
 Does not know how the results are shown (`docs/timm_page.py`).
 """
 
@@ -13,65 +14,85 @@ import os
 import sys
 import time
 import warnings
+from collections import Counter
 from fnmatch import fnmatch
+from hashlib import sha256
 from importlib.util import find_spec
-from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for benchmarks and tests
 
 import typer
 from rich.console import Console
-from rich.progress import track
 
 from benchmarks import _environment
+from benchmarks._pool import each, followed
+
+Told = dict[str, Any]
 
 NAME = "timm"
 PACKAGES = ("costlab", "torch", "timm")
 RUNS = 3
 KEEP_EACH = 20
-TASKS = 40
-"""Models that a process analyzes before a new one takes its place: what timm leaves behind."""
 LONGEST = 200
+SLOWEST = 10
+SAMPLED_S = 3.0
+NOT_COUNTING = {"bench", "budgets", "claims", "cli", "onnx", "render", "schemas", "sources", "zoo"}
+"""The parts of costlab that no count of a model depends on."""
 
 
 def main(
     fresh: Annotated[bool, typer.Option(help="Begin anew.")] = False,
     only: Annotated[str, typer.Option(help="Only models of this name.")] = "*",
 ) -> None:
-    """Sweeps what has not been swept with these versions."""
+    """Sweeps what has not been swept with these versions and this code."""
     if find_spec("timm") is None:
         print("skipped: the sweep needs timm: pip install 'costlab[zoo]'", file=sys.stderr)
         return
-    versions = _environment.versions(PACKAGES)
-    results = _environment.kept(NAME)
-    if fresh or results.get("versions") != versions:
-        results = {"versions": versions, "machine": _environment.machine(), "models": {}}
-    swept: dict[str, Any] = results["models"]
-    todo = [name for name in _names() if name not in swept and fnmatch(name, only)]
     console = Console(stderr=True)
     cores = len(os.sched_getaffinity(0))
-    with get_context("spawn").Pool(cores, _prepare, maxtasksperchild=TASKS) as pool:
-        told = pool.imap_unordered(entry, todo)
-        for number, (name, found) in enumerate(
-            track(told, "models", total=len(todo), console=console), start=1
-        ):
-            swept[name] = found
-            if number % KEEP_EACH == 0 or number == len(todo):
-                results["models"] = dict(sorted(swept.items()))
-                _environment.keep(NAME, results)
-    _summarize(results["models"])
+    setting = {"versions": _environment.versions(PACKAGES), "code": fingerprint()}
+    results = _environment.kept(NAME)
+    if fresh or any(results.get(key) != told for key, told in setting.items()):
+        if results.get("models") and not fresh:
+            told = f"the {len(results['models']):,} kept models were counted by other code"
+            if only != "*":
+                message = f"{told}: sweep all of them anew, or give them up with --fresh"
+                raise typer.BadParameter(message)
+            console.print(f"{told}: all are counted anew")
+        results = {**setting, "machine": _environment.machine(), "swept_s": 0.0, "models": {}}
+    swept: dict[str, Told] = results["models"]
+    todo = [name for name in _names() if name not in swept and fnmatch(name, only)]
+    start, before = time.perf_counter(), results["swept_s"]
+    for number, (name, found) in enumerate(
+        followed(each(todo, cores, entry, prepared), todo, console, KEEP_EACH), start=1
+    ):
+        swept[name] = found
+        if number % KEEP_EACH == 0 or number == len(todo):
+            results["models"] = swept = dict(sorted(swept.items()))
+            results["swept_s"] = before + time.perf_counter() - start
+            _environment.keep(NAME, results)
+    if todo:
+        results["slowest"] = dict(each(slowest(swept), 1, explained, prepared))
+        _environment.keep(NAME, results)
+    _summarize(swept)
 
 
-def _names() -> list[str]:
-    _prepare()
-    import timm
+def fingerprint() -> str:
+    """A hash of the code that a count comes from."""
+    import costlab
 
-    return list(timm.list_models())
+    house = Path(costlab.__file__).parent
+    told = sha256()
+    for path in sorted(house.rglob("*.py")):
+        if path.relative_to(house).parts[0] not in NOT_COUNTING:
+            told.update(str(path.relative_to(house)).encode() + b"\0" + path.read_bytes())
+    return told.hexdigest()[:16]
 
 
-def _prepare() -> None:
+def prepared() -> None:
     """What a process needs before timm is imported: one thread, no warnings, torchvision whole."""
     import torch
 
@@ -80,6 +101,13 @@ def _prepare() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     torchvision_models()
+
+
+def _names() -> list[str]:
+    prepared()
+    import timm
+
+    return list(timm.list_models())
 
 
 def entry(name: str) -> tuple[str, dict[str, Any]]:
@@ -105,6 +133,42 @@ def entry(name: str) -> tuple[str, dict[str, Any]]:
     del model
     gc.collect()  # a model and its hooks form cycles, which would pile up
     return name, told
+
+
+def slowest(models: dict[str, Told]) -> list[str]:
+    """The models whose analysis takes longest, the longest first."""
+    timed = {name: median(told["samples_s"]) for name, told in models.items() if "macs" in told}
+    return sorted(timed, key=timed.__getitem__, reverse=True)[:SLOWEST]
+
+
+def explained(name: str) -> tuple[str, Told]:
+    """A model's name, where its analysis spends its time, and what it has much of.
+
+    Units: `where` samples of a stack, at even distances in time.
+    """
+    import timm
+    import torch
+
+    from benchmarks._sampling import sampled
+    from costlab import analyze, trace
+    from costlab.skeleton import build
+
+    with torch.device("meta"):
+        model = build(lambda: timm.create_model(name, pretrained=False)).eval()
+    given = (_spec(model),)
+    nodes = trace(model, given, mode="eval").nodes
+    return name, {
+        "calls": dict(Counter(node.op for node in nodes).most_common()),
+        "modules": sum(1 for _ in model.modules()),
+        "weights": sum(1 for _ in (*model.parameters(), *model.buffers())),
+        "where": sampled(lambda: analyze(model, given, mode="eval"), SAMPLED_S),
+    }
+
+
+def _spec(model: Any) -> str:
+    """One image of the size that a model is configured for."""
+    sizes = getattr(model, "pretrained_cfg", {}).get("input_size", (3, 224, 224))
+    return f"f32[{','.join(map(str, (1, *sizes)))}]"
 
 
 def _counted(model: Any, sizes: tuple[int, ...]) -> dict[str, Any]:

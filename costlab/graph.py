@@ -204,8 +204,9 @@ class Autograd:
     """What a backward of a forward has to know besides its edges.
 
     `leaves` are the tensors that want a gradient themselves; `held` those that the model holds:
-    parameters, buffers. `off` are ranges of nodes that ran with gradients turned off;
-    `checkpoints` those that are run anew, an inner one before the one around it.
+    parameters, buffers, and `strays`, the weights that no module of it registers. `off` are ranges
+    of nodes that ran with gradients turned off; `checkpoints` those that are run anew, an inner one
+    before the one around it.
     `repeated` has the operands of the nodes that got a tensor more than once.
     `functions` are the names of what was called that has a backward of its own, written by hand;
     `guessed` what is taken as it usually is; `lost` what ends the gradients that come through it.
@@ -214,6 +215,7 @@ class Autograd:
 
     leaves: frozenset[int] = frozenset()
     held: frozenset[int] = frozenset()
+    strays: frozenset[int] = frozenset()
     off: tuple[tuple[int, int], ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
     repeated: Mapping[int, tuple[int, ...]] = field(default_factory=dict)

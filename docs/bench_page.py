@@ -9,21 +9,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from costlab.bench.correctness import FP32_TOLERANCE, UNIT_ROUNDOFF, tolerance_of
+from costlab.bench.allotment import UNSEEN_S
 from costlab.bench.document import Measurements
 from costlab.bench.inputs import CACHES
-from costlab.bench.judging import FLOOR, WIDEST_SAME
 from costlab.bench.mixed import SCALES
 from costlab.bench.plan import Plan
 from costlab.bench.roofs import beaten
-from costlab.bench.studies import NETWORKS
+from costlab.bench.standards import NULL_SHARE
+from costlab.bench.studies import BLOCKS, NETWORKS
 from costlab.bench.turns import MOST_COPIES, SHARE
 from costlab.cli import COULD_NOT_SAY, INTERRUPTED, TERMINATED
-from costlab.render import markdown
-from costlab.render.bench import bench_tables
+from costlab.cli.bench import QUICK_MINUTES
 from costlab.render.bench_columns import PAGE
 from costlab.units import ratio
-from docs import bench_studyfile
+from docs import bench_cpu, bench_method, bench_studyfile
 from docs.gpu_words import interval, name_of, points
 from docs.parts import NOTICE, listed, table
 
@@ -58,39 +57,36 @@ OWN = (
     "and true. A model must give the same twice on the same input: one that does not, because a "
     "dropout is left on or something is drawn at random, cannot be checked and is told so."
 )
-REGENERATED = (
-    "costlab bench factorizations --device cpu --quick --format "
-    "json:benchmarks/results/bench_cpu.json"
-)
-"""What measures the results that the page shows, in the root of a checkout."""
-CONTRASTED = (
-    "`costlab bench compare A.json B.json` shows the cases that two documents have in common: "
-    "each side's time in both, what each run says is saved and its verdict, and what stood "
-    "around them: the noise of identical arms, the ceilings, the samples that do not count, and "
-    "what was noted, such as a busy machine. A difference is called one only if its interval "
-    "clears the noise of both runs together; of a time also how far its blocks of samples wandered "
-    "within each run. On a CPU other threads make other cases. Times of two runs also differ by "
-    "what the machine was doing; savings are of sides that were timed in turn."
-)
 QUICK = (
-    "`--quick` takes a few cases of a study within a minute: what `costlab bench --list` counts. "
-    "Of the networks that is {networks}, as they are written, without a compiler. It cannot wait "
-    "until others are done: if they use cores of a CPU, it measures with so many threads fewer, "
-    "at least one, and says so; `OMP_NUM_THREADS` sets another number. Ctrl-C and SIGTERM end a "
+    "`--quick` takes a few cases of a study within a minute: what `costlab bench --list` counts, "
+    "the cheapest first, and all of an arm before the next, so that what needs no compiler is "
+    "there first. Of the networks that is {networks}, and of the blocks {blocks}, as they are "
+    "written, without a compiler. It cannot wait until others are done: if they use cores of a "
+    "CPU, it measures with so many threads fewer, at least one, and says so; `OMP_NUM_THREADS` "
+    "sets another number. Of the {minutes:g} min that are left for it, {begun} included, identical "
+    "arms get {null:g} % a time and are tried again in the first half only, and an arm that was "
+    "not met before is begun while {unseen:g} s or a quarter are left: nobody knows how long a "
+    "compiler takes. Ctrl-C and SIGTERM end a "
     "run within a moment, also while a kernel or a compiler runs, and what was measured is shown "
     "and kept."
 )
 ENDED = (
-    f"{COULD_NOT_SAY} where a case could not be measured, time was left for only some of them, or "
-    "an arm that `--arm` names cannot run on this device: what was measured is shown and kept all "
-    "the same, and stderr says what is lacking. "
+    f"{COULD_NOT_SAY} where a case could not be measured (it failed, or too few of its blocks "
+    "count), time was left for only some of them, or an arm that `--arm` names cannot run on this "
+    "device: what was measured is shown and kept all the same, and stderr says what is lacking. "
     f"{INTERRUPTED} is Ctrl-C and {TERMINATED} SIGTERM. 0 is for all that was asked for, whatever "
     "the verdicts; `costlab show` of the document is 0 too."
 )
 SHOWN = (
     "What all cases share stands in the title, with the threads of a CPU, as verdicts depend on "
     f"them. A page has {PAGE} columns where nothing else says so, as in a pipe: what can best be "
-    "spared goes and is named, `COLUMNS=200` and wider terminals show more, and CSV has all."
+    "spared goes and is named, `COLUMNS=200` and wider terminals show more, and CSV has all. "
+    "*Rate* and *bandwidth* are the FLOPs and the bytes of the operands, each read or written "
+    "once, over the median; *gaps* is the time of a call in which no kernel ran, by the profiler; "
+    "*power* is the median of what the device drew while both sides were timed in turn, which a "
+    "sensor that averages over a second does not tell apart: *energy* is of each side alone, in a "
+    "loop of its own. `--plot FILE.svg` draws the time of a call, with its interval, beside the "
+    "multiply-adds, and what is saved of both."
 )
 PARTS = (
     ("multiply-adds", "mac", "the saving if time went by multiply-adds alone"),
@@ -102,8 +98,8 @@ PARTS = (
 )
 
 
-def page(results: Mapping[str, Any]) -> str:
-    """The page as Markdown, with a document of measurements of a CPU."""
+def page(results: Mapping[str, Any], folder: Path = GPUS) -> str:
+    """The page as Markdown, with a document of measurements of a CPU, and others of a folder."""
     found = Measurements.from_dict(results)
     parts = [
         "# What factorizing really saves, and how that is measured",
@@ -122,23 +118,33 @@ def page(results: Mapping[str, Any]) -> str:
         "## A model of your own",
         OWN,
         "## How",
-        *_protocol(Plan()),
+        *bench_method.protocol(Plan()),
+        "## Ceilings",
+        bench_method.ceilings(),
         "## A short look",
-        QUICK.format(networks=listed(NETWORKS.quick.pairs)),
+        QUICK.format(
+            networks=listed(NETWORKS.quick.pairs),
+            blocks=listed(BLOCKS.quick.pairs),
+            minutes=QUICK_MINUTES,
+            begun="the import of torch",
+            null=100 * NULL_SHARE,
+            unseen=UNSEEN_S,
+        ),
         "## What is shown, and exit codes",
         f"{SHOWN}\n\nThe exit code is {ENDED}",
         "## What a verdict means",
-        _verdicts(),
+        bench_method.verdicts(),
+        "## On a busy machine",
+        bench_method.BUSY,
         "## Why a saving is what it is",
         *_explained(found),
+        "## What binds",
+        bench_method.bound(),
+        "## A run that goes on",
+        bench_method.RESUMED,
         "## Two runs",
-        CONTRASTED,
-        f"## On a CPU: {found.environment.get('cpu')}",
-        (
-            f"`{REGENERATED}`, through oneDNN. A CPU is no small GPU: this shows the method, and "
-            "nothing of what a GPU does. That file has the raw samples; `costlab show` renders it."
-        ),
-        *(markdown.render(one).strip() for one in bench_tables(found)),
+        bench_method.contrasted(),
+        *bench_cpu.told(folder, found),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -160,7 +166,9 @@ def _compared() -> str:
         "A *pair* is two subjects on the same input, of which the second may replace the first: "
         "a 5×5 convolution and two 3×3, say, at the grids and widths of Inception-v3. Both sides "
         "of a case run in the same *arm*, batch, precision and layout, with the same batch "
-        "normalization and ReLU. `costlab bench --list` lists the studies. Three *regimes* are "
+        "normalization and ReLU. `costlab bench --list` lists the studies, and `costlab bench "
+        "--list STUDY` the pairs of one, of a file's or a model's too, by the names that `--pair` "
+        "takes. Three *regimes* are "
         "never mixed: *cold*, where inputs and weights take turns, through buffers of "
         f"{CACHES} times the last-level cache together, so that none is still there; *warm*, where "
         "the same input comes again; *wall*, the host's time, launches included. The copies of the "
@@ -174,92 +182,6 @@ def _compared() -> str:
     )
 
 
-def _protocol(plan: Plan) -> list[str]:
-    steps = (
-        (
-            "**Right before fast.** Each side is held against the same module in float64, on fresh "
-            "inputs, its outputs filled with NaN before, both before and after it is timed. The "
-            f"relative error may be {tolerance_of('bf16'):.2g} in bf16, {tolerance_of('tf32'):.2g} "
-            f"in tf32 and fp16 (the unit roundoff {UNIT_ROUNDOFF['bf16']:.2g} or "
-            f"{UNIT_ROUNDOFF['tf32']:.2g}, times the root of a depth of 256), and "
-            f"{FP32_TOLERANCE:g} in fp32. A side that fails prints no speed."
-        ),
-        (
-            "**Steady.** Compiling and trying kernels out come first; then both sides run in turn "
-            f"until the clock (or else the times) drifts by less than {100 * plan.drift:g} %, for "
-            f"at most {plan.warmup_s:g} s, which is said."
-        ),
-        (
-            "**In turn.** Samples come in blocks ABBA or BAAB, in random order, each of at least "
-            f"{plan.sample_s * 1000:g} ms of calls in a row. What drifts meets both sides, so that "
-            "their ratio is worth more than either time."
-        ),
-        (
-            f"**Until it is known.** At least {plan.min_pairs} pairs, until the 95 % bootstrap "
-            f"interval of the ratio reaches at most {100 * plan.half_width:g} % to either side, "
-            f"or {plan.limit_s:g} s are over; which of the two is kept. The ratio is the geometric "
-            "mean of the pairs, as its bootstrap interval is known to cover by simulation; medians "
-            "in another order deny a verdict. `--quick` asks for less. Calls too slow for "
-            f"{plan.fewest_pairs} pairs go on until they have them, where the run has the time."
-        ),
-        (
-            "**Clocks.** They are read with every sample where the device tells, and never set. A "
-            "block is dropped if the device held its clock down for a reason that the plan does "
-            f"not tolerate, or under {100 * plan.clock_share:g} % of base; its samples stay in the "
-            "document (`dropped` are their places), and count neither in a median nor in a ratio. "
-            f"What is tolerated is the {' and the '.join(plan.tolerated)}: under load a large GPU "
-            "always runs at it, and both sides meet it in turn. The plan stands in the document."
-        ),
-        (
-            "**Noise.** An arm is compared with itself in the same run: what that shows is noise, "
-            "and less than it is never called a difference. As noise comes in bursts, each side is "
-            "also held against itself within the blocks of each comparison, and what that shows is "
-            "not called a difference there either. On Linux the time is read that threads waited "
-            f"for a core: if it is more than {100 * plan.waited_share:g} % of a sample, other "
-            "processes had the cores, and the block is dropped."
-        ),
-        (
-            "**Ceilings.** The rates that a roofline needs (matrix products by precision, a copy, "
-            "a copy within the cache, a launch, a node of a graph) are measured in the same run, "
-            "never taken from a datasheet. If a side beats its roof, they are measured once more; "
-            "if it still does, nothing is said of what binds it or why it saves what it saves. A "
-            "run that is resumed measures them, and the noise, anew."
-        ),
-        (
-            "**Kernels.** Their names, calls and times come from a pass of the profiler; what is "
-            "profiled is not timed. On a GPU, `make gpu` also asks three fresh processes which "
-            "kernels they choose, and the document says where they differ."
-        ),
-    )
-    return ["\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1))]
-
-
-def _verdicts() -> str:
-    return table(
-        ("verdict", "what it takes"),
-        [
-            ("FASTER, SLOWER", "the whole interval lies beyond the noise floor"),
-            (
-                "SAME",
-                f"the whole interval lies within it, and within ±{100 * WIDEST_SAME:g} % anyway",
-            ),
-            (
-                "AMBIGUOUS",
-                (
-                    "neither; or the cycles (time × clock) or the medians say otherwise; or a side "
-                    "differs from itself by as much meanwhile; or there are too few pairs"
-                ),
-            ),
-        ],
-        numeric_from=2,
-    ) + (
-        f"\n\nThe noise floor is how far the interval of identical arms reaches, at least "
-        f"{100 * FLOOR:g} %; it is one range, told once. The intervals are of the noise within a "
-        "run: a machine that is busy otherwise may move another run out of them, and a side that "
-        "drifts is named. No tail percentile is printed that the samples do not support."
-    )
-
-
 def _explained(found: Measurements) -> list[str]:
     parts = [
         (
@@ -267,8 +189,9 @@ def _explained(found: Measurements) -> list[str]:
             "in parts, in percentage points of the baseline's time, that add up to the measured "
             "saving. Each comes of a roofline with one effect more than the one before it, from "
             "the ceilings of the same run; the rest is what was measured and not modelled. "
-            "*Realised* is the saving in time over that in multiply-adds; what *binds* is the "
-            "largest of arithmetic, memory, launches and idle processors."
+            "*Realised* is the saving in time over that in multiply-adds. What has no verdict, or "
+            "has a side above its roof, is not told in parts, and a line says how many those are; "
+            "nor is one model in two arms, which saves no multiply-adds."
         )
     ]
     example = next((case for case in found.cases if _is_told(case)), None)

@@ -5,15 +5,15 @@ The keys are those that the reader of such a file takes; a test finds one that i
 
 from __future__ import annotations
 
-from costlab.bench import studyfile
+from costlab.bench import studyfile, studysubjects
 from costlab.bench.study import Axes
 from docs.parts import table
 
 TOP, SUBJECT, PAIR, AXIS = "the file", "[subjects.NAME]", "[[pairs]]", "[axes]"
 READ = {
     TOP: studyfile.KEYS,
-    SUBJECT: studyfile.SUBJECT_KEYS,
-    PAIR: studyfile.PAIR_KEYS,
+    SUBJECT: studysubjects.SUBJECT_KEYS,
+    PAIR: studysubjects.PAIR_KEYS,
     AXIS: studyfile.AXES_KEYS,
 }
 """Where keys stand, and those that the reader takes there."""
@@ -28,14 +28,19 @@ KEYS = {
     (SUBJECT, "model"): "a model as `costlab report` takes it; needed",
     (SUBJECT, "shape"): "the shape of one sample, without the batch; may be left out for what "
     "`costlab list` shows",
+    (SUBJECT, "inputs"): "in place of `shape`: specs as `--input` takes them, such as "
+    '`["ids=i64[8,128]", "mask=bool[8,128]"]`; one unnamed input of float32 is made in the '
+    "batches of the axis, all others go in as they are and say their own batch",
+    (SUBJECT, "inputs_from"): "in place of `shape`: a function that returns the inputs, "
+    "`inputs.py:make`, as `--inputs-from` takes it; they say their own batch",
     (SUBJECT, "block"): "the path of a block of the model: that alone is timed, on what it is "
     "given when the whole model runs",
     (SUBJECT, "training"): "`true` times a step of training in place of an inference",
     (SUBJECT, "takes_finish"): "`true` passes the axis `finishes` to the model as its argument "
     "`finish`; if left out, for parts of the zoo alone",
     (PAIR, "variant"): "the name of a subject; needed",
-    (PAIR, "baseline"): "the name of the subject that it may replace, of the same `shape`; if left "
-    "out, each arm is compared with the first of `arms`",
+    (PAIR, "baseline"): "the name of the subject that it may replace, on the same "
+    "inputs; if left out, each arm is compared with the first of `arms`",
     (PAIR, "name"): "what the pair is called, as `--pair` chooses it",
     (AXIS, "batches"): "images in a batch",
     (AXIS, "precisions"): "types that are computed in",

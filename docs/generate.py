@@ -37,6 +37,7 @@ DOCS = ROOT / "docs"
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
 INDEX = DOCS / "index.md"
+KERNELS = DOCS / "kernels.md"
 RECORDED = ROOT / "costlab" / "claims" / recorded.NAME
 TRACED = ROOT / "costlab" / "zoo" / "traced.json"
 FIGURES = ("macs", "params", "params_executed", "depth")
@@ -80,13 +81,23 @@ def generated() -> Iterator[tuple[Path, str]]:
     for name, (source, results) in PAGES.items():
         if (DOCS / source).exists() and (RESULTS / results).exists():
             pages[DOCS / name] = result_page(DOCS / source, RESULTS / results)
-    for folder in script(DOCS / "bench_page.py").gpus(RESULTS):
+    gpus = script(DOCS / "bench_page.py").gpus(RESULTS)
+    pages[KERNELS] = kernels_page(gpus)
+    for folder in gpus:
         yield from gpu_pictures(folder)
         pages |= gpu_page(folder)
     yield from pages.items()
     written = {page: page.read_text(encoding="utf-8") for page in DOCS.glob("*.md")} | pages
     written.pop(INDEX)
     yield INDEX, between("pages", INDEX.read_text(encoding="utf-8"), index(written))
+
+
+def kernels_page(gpus: list[Path]) -> str:
+    """The page of the kernels, with its tables, and with what of them ran on these GPUs."""
+    page = KERNELS.read_text(encoding="utf-8")
+    for name, text in script(DOCS / "kernels_page.py").parts(gpus).items():
+        page = between(name, page, text)
+    return page
 
 
 def gpu_page(folder: Path) -> dict[Path, str]:

@@ -9,9 +9,10 @@ from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
+from benchmarks._gpu_parts import LEFT_OUT
 from costlab.render.plots import latency_svg, roofline_svg
 from costlab.units import percent, scale_bytes, scale_count, seconds
-from docs import gpu_kernels, gpu_tables
+from docs import gpu_kernels, gpu_predictions, gpu_tables
 from docs.gpu_answer import NOT_YET, answer
 from docs.gpu_results import REFERENCE, STUDIES, read
 from docs.gpu_words import name_of, saving
@@ -55,11 +56,13 @@ def written(results: Results) -> str:
         "## Kernels of our own",
         *gpu_kernels.section(results),
         "## What was predicted",
-        *gpu_tables.predictions(results),
+        *gpu_predictions.section(results),
         "## Under other conditions",
         *gpu_tables.others(results),
         "## Blocks of Inception-v3",
         gpu_tables.whole(results, "blocks"),
+        "## Blocks of other networks",
+        gpu_tables.whole(results, "network-blocks"),
         "## Whole networks",
         gpu_tables.whole(results, "networks"),
         "## Hardware counters",
@@ -119,6 +122,8 @@ def _measured(results: Results) -> list[str]:
         _ceilings(results),
         "### Clocks and samples",
         *_clocks(results),
+        "### What was left out on purpose",
+        "\n".join(f"- {what}: {why}." for what, why in LEFT_OUT.items()),
         *_remarks(results),
     ]
 
@@ -137,7 +142,8 @@ def _correct(results: Results) -> Iterator[str]:
         yield "The tests that need a GPU: not yet run."
         return
     counts = ", ".join(f"{found.get(name, 0)} {name}" for name in ("passed", "failed", "skipped"))
-    yield f"The tests that need a GPU: {counts}."
+    why = found.get("why")
+    yield f"The tests that need a GPU: {f'not run, {why}' if why else counts}."
     sanitizer = found.get("sanitizer", {})
     if sanitizer.get("cases"):
         told = ", ".join(f"{name}: {said}" for name, said in sanitizer["cases"].items())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from benchmarks._gpu_files import AGREED, COUNTED, RECORD
 from costlab.bench.document import Measurements
 from costlab.store import load
 
@@ -67,17 +68,18 @@ def read(folder: Path) -> Results:
         DocumentError: a document is damaged.
     """
     documents = {}
-    others: dict[str, Any] = {"session": {}, "counters": {}}
+    # What fresh processes chose is told by a note of the documents.
+    others: dict[str, Any] = {RECORD: {}, COUNTED: {}, AGREED: {}}
     for file in sorted(folder.glob("*.json")):
-        if file.stem in others:
-            others[file.stem] = json.loads(file.read_text(encoding="utf-8"))
+        if file.name in others:
+            others[file.name] = json.loads(file.read_text(encoding="utf-8"))
             continue
         found = load(file)
         if isinstance(found, Measurements):
             documents[found.study] = found
     if REFERENCE in documents:
         documents = {REFERENCE: documents.pop(REFERENCE), **documents}
-    return Results(folder.name, documents, others["session"], others["counters"])
+    return Results(folder.name, documents, others[RECORD], others[COUNTED])
 
 
 def conditions(case: Measured) -> tuple[str, str, str]:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from costlab.bench import study
 from costlab.render.bench_columns import PARTS, tenths
 from costlab.units import percent, ratio, seconds
-from docs.gpu_results import MAIN, conditions, family, mac_saving, place, time_s, time_saving
+from docs.gpu_results import MAIN, conditions, family, mac_saving, place, time_s
 from docs.gpu_words import NOTHING, points, saving
 from docs.parts import table
-from tests.bench.predictions import PREDICTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 ARMS = study.ARMS
 NOT_YET = "Not yet measured."
-NEAR = 0.10
-"""A prediction within ten points of the measurement is called near."""
 
 
 def families(results: Results) -> list[str]:
@@ -51,13 +48,14 @@ def savings(cases: Sequence[Measured], *, named: bool = False) -> str:
     for pair, batch in sorted({(c.pair, c.batch) for c in cases}, key=_order(cases)):
         own = {c.variant.arm: c for c in cases if (c.pair, c.batch) == (pair, batch)}
         first = next(iter(own.values()))
-        cells = [_saving(own[arm]) if arm in own else NOTHING for arm in arms]
+        cells = [saving_of(own[arm]) if arm in own else NOTHING for arm in arms]
         rows.append((pair if named else place(first), batch, points(mac_saving(first)), *cells))
     titles = ("where", "batch", "multiply-adds", *(f"`{arm}`" for arm in arms))
     return table(titles, rows)
 
 
-def _saving(case: Measured) -> str:
+def saving_of(case: Measured) -> str:
+    """What a case saves, as a cell."""
     return NOTHING if case.comparison is None else saving(case.comparison)
 
 
@@ -92,48 +90,8 @@ def explanations(cases: Sequence[Measured]) -> str:
     return table(titles, rows, numeric_from=2, text_from=len(titles) - 1)
 
 
-def predictions(results: Results) -> list[str]:
-    """What was predicted before anything was measured, beside what was."""
-    rows, near, right, told = [], 0, 0, 0
-    cases = {(c.pair, c.batch, c.variant.arm): c for c in results.main}
-    for one in PREDICTIONS:
-        pair = f"{one.before} → {one.after.replace('+', ' ')}, {one.grid}x{one.grid}x{one.width}"
-        cells: list[str] = []
-        for predicted, arm in ((one.fused, "cudnn-fused"), (one.eager, "graph")):
-            case = cases.get((pair, one.batch, arm))
-            cells += [points(predicted / 100), NOTHING if case is None else _saving(case)]
-            if case is not None:
-                told += 1
-                near += abs(time_saving(case) - predicted / 100) <= NEAR
-                right += (time_saving(case) > 0) == (predicted > 0)
-        if NOTHING not in (cells[1], cells[3]) or cells[1] != cells[3]:
-            rows.append((pair, one.batch, points(one.mac / 100), *cells))
-    if not rows:
-        return [NOT_YET]
-    return [
-        (
-            f"Of {told} predictions, {right} had the right sign and {near} were within "
-            f"{NEAR * 100:.0f} points. They were made from a matrix product and a copy alone, with "
-            "2 µs a kernel: the one for convolution, normalization and ReLU in a kernel, the other "
-            "for a kernel each."
-        ),
-        table(
-            (
-                "pair",
-                "batch",
-                "multiply-adds",
-                "predicted, one kernel",
-                "`cudnn-fused`",
-                "predicted, a kernel each",
-                "`graph`",
-            ),
-            rows,
-        ),
-    ]
-
-
 def whole(results: Results, study: str) -> str:
-    """A row a network or block, batch and arm: what it takes, and saves over the first arm."""
+    """A row a network or block, batch and arm: what it takes, and saves over another arm."""
     rows = []
     for case in results.of(study):
         if case.error or case.comparison is None:
@@ -144,6 +102,7 @@ def whole(results: Results, study: str) -> str:
                 case.pair,
                 f"`{case.variant.arm}`",
                 case.batch,
+                f"`{case.baseline.arm}`",
                 NOTHING if before is None else seconds(before),
                 NOTHING if after is None else seconds(after),
                 saving(case.comparison),
@@ -151,8 +110,7 @@ def whole(results: Results, study: str) -> str:
         )
     if not rows:
         return NOT_YET
-    first = results.of(study)[0].baseline.arm
-    titles = ("what", "arm", "batch", f"`{first}` takes", "it takes", "saving, %")
+    titles = ("what", "arm", "batch", "over", "which takes", "it takes", "saving, %")
     return table(titles, sorted(rows, key=lambda row: (row[2], row[1])), numeric_from=2)
 
 

@@ -76,6 +76,8 @@ def page(results: Mapping[str, Any]) -> str:
         "## In all",
         "\n".join(f"- **{kind}**: {meaning}." for kind, meaning in MEANING.items()),
         _counts(counters),
+        fastest(counters),
+        on_operations(counters),
         (
             "A counter that adds biases, normalizations or activations to the multiply-adds is "
             "off by that, in a convention of its own; `costlab explain MODEL` gives the terms. "
@@ -93,16 +95,21 @@ def page(results: Mapping[str, Any]) -> str:
             "The median of three analyses, and the most memory above what the process had "
             "before. A dash: it failed."
         ),
-        fastest(counters),
         (
             "Where a model takes less than a millisecond, a counter that only hooks its modules "
             "and runs it has less to do than one that leaves it as it was, random states and "
             "settings too."
         ),
-        beside(counters),
+        beside(counters, "models"),
         _times(counters),
         "## Operations",
         *_matrix(counters, "operations"),
+        "### Time",
+        (
+            "The same of single operations, where next to nothing is to be counted: this is what a "
+            "counter takes before it counts."
+        ),
+        beside(counters, "operations"),
     ]) + "\n"  # fmt: skip
 
 
@@ -156,26 +163,20 @@ def _over(case: Case) -> str:
 def _times(counters: Mapping[str, Any]) -> str:
     names = list(counters)
     rows: list[Sequence[str]] = []
-    for position, case in enumerate(_of(counters[OURS]["cases"])):
-        cells = [_spent(_of(counters[name]["cases"])[position]) for name in names]
+    for position, case in enumerate(_of(counters[OURS]["cases"], "models")):
+        cells = [_spent(_of(counters[name]["cases"], "models")[position]) for name in names]
         rows.append((case["case"], *cells))
     return table(("", *names), rows)
 
 
 def fastest(counters: Mapping[str, Any]) -> str:
     """In a sentence, on how many models no counter that counts them right is faster than ours."""
-    ours = _of(counters[OURS]["cases"])
-    quicker = []
-    for position, case in enumerate(ours):
-        own = median(case["took_s"])
-        exact_ones = {
-            name: median(other["took_s"])
-            for name, told in counters.items()
-            if outcome(other := _of(told["cases"])[position]) == EXACT
-        }
-        name = min(exact_ones, key=exact_ones.__getitem__, default=OURS)
-        if name != OURS and exact_ones[name] < own:
-            quicker.append(f"{case['case']} ({name}, in {exact_ones[name] / own:.2g} of the time)")
+    ours = _of(counters[OURS]["cases"], "models")
+    quicker = [
+        f"{case['case']} ({name}, in {share:.2g} of the time)"
+        for case, (name, share) in zip(ours, _quickest(counters, "models"), strict=True)
+        if name != OURS
+    ]
     told = (
         f"Of the counters that are exact on a model, costlab is the fastest on "
         f"{len(ours) - len(quicker)} of {len(ours)}"
@@ -183,36 +184,70 @@ def fastest(counters: Mapping[str, Any]) -> str:
     return f"{told}; elsewhere another one is: {', '.join(quicker)}." if quicker else f"{told}."
 
 
-def beside(counters: Mapping[str, Any]) -> str:
-    """A row a counter: its time over ours, on the models that both count right.
+def on_operations(counters: Mapping[str, Any]) -> str:
+    """In a sentence, the same of single operations, and who is mostly faster there."""
+    ours = _of(counters[OURS]["cases"], "operations")
+    names = [name for name, _ in _quickest(counters, "operations")]
+    others = sorted({*names} - {OURS}, key=lambda name: (-names.count(name), name))
+    took_s = [median(case["took_s"]) for case in ours if "took_s" in case]
+    told = (
+        f"On single operations it is the fastest on {names.count(OURS)} of {len(ours)}: with next "
+        f"to nothing to count its analysis takes {seconds(median(took_s))} at the median"
+    )
+    listed = ", ".join(f"{name} ({names.count(name)})" for name in others)
+    return f"{told}; on the others the fastest is {listed}." if others else f"{told}."
 
-    Units: times are seconds, medians of a model's analyses; their mean is geometric.
+
+def _quickest(counters: Mapping[str, Any], group: str) -> list[tuple[str, float]]:
+    """By case, the fastest of those that are exact, and its time over ours; ours if none is."""
+    found = []
+    for position, case in enumerate(_of(counters[OURS]["cases"], group)):
+        exact_ones = {
+            name: median(other["took_s"])
+            for name, told in counters.items()
+            if outcome(other := _of(told["cases"], group)[position]) == EXACT
+        }
+        name = min(exact_ones, key=exact_ones.__getitem__, default=OURS)
+        own = median(case["took_s"]) if "took_s" in case else 0.0
+        if name == OURS or (own and exact_ones[name] >= own):
+            found.append((OURS, 1.0))
+        else:
+            found.append((name, exact_ones[name] / own if own else 0.0))
+    return found
+
+
+def beside(counters: Mapping[str, Any], group: str) -> str:
+    """A row a counter: its time over ours, on the cases of a group that both count right.
+
+    Units: times are seconds, medians of a case's analyses; their mean is geometric.
     """
-    ours = _of(counters[OURS]["cases"])
+    ours = _of(counters[OURS]["cases"], group)
     rows = []
     for name, told in counters.items():
         both = [
             (median(case["took_s"]), median(own["took_s"]))
-            for case, own in zip(_of(told["cases"]), ours, strict=True)
+            for case, own in zip(_of(told["cases"], group), ours, strict=True)
             if outcome(case) == outcome(own) == EXACT
         ]
         if name == OURS or not both:
             continue
         theirs, own_s = (sum(times) for times in zip(*both, strict=True))
         mean = geometric_mean(one / other for one, other in both)
+        slower = sum(1 for one, other in both if one > other)
         rows.append((
-            name, f"{len(both)} of {len(ours)}",
+            name, f"{len(both)} of {len(ours)}", f"{slower} of {len(both)}",
             seconds(theirs), seconds(own_s), ratio(theirs / own_s), ratio(mean),
         ))  # fmt: skip
     rows.sort(key=lambda row: -int(row[1].split()[0]))
-    return table(
-        ("counter", "both exact on", "its time for these", "costlab's", "in all", "mean ratio"),
-        rows,
-    )
+    heads = (
+        "counter", "both exact on", "costlab faster on", "its time for these", "costlab's",
+        "in all", "mean ratio",
+    )  # fmt: skip
+    return table(heads, rows)
 
 
-def _of(cases: Iterable[Case]) -> list[Case]:
-    return [case for case in cases if case["group"] == "models"]
+def _of(cases: Iterable[Case], group: str) -> list[Case]:
+    return [case for case in cases if case["group"] == group]
 
 
 def _spent(case: Case) -> str:

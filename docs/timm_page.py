@@ -8,13 +8,14 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from costlab.units import exact, seconds
+from costlab.units import exact, percent, seconds
 from docs.parts import NOTICE, table, versions_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SLOWEST = 10
+PLACES = 3
 
 Told = dict[str, Any]
 
@@ -39,7 +40,7 @@ def page(results: Mapping[str, Any]) -> str:
         "## Not analyzed, or not in full",
         *_gaps(models, counted),
         f"## The {SLOWEST} that take longest",
-        *_slowest(counted),
+        *_slowest(counted, results.get("slowest", {})),
     ]) + "\n"  # fmt: skip
 
 
@@ -49,6 +50,18 @@ def _setting(results: Mapping[str, Any]) -> str:
         f"Measured on {machine['cores']} cores of a processor that calls itself {machine['cpu']}, "
         f"with {versions_in_words(results['versions'])}; repeat it with "
         "`python benchmarks/timm_sweep.py`. The samples are in `benchmarks/results/timm.json`."
+        f"{_duration(results)}"
+    )
+
+
+def _duration(results: Mapping[str, Any]) -> str:
+    """How long the sweep itself took, if that is kept."""
+    if not results.get("swept_s"):
+        return ""
+    return (
+        f" The whole sweep took {seconds(results['swept_s'])} on these cores, a process on each: "
+        "to build each model, to analyze it four times, to derive FlopCounterMode's figure, and to "
+        "ask it."
     )
 
 
@@ -121,23 +134,52 @@ def _plain(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
 
 
-def _slowest(counted: Mapping[str, Told]) -> list[str]:
+def _slowest(counted: Mapping[str, Told], why: Mapping[str, Told]) -> list[str]:
+    """The models whose analysis takes longest, and what it was found at when it was looked at."""
     ranked = sorted(counted.items(), key=lambda item: -median(item[1]["samples_s"]))[:SLOWEST]
+    heads = ["model", "an analysis", "operations", "an operation"]
     rows = [
         (
             f"`{name}`",
             seconds(median(told["samples_s"])),
             exact(told["operations"]),
             seconds(median(told["samples_s"]) / told["operations"]),
+            *(_reasons(why.get(name, {})) if why else ()),
         )
         for name, told in ranked
     ]
     usual = median(median(t["samples_s"]) / t["operations"] for t in counted.values())
-    return [
-        table(("model", "an analysis", "operations", "an operation"), rows),
-        (
-            f"The median model takes {seconds(usual)} an operation. A model takes long because "
-            "it has many operations, or where an operation has no rule and its kernels are "
-            "priced one by one, which shows in the last column."
-        ),
-    ]
+    most = median(told["operations"] for told in counted.values())
+    said = (
+        f"The median of all models is {exact(round(most))} operations, and {seconds(usual)} for "
+        "one. "
+    )
+    if why:
+        heads += ["where its time goes", "what it has much of"]
+        said += (
+            f"Where the time goes is what an analysis was at when its stack was looked at, the "
+            f"{PLACES} most frequent; an operation without a rule of its own would stand there "
+            f"with the words “kernel by kernel”."
+        )
+    return [table(heads, rows, text_from=4), said.strip()]
+
+
+def _reasons(why: Told) -> tuple[str, str]:
+    """Both columns on a model; empty if it could not be looked at."""
+    return (_where(why), _much(why)) if "where" in why else ("", "")
+
+
+def _where(why: Told) -> str:
+    """The places at which an analysis was found most often, with their share of all looks."""
+    found = why["where"]
+    looks = sum(found.values())
+    most = sorted(found, key=lambda place: -found[place])[:PLACES]
+    return ", ".join(f"{place} {percent(found[place] / looks, 0)}" for place in most)
+
+
+def _much(why: Told) -> str:
+    """The operations that a model calls most often, and its modules and weights."""
+    calls = why["calls"]
+    most = sorted(calls, key=lambda op: -calls[op])[:PLACES]
+    listed = ", ".join(f"{exact(calls[op])} {op}" for op in most)
+    return f"{listed}; {exact(why['modules'])} modules, {exact(why['weights'])} weights and buffers"

@@ -6,26 +6,18 @@ Knows no device. It traces the model, to learn which blocks run, and on what.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
-import torch
+from typing import TYPE_CHECKING
 
 from costlab import sources
-from costlab.bench.example import inputs_of
+from costlab.bench.example import batch_of, inputs_of, sample_of
 from costlab.bench.studies import QUICK, WHOLE
 from costlab.bench.study import Pair, Study, Subject
 from costlab.blocks import block_tree
-from costlab.errors import UsageError
-from costlab.graph import TensorSpec
-from costlab.inputspec import read
 from costlab.tracing import trace
-from costlab.tracing.inputs import as_call
-from costlab.tracing.tensors import dtype_name, tensors_in
 
 if TYPE_CHECKING:
     from costlab.blocks import Block
 
-FEWEST_SIZES = 2
 FEWEST = 2
 """A model of fewer blocks that compute is looked into: what it wraps has the blocks."""
 
@@ -48,9 +40,9 @@ def study_of_model(text: str, inputs: tuple[str, ...] = (), inputs_from: str = "
     if not inputs_from:
         whole = replace(whole, inputs=inputs or source.inputs_for(model))
     given = inputs_of(whole, 1)
-    batch = _batch(source.name, given)
+    batch = batch_of(source.name, given)
     full, quick = (replace(axes, batches=(batch,)) for axes in (WHOLE, QUICK))
-    shape = _sample(whole.inputs)
+    shape = sample_of(whole.inputs)
     if shape:
         whole, full, quick = replace(whole, shape=shape, inputs=()), WHOLE, QUICK
     root = block_tree(trace(model, given, mode="eval"))
@@ -63,40 +55,6 @@ def study_of_model(text: str, inputs: tuple[str, ...] = (), inputs_from: str = "
     )
     title = f"{source.name}, block by block"
     return Study(source.name, title, pairs, full, quick)
-
-
-def _sample(specs: tuple[str, ...]) -> tuple[int, ...]:
-    """The shape of one sample, if a model has one input of which batches can be made; else none."""
-    if len(specs) != 1:
-        return ()
-    given = read(specs[0])
-    spec = given.value
-    if given.name is not None or not isinstance(spec, TensorSpec) or spec.dtype != "float32":
-        return ()
-    return spec.shape[1:]
-
-
-def _batch(name: str, given: Any) -> int:
-    """The batch that inputs say: the first size of the first tensor that has two or more.
-
-    Raises:
-        UsageError: there is no such tensor, or one of floating point that is not float32.
-    """
-    args, kwargs = as_call(given)
-    tensors = tensors_in((args, kwargs))
-    for tensor in tensors:
-        if tensor.is_floating_point() and tensor.dtype != torch.float32:
-            raise UsageError(
-                f"an input of {name} is of {dtype_name(tensor.dtype)}; give it as float32, as "
-                "--precision says what it is measured in"
-            )
-    sizes = [tensor.shape[0] for tensor in tensors if tensor.dim() >= FEWEST_SIZES]
-    if not sizes:
-        raise UsageError(
-            f"no input of {name} has a batch: the first of two sizes or more, as in "
-            "f32[1,3,224,224]"
-        )
-    return sizes[0]
 
 
 def _rows(root: Block) -> list[Block]:

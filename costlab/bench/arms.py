@@ -83,6 +83,11 @@ def elsewhere(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(map(str, getattr(function, "declined", ())))
 
 
+def tuned(function: Callable[..., Any]) -> str:
+    """What an arm's own tuning tried of each launch and took; "" if it does none, or none here."""
+    return str(getattr(function, "tuned", ""))
+
+
 def _as_it_is(module: nn.Module, example: Example) -> Callable[..., Any]:
     del example
     return module

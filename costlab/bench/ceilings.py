@@ -37,7 +37,7 @@ LAUNCHES = 500
 NODES = 1000
 LAUNCHING_S = 0.05
 ROUNDS = 3
-"""All ceilings are measured so many times, in turn."""
+"""All ceilings are measured so many times, in turn; once at least, and as often as time allows."""
 TRIES = 3
 MOST_TRIES = 30
 
@@ -73,16 +73,21 @@ def measure(
     flops: dict[str, float] = {}
     copy = cache = 0.0
     launch_s, nodes_s = inf, list[float]()
+    end = timer.wait_s() + limit_s
+    # Made once: to fill what is far larger than the cache takes longer than to copy it.
+    large, within = (_buffers(device, size) for size in (beyond, max(1, cache_bytes // WITHIN)))
     # A neighbour's burst outlasts the tries in a row of one rate; spread out, one of them is right.
-    for _ in range(ROUNDS):
+    for round_ in range(ROUNDS):
+        if round_ and timer.wait_s() >= end:
+            break
         for precision in precisions:
             with applied(flags_of(precision)):
                 rates_here = [_matmul(device, timer, precision, share_s)]
                 if device.type == "cpu":
                     rates_here.append(_convolution(device, timer, precision, share_s))
             flops[precision] = max(flops.get(precision, 0.0), *rates_here)
-        copy = max(copy, _copy(device, timer, beyond, share_s))
-        cache = max(cache, _copy(device, timer, max(1, cache_bytes // WITHIN), share_s))
+        copy = max(copy, _copy(timer, large, share_s))
+        cache = max(cache, _copy(timer, within, share_s))
         launch_s = min(launch_s, _launch(device, host))
         if device.type == "cuda":
             nodes_s.append(_node(device, timer))
@@ -155,9 +160,14 @@ def _convolution(device: torch.device, timer: Timer, precision: Precision, limit
     return 2 * elements * channels * patch * patch / best_s(timer, convolve, limit_s)
 
 
-def _copy(device: torch.device, timer: Timer, nbytes: int, limit_s: float) -> float:
+def _buffers(device: torch.device, nbytes: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """What is copied, of so many bytes, and where to."""
     source = _random(device, max(1, nbytes // 4), torch.float32)
-    target = torch.empty_like(source)
+    return source, torch.empty_like(source)
+
+
+def _copy(timer: Timer, buffers: tuple[torch.Tensor, torch.Tensor], limit_s: float) -> float:
+    source, target = buffers
 
     def copy() -> None:
         target.copy_(source)

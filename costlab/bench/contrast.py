@@ -207,10 +207,10 @@ def wandering(first: Timing, second: Timing) -> float:
     that wanders so far within a run does so between two; an interval of a run's own mean, however
     many blocks it is of, does not say where the mean of the next will be.
     """
-    return SPREADS * hypot(*(_spread(_blocks(timing)) for timing in (first, second)))
+    return SPREADS * hypot(*(_spread(logs_of_blocks(timing)) for timing in (first, second)))
 
 
-def _blocks(timing: Timing) -> list[float]:
+def logs_of_blocks(timing: Timing) -> list[float]:
     """The logarithm of a side's mean time in each block that counts."""
     places = range(0, len(timing.samples_s) - 1, SAMPLES_A_BLOCK)
     out = frozenset(timing.dropped)

@@ -62,9 +62,10 @@ class Cpu:
         return {**environment.common(), **environment.of_cpu()}
 
     def refuse_if_busy(self, *, force: bool) -> tuple[str, ...]:
-        """A note if more is running than there are cores; a CPU is never refused."""
+        """A note if more is running than there are cores; a CPU is never refused, nor forced."""
+        del force
         load, cores = os.getloadavg()[0], os.cpu_count() or 1
-        if force or load < BUSY * cores:
+        if load < BUSY * cores:
             return ()
         remedy = "OMP_NUM_THREADS sets how many threads are measured with: fewer leave others one"
         return (f"the machine is busy: {load:.1f} processes want its {cores} cores; {remedy}",)

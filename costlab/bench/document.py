@@ -48,7 +48,8 @@ class Timing:
     `samples_s` are in the order in which they were taken; `clock_mhz` is the clock during each,
     None where it cannot be read. `dropped` are the places in it of those that do not count, because
     the clock was held down, or others had the cores, meanwhile. `how` says what is not the same
-    everywhere: what `rotates`, the `precision` of a training step, which layers ran `elsewhere`.
+    everywhere: what `rotates`, the `precision` of a training step, which layers ran `elsewhere`,
+    how launches of our own kernels were `tuned`.
     `error` says why there is no speed; samples from before it are kept.
     """
 
@@ -123,6 +124,15 @@ class Model:
         return max(self.compute_s, self.memory_s) + self.uneven_s
 
     @property
+    def least_s(self) -> float:
+        """What it is held against: the roof of its products; without any, the bytes of its passes.
+
+        >>> Model(0.0, 0.0, 3e-5, 1.0, 1e-6, "memory").least_s
+        3e-05
+        """
+        return self.roof_s or self.passes_s
+
+    @property
     def total_s(self) -> float:
         """What the side should take."""
         return self.roof_s * self.waves + self.passes_s + self.floor_s
@@ -160,7 +170,10 @@ class Measured:
     """A case with everything that came of it.
 
     `threads` are those of a CPU, None elsewhere. `session` is the place in the document's
-    `sessions` of the one that measured and judged it.
+    `sessions` of the one that measured and judged it. `flags` are torch's on precision and on the
+    choice of kernels, by torch's names, as they were while both sides were timed. `power_w` is the
+    median of what the device drew meanwhile: of both sides, as they take turns faster than a sensor
+    follows; what each takes alone, its `energy_j` says.
     """
 
     key: str
@@ -178,6 +191,8 @@ class Measured:
     throttled: tuple[str, ...] = ()
     threads: int | None = None
     session: int | None = None
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    power_w: float | None = None
 
     @property
     def is_drowned(self) -> bool:

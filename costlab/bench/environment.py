@@ -33,7 +33,10 @@ SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 def common() -> dict[str, Any]:
-    """What there is on every machine: versions, the CPU, threads, torch's flags."""
+    """What there is on every machine: versions, the CPU, threads, torch's flags as they were found.
+
+    Each case sets its own, and has them in its `flags`.
+    """
     found: dict[str, Any] = {
         "costlab": release(),
         "torch": str(torch.__version__),
@@ -43,7 +46,7 @@ def common() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "isa": torch.backends.cpu.get_cpu_capability(),
-        "flags": dict(recorded()),
+        "flags_before": dict(recorded()),
     }
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):

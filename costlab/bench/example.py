@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils import _pytree as pytree
 
+from costlab.errors import UsageError
 from costlab.graph import TensorSpec
-from costlab.inputspec import format_spec
+from costlab.inputspec import format_spec, read
 from costlab.tracing.inputs import as_call
+from costlab.tracing.tensors import dtype_name, tensors_in
 
 if TYPE_CHECKING:
     from costlab.bench.study import Subject
 
 Example = tuple[tuple[Any, ...], dict[str, Any]]
+FEWEST_SIZES = 2
+"""Of a tensor that has a batch."""
 
 
 def inputs_of(subject: Subject, batch: int) -> Any:
@@ -32,6 +36,60 @@ def inputs_of(subject: Subject, batch: int) -> Any:
 
         return inputs_from(subject.inputs_from)
     return subject.inputs or format_spec(TensorSpec((batch, *subject.shape), "float32"))
+
+
+def sample_of(specs: tuple[str, ...]) -> tuple[int, ...]:
+    """The shape of one sample, if a model has one input of which batches can be made; else none.
+
+    >>> sample_of(("f32[1,3,224,224]",)), sample_of(("i64[8,128]",)), sample_of(("x=f32[1,9]",))
+    ((3, 224, 224), (), ())
+    """
+    if len(specs) != 1:
+        return ()
+    given = read(specs[0])
+    spec = given.value
+    if given.name is not None or not isinstance(spec, TensorSpec) or spec.dtype != "float32":
+        return ()
+    return spec.shape[1:]
+
+
+def batch_of(name: str, given: Any) -> int:
+    """The batch that inputs say: the first size of the first tensor that has two or more.
+
+    Raises:
+        UsageError: there is no such tensor, or one of floating point that is not float32.
+    """
+    args, kwargs = as_call(given)
+    tensors = tensors_in((args, kwargs))
+    for tensor in tensors:
+        if tensor.is_floating_point() and tensor.dtype != torch.float32:
+            raise UsageError(
+                f"an input of {name} is of {dtype_name(tensor.dtype)}; give it as float32, as "
+                "--precision says what it is measured in"
+            )
+    sizes = [tensor.shape[0] for tensor in tensors if tensor.dim() >= FEWEST_SIZES]
+    if not sizes:
+        raise UsageError(
+            f"no input of {name} has a batch: the first of two sizes or more, as in "
+            "f32[1,3,224,224]"
+        )
+    return sizes[0]
+
+
+def read_by(subject: Subject) -> tuple[str, ...]:
+    """What a subject with inputs of its own reads, each tensor as a spec; names are its own matter.
+
+    >>> from costlab.bench.study import Subject
+    >>> read_by(Subject("", "", (), inputs=("ids=i64[2,5]", "mask=bool[2,5]")))
+    ('i64[2,5]', 'bool[2,5]')
+
+    Raises:
+        UsageError: the function that is to return it is none.
+        SourceError: it fails.
+    """
+    tensors = tensors_in(as_call(inputs_of(subject, 1)))
+    specs = (TensorSpec(tuple(one.shape), dtype_name(one.dtype)) for one in tensors)
+    return tuple(map(format_spec, specs))
 
 
 def example_of(subject: Subject, batch: int) -> Example:

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import redirect_stdout, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -20,10 +21,13 @@ from costlab.bench.seams import ArmError
 from costlab.bench.study import Case, Side, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 # Without them, the second process would read what the first has chosen.
 NO_CACHES = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}
+CACHES = ("XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+"""What names the folders of caches: of our tilings, of Inductor and of Triton. Each process gets
+empty ones of its own."""
 LIMIT_S = 300.0
 TOLD = 300
 
@@ -74,23 +78,38 @@ def choices(
     device: str = "cuda",
     seed: int = 0,
     limit_s: float = LIMIT_S,
+    run_by: Callable[[Sequence[str]], list[str]] = list,
 ) -> dict[str, Kernels | str]:
     """The kernels of sides, by name, as one fresh process chooses them; of a failed one, why.
 
-    Of those that it did not come to before the limit, that is why.
+    Of those that it did not come to before the limit, that is why. `run_by` makes of its command
+    the one that runs it.
     """
+    with tempfile.TemporaryDirectory(prefix="costlab-", ignore_cleanup_errors=True) as folder:
+        caches = {name: os.path.join(folder, name.lower()) for name in CACHES}  # noqa: PTH118 - text
+        return _choices(sides, device, seed, limit_s, run_by, {**NO_CACHES, **caches})
+
+
+def _choices(
+    sides: Mapping[str, tuple[Case, Side]],
+    device: str,
+    seed: int,
+    limit_s: float,
+    run_by: Callable[[Sequence[str]], list[str]],
+    besides: Mapping[str, str],
+) -> dict[str, Kernels | str]:
     asked = [
         {"case": asdict(case), "side": asdict(side), "device": device, "seed": seed}
         for case, side in sides.values()
     ]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "costlab.bench.fresh"],
+    process = subprocess.Popen(  # noqa: S603 - this file, run by this Python
+        run_by([sys.executable, "-m", "costlab.bench.fresh"]),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        env={**os.environ, **NO_CACHES},
+        env={**os.environ, **besides},
         start_new_session=True,
     )
     why = f"a fresh process took longer than {limit_s:.0f} s"
@@ -132,16 +151,19 @@ def read_case(data: Mapping[str, Any]) -> Case:
 
 
 def chosen(asked: Mapping[str, Any]) -> Sequence[tuple[str, int]]:
-    """The kernels of what is asked for, by name."""
+    """The kernels of what is asked for, by name, and the tilings that our own were given for it."""
     from costlab.bench.backends import choose
+    from costlab.bench.kernels.tuning import SETTLED
 
+    before = set(SETTLED)
     backend = choose(asked["device"])
     prepared = backend.prepare(read_side(asked["side"]), read_case(asked["case"]), asked["seed"])
     try:
         kernels, _ = backend.kernels(prepared)
     finally:
         prepared.close()
-    return sorted((kernel.name, kernel.calls) for kernel in kernels)
+    tilings = [(f"{key}: {SETTLED[key]}", 1) for key in SETTLED if key not in before]
+    return sorted([*((kernel.name, kernel.calls) for kernel in kernels), *tilings])
 
 
 def answer(asked: Mapping[str, Any]) -> str:

@@ -22,6 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RELUS = (F.relu, torch.relu, "relu", "relu_")
+LOST = "a fused call would not call"
+CONVOLUTIONS = frozenset(
+    {
+        F.conv1d,
+        F.conv2d,
+        F.conv3d,
+        F.conv_transpose1d,
+        F.conv_transpose2d,
+        F.conv_transpose3d,
+        torch.convolution,
+    }
+)
+"""What a forward may call in place of a layer: torch's own names for these are the same objects."""
 
 
 class FusedConv(nn.Module):
@@ -64,27 +77,59 @@ def fuse(model: nn.Module, call: Callable[..., Tensor] | None = None) -> nn.Modu
     `call` stands in for `torch.cudnn_convolution_relu`.
 
     Raises:
-        ArmError: the model is being trained, cannot be traced, or has a convolution that does not
-            end in a ReLU of its own.
+        ArmError: the model is being trained, cannot be traced, has no convolution, or one that does
+            not end in a ReLU of its own; or hooks or a forward of somebody's own would not be
+            called.
     """
-    if model.training:
-        raise ArmError("cudnn_convolution_relu has no backward; it cannot be trained")
-    try:
-        traced = fx.symbolic_trace(copy.deepcopy(model))
-    except Exception as error:  # a forward may raise anything on what is not a tensor
-        message = f"torch.fx cannot trace the model: {type(error).__name__}: {error}"
-        raise ArmError(message) from error
+    traced = _traced(model)
     modules = dict(traced.named_modules())
+    found = False
     for node in list(traced.graph.nodes):
         layer = modules.get(str(node.target)) if node.op == "call_module" else None
-        if isinstance(layer, nn.Conv2d):
+        if type(layer) is nn.Conv2d:
             _fuse_at(traced, node, layer, modules, call)
+            found = True
         elif isinstance(layer, nn.modules.conv._ConvNd):  # noqa: SLF001 - all convolutions
             message = f"{node.target}: {type(layer).__name__} is none of cudnn_convolution_relu's"
             raise ArmError(message)
+        elif node.op == "call_function" and node.target in CONVOLUTIONS:
+            message = (
+                f"{node.name}: the forward calls {node.target.__name__} itself, and only layers "
+                "of Conv2d are fused"
+            )
+            raise ArmError(message)
+    if not found:
+        raise ArmError("the model has no convolution, so that nothing of it would be fused")
     traced.graph.lint()
     traced.recompile()
     return traced
+
+
+def _traced(model: nn.Module) -> fx.GraphModule:
+    """A copy of a model as a graph of its layers, of one that does what its class says.
+
+    Raises:
+        ArmError: it does not, is being trained, or cannot be traced.
+    """
+    from costlab.bench.kernels.originals import changed_for_all
+    from costlab.bench.kernels.weights import hooked, own_forward  # which folds by what is here
+
+    if model.training:
+        raise ArmError("cudnn_convolution_relu has no backward; it cannot be trained")
+    if why := changed_for_all():
+        raise ArmError(f"{why}, which {LOST}")
+    if hooked(model):
+        raise ArmError(f"the model has hooks, which {LOST}")
+    if own_forward(model):
+        raise ArmError(
+            "the model has a forward that its class does not have, which torch.fx would not trace; "
+            "write a class with that forward"
+        )
+    try:
+        return fx.symbolic_trace(copy.deepcopy(model))
+    except Exception as error:  # a forward may raise anything on what is not a tensor
+        message = f"torch.fx cannot trace the model: {type(error).__name__}: {error}"
+        raise ArmError(message) from error
 
 
 def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d | None) -> tuple[Tensor, Tensor]:
@@ -122,7 +167,7 @@ def _fuse_at(
     follower = _only_user(node)
     if follower is not None and follower.op == "call_module":
         behind = modules.get(str(follower.target))
-        if isinstance(behind, nn.BatchNorm2d):
+        if type(behind) is nn.BatchNorm2d:
             norm, last = behind, follower
             follower = _only_user(follower)
     if follower is None or not _is_relu(follower, modules):
@@ -131,16 +176,36 @@ def _fuse_at(
             "has none right behind it"
         )
         raise ArmError(message)
+    parts = [(node, conv), (last, norm), (follower, modules.get(str(follower.target)))]
+    for part, layer in parts:
+        if layer is not None and (why := _altered(layer)):
+            message = f"{part.target}: {why}"
+            raise ArmError(message)
     if conv.padding_mode != "zeros":
         message = f"{node.target} pads with {conv.padding_mode!r}, and cuDNN only with zeros"
         raise ArmError(message)
     name = f"{str(node.target).replace('.', '_')}_fused"
     traced.add_submodule(name, FusedConv(conv, norm, call))
     with traced.graph.inserting_after(follower):
-        fused = traced.graph.call_module(name, (node.args[0],))
+        fused = traced.graph.call_module(name, (node.all_input_nodes[0],))
     follower.replace_all_uses_with(fused)
     for gone in dict.fromkeys((follower, last, node)):
         traced.graph.erase_node(gone)
+
+
+def _altered(layer: nn.Module) -> str:
+    """Why a layer does not do what its class says, and so cannot be replaced; empty if it does."""
+    from costlab.bench.kernels.weights import changed, hooked, own_forward
+
+    if hooked(layer):
+        return f"it has hooks, which {LOST}"
+    if own_forward(layer):
+        return f"it has a forward of its own, which {LOST}"
+    if changed(layer):
+        return f"a method of {type(layer).__name__} was replaced, which {LOST}"
+    if isinstance(layer, nn.BatchNorm2d) and layer.training:
+        return "it is in train mode, in which a normalization has no numbers that could be folded"
+    return ""
 
 
 def _only_user(node: fx.Node) -> fx.Node | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from costlab.bench.blame import line_of
 from costlab.bench.pacing import lengthen, warm_up
 from costlab.bench.paired import PAIRS_A_BLOCK, Paired, Sample
+from costlab.bench.statistics import FEWEST_BLOCKS
 from costlab.errors import CostlabError
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ WAITED = "other processes had the cores"
 """Why a block does not count whose threads waited for a core."""
 COMPILED = "it was compiled anew meanwhile"
 """Why a block does not count during which a compiler ran."""
-_IN_A_ROW = 4  # times that are each of a compilation: the next would be so too
-_FEWEST_BLOCKS = 2  # fewer have no interval
+SHORTEN_AFTER = 3
+"""Blocks in a row for which threads waited: then samples are made half as long."""
+IN_A_ROW = 4
+"""Times that are each of a compilation: the next would be so too."""
 _FURTHER = 1.1  # looking at the interval less often makes a lucky stop less likely
 
 
@@ -108,6 +111,7 @@ class _Run:
     waited_s: float | None = None
     waited_share: float = 0.0
     compiled: dict[SideName, int] = field(default_factory=dict)
+    waits: int = 0
 
     def go(self) -> None:
         """Finds how long a sample must be, warms up, and takes blocks until it may stop."""
@@ -119,19 +123,22 @@ class _Run:
         self.notes += warm_up(self._sample, self.timer, self.plan)
         self._pace()
         random, block, next_look = Random(self.seed), 0, self.plan.min_pairs  # noqa: S311 - an order
-        last_s = 0.0
+        last_s, spanned = 0.0, self.timer.wait_s() + self.plan.span_s
         self.waited_s = self.gauge.read().waited_s
         while self._may_go_on(start := self.timer.wait_s(), last_s, end, last, begin):
             self._block(block, ABBA if random.random() < 1 / 2 else BAAB)
             block += 1
             last_s = self.timer.wait_s() - start
+            self._shorten()
             pairs = PAIRS_A_BLOCK * (block - len(self.dropped))
-            if pairs >= next_look:
+            if pairs >= next_look and self.timer.wait_s() >= spanned:
                 next_look = ceil(pairs * _FURTHER)
                 if self._precise():
                     self.stopped = "precise"
                     return
-        if len(self.samples) < 2 * 2 * PAIRS_A_BLOCK:
+        if block - len(self.dropped) >= self.plan.min_pairs / PAIRS_A_BLOCK and self._precise():
+            self.stopped = "precise"
+        elif len(self.samples) < 2 * 2 * PAIRS_A_BLOCK:
             self.error = (
                 f"{max(self.plan.limit_s, self.plan.patience_s):.3g} s are too short: they left "
                 f"room for {block} block{'' if block == 1 else 's'} of four samples, and two are "
@@ -141,7 +148,7 @@ class _Run:
             causes = ", ".join(sorted(set(self.dropped.values())))
             self.error = (
                 f"of {block} blocks of samples, {block - len(self.dropped)} count, and two are "
-                f"needed; the others were dropped: {causes}; --resume measures it again"
+                f"needed; the others were dropped: {causes}"
             )
 
     def _may_go_on(
@@ -154,7 +161,7 @@ class _Run:
             return start + block_s < end
         # If so many are dropped that too few will be left, more of it is time lost to other cases.
         hopeless = (
-            blocks >= _FEWEST_BLOCKS
+            blocks >= FEWEST_BLOCKS
             and bool(self.dropped)
             and pairs * (last - begin) < self.plan.fewest_pairs * (start - begin)
         )
@@ -195,7 +202,9 @@ class _Run:
         troubles: dict[str, None] = {}
         for side in order:
             time_s, state = self._sample(side)
-            self.samples.append(Sample(side, block, time_s, state.clock_mhz))
+            waited = max(0.0, self.waited_share)
+            found = Sample(side, block, time_s, state.clock_mhz, waited, state.power_w)
+            self.samples.append(found)
             self.throttled |= dict.fromkeys(state.throttle)
             troubles |= dict.fromkeys(self._troubles(state))
             if self.waited_share > self.plan.waited_share:
@@ -204,6 +213,19 @@ class _Run:
                 troubles[COMPILED] = None
         if troubles:
             self.dropped[block] = ", ".join(sorted(troubles))
+        self.waits = self.waits + 1 if WAITED in troubles else 0
+
+    def _shorten(self) -> None:
+        """Halves the samples if others had the cores during a row of blocks, as far as may be.
+
+        What was shorter than a turn of theirs would have been whole.
+        """
+        least = min(self.latest_s[side] / calls for side, calls in self.calls.items())
+        shorter = {side: ceil(calls / 2) for side, calls in self.calls.items()}
+        if self.waits < SHORTEN_AFTER or shorter == self.calls:
+            return
+        if least * min(shorter.values()) >= self.plan.shortest_sample_s:
+            self.calls, self.waits = shorter, 0
 
     def _troubles(self, state: State) -> list[str]:
         found = [reason for reason in state.throttle if reason not in self.plan.tolerated]
@@ -247,7 +269,7 @@ class _Run:
         """
         found = self.sides[side].compiled()
         streak = self.compiled[side] = self.compiled.get(side, 0) + 1 if found.times > before else 0
-        if streak >= _IN_A_ROW:
+        if streak >= IN_A_ROW:
             why = f", as this no longer holds: {found.why}" if found.why else ""
             raise _FailedError(
                 side,

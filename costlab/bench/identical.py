@@ -34,21 +34,26 @@ def floor_of(
 ) -> Comparison | None:
     """What the baseline of the first case that runs shows against itself; None if nothing sound.
 
-    What neighbours drowned is no floor. It is measured once more, in a better moment, while there
-    is time; after that the floor is unknown.
+    What neighbours drowned is no floor. It is measured once more, in a better moment, while it
+    `has_time`; after that the floor is unknown. A second case, too, is asked while it has.
     """
-    tries, again = list(cases[:MOST_TRIES]), True
-    for case in tries:
+    for case in cases[:MOST_TRIES]:
         try:
             found = timed(case)
+            again = not _is_sound(found, fewest_pairs) and has_time()
+            found = timed(case) if again else found
         except Exception as error:  # noqa: BLE001 - a case's own run tells its error
             note(f"Identical arms could not be compared: {in_words(error)}.")
+            if not has_time():
+                break
             continue
-        if found is not None and (not found.dropped or found.pairs >= fewest_pairs):
+        if _is_sound(found, fewest_pairs):
             return found
-        if not again or not has_time():
-            note(NO_FLOOR if not again else ONCE)
-            return None
-        again = False
-        tries.append(case)
+        note(NO_FLOOR if again else ONCE)
+        break
     return None
+
+
+def _is_sound(found: Comparison | None, fewest_pairs: int) -> bool:
+    """Whether a comparison has pairs enough, or lacks them for no neighbour's sake."""
+    return found is not None and (not found.dropped or found.pairs >= fewest_pairs)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from costlab.graph import Graph, Node
 
 JOINING = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack"})
+GATHERING = frozenset(
+    {"embedding", "embedding_bag", "gather", "index", "index_select", "take", "take_along_dim"}
+)
+"""What reads of a table only what its indices name."""
 KINDS: dict[str, Kind] = {
     "normalization": "normalization",
     "activation": "activation",
@@ -165,10 +169,23 @@ class Lowering:
             self._pass[result] = len(self.passes)
             if product is not None:
                 self._product[result] = product
-        self.passes.append(
-            Pass(kind, self.bytes(*inputs), writes, product, joins, self.bytes(*placed))
-        )
+        reads = self.bytes(*inputs) - self._unread(node)
+        self.passes.append(Pass(kind, reads, writes, product, joins, self.bytes(*placed)))
         self.sources.append(node)
+
+    def _unread(self, node: Node) -> int:
+        """The bytes of a table that an operation need not read: all but a row.
+
+        It reads what the indices name, and they may name one row all of them; on zeros, which stand
+        for the whole numbers of a spec, they do.
+        """
+        if node.op not in GATHERING:
+            return 0
+        specs = [self.graph.tensors[number].spec for number in (*node.inputs, *node.outputs)]
+        table = next((one for one in specs[:-1] if one.dtype == specs[-1].dtype), None)
+        if table is None or not table.shape:
+            return 0
+        return table.bytes - table.bytes // max(1, table.shape[0])
 
     def _joined(self, tensors: tuple[int, ...]) -> int | None:
         """The last pass that wrote one of these tensors, for this reader alone."""

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from math import fsum, log
-from statistics import median
+from math import exp, fsum, log
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from costlab.bench.document import Comparison, Timing
 from costlab.bench.drifting import drift
 from costlab.bench.judging import FLOOR, judge, reach
-from costlab.bench.statistics import Interval, interval, log_ratios
+from costlab.bench.statistics import FEWEST_BLOCKS, Interval, interval, log_ratios
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,17 +25,24 @@ if TYPE_CHECKING:
 SideName = Literal["baseline", "variant"]
 SIDES: tuple[SideName, SideName] = ("baseline", "variant")
 PAIRS_A_BLOCK = 2
-_FEWEST_BLOCKS = 2
+MOST_RANGES = 5
+"""Runs of blocks that are named; where there are more, the blocks are counted."""
 OPPOSITE = ("FASTER", "SLOWER")
 
 
 class Sample(NamedTuple):
-    """One time, of a single call on average, in the order of the run; and the clock after it."""
+    """One time, of a single call on average, in the order of the run; and the clock after it.
+
+    `waited` is the share of it that threads waited for a core, all together; `power_w` is what the
+    device drew, as the clock None where it cannot be read.
+    """
 
     side: SideName
     block: int
     time_s: float
     clock_mhz: float | None
+    waited: float = 0.0
+    power_w: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,14 @@ class Paired:
         """Whether as many pairs count as a verdict needs."""
         return PAIRS_A_BLOCK * len(self.kept) >= self.plan.fewest_pairs
 
+    @property
+    def power_w(self) -> float | None:
+        """The median of what the device drew in blocks that count; None if that cannot be read."""
+        kept = set(self.kept)
+        read = [one.power_w for one in self.samples if one.block in kept]
+        known = [power_w for power_w in read if power_w is not None]
+        return median(known) if known else None
+
     def kept_s(self, side: SideName) -> tuple[float, ...]:
         """The times of a side in blocks that count, in order."""
         kept = set(self.kept)
@@ -101,7 +116,7 @@ class Paired:
         What was dropped says nothing, also if fewer than two blocks are left.
         """
         blocks = self.kept
-        if len(blocks) < _FEWEST_BLOCKS:
+        if len(blocks) < FEWEST_BLOCKS:
             return None
         found = self.effects(blocks, cycles=cycles)
         return None if found is None else interval(found, self.seed, self.plan.resamples)
@@ -117,7 +132,7 @@ class Paired:
         of its mean, is noise here too. The sign keeps half of a drift out.
         """
         blocks = self.kept
-        if len(blocks) < _FEWEST_BLOCKS:
+        if len(blocks) < FEWEST_BLOCKS:
             return 0.0
         found = interval(self._apart(blocks), self.seed, self.plan.resamples)
         return abs(found.log_ratio) + found.half_width
@@ -127,6 +142,29 @@ class Paired:
         return [
             (_parted(baseline, block) - _parted(variant, block)) / PAIRS_A_BLOCK for block in blocks
         ]
+
+    def _waited(self, verdict: Verdict) -> float:
+        """By how much more the side that took longer waited for a core, in blocks that count.
+
+        A block counts if threads waited for a small share of it. What is in each of them, as the
+        one side has more kernels and each waits, is no noise to the samples.
+        """
+        kept = set(self.kept)
+        shares = [
+            fmean([sample.waited for sample in self.of(side) if sample.block in kept])
+            for side in SIDES
+        ]
+        longer = shares[1] - shares[0]
+        return longer if verdict == "SLOWER" else -longer
+
+    def _wandering(self, clear: float) -> str:
+        """How the ratio drifted from first to last, if by more than what a verdict rests on.
+
+        What disturbs one side alone for longer than a comparison takes scatters little within it:
+        where the ratio is on its way, nobody knows where it will be.
+        """
+        found = drift([exp(effect) for effect in self.effects(self.kept) or ()])
+        return f"drifted by {found.change:+.1%}" if found.above(clear) else ""
 
     def _medians_deny(self, verdict: Verdict) -> bool:
         """Whether the medians are in another order than a verdict says.
@@ -150,6 +188,13 @@ class Paired:
         verdict, reason = judge(time, self.interval(cycles=True), floor)
         if verdict in OPPOSITE and abs(time.log_ratio) - time.half_width <= (here := self.noise()):
             reason = f"{verdict} but for the noise of {reach(here)} that each side shows meanwhile"
+            verdict = "AMBIGUOUS"
+        clear = abs(time.log_ratio) - time.half_width - floor
+        if verdict in OPPOSITE and clear <= (waited := self._waited(verdict)):
+            reason = f"{verdict} but for the {waited:.1%} that it waited longer for a core"
+            verdict = "AMBIGUOUS"
+        if verdict in OPPOSITE and (moved := self._wandering(clear)):
+            reason = f"{verdict} but for the ratio itself, which {moved} meanwhile"
             verdict = "AMBIGUOUS"
         if pairs and verdict in OPPOSITE and self._medians_deny(verdict):
             reason = f"{verdict} by the mean of the pairs, but not by the medians"
@@ -196,11 +241,15 @@ class Paired:
         )
 
     def _why_dropped(self) -> list[str]:
-        causes = sorted(set(self.dropped.values()))
-        return [
-            f"blocks {ranges(b for b in self.dropped if self.dropped[b] == cause)} dropped: {cause}"
-            for cause in causes
-        ]
+        told = []
+        for cause in sorted(set(self.dropped.values())):
+            blocks = [block for block in self.dropped if self.dropped[block] == cause]
+            places = ranges(blocks)
+            named = f"blocks {places}"
+            if places.count(",") >= MOST_RANGES:
+                named = f"{len(blocks)} of {len(self.blocks)} blocks"
+            told.append(f"{named} dropped: {cause}")
+        return told
 
 
 def ranges(numbers: Iterable[int]) -> str:

@@ -19,14 +19,20 @@ POWER_CAP = "software power cap"
 class Plan:
     """The limits of one comparison.
 
-    Pairs are taken until there are `min_pairs` and the 95 % interval reaches at most `half_width`
-    (of the logarithm, so 0.01 is 1 %) to either side, or until `limit_s` is over, warm-up
-    included. With fewer than `fewest_pairs` there is no verdict; to get as many, a comparison may
-    take until `patience_s`, if that is more: what slow calls need, where the run has the time.
+    Pairs are taken until there are `min_pairs`, taken over `span_s` or more, and the 95 % interval
+    reaches at most `half_width` (of the logarithm, so 0.01 is 1 %) to either side, or until
+    `limit_s` is over, warm-up included. With fewer than `fewest_pairs` there is no verdict; to get
+    as many, a comparison may take until `patience_s`, if that is more: what slow calls need, where
+    the run has the time.
 
     A sample takes at least `sample_s`, and `steps` steps of a coarse timer, but not more than
-    `longest_sample_s` unless a single call does. Warm-up ends when nothing drifted by `drift` or
-    more during the last `settle_s`, or after `warmup_s`, or after a quarter of `limit_s`.
+    `longest_sample_s` unless a single call does. Where other processes take the cores, samples are
+    made shorter, down to `shortest_sample_s`: what fits between two turns of theirs is not
+    disturbed, while of longer ones none would be left. Warm-up ends when nothing drifted by `drift`
+    or more during the last `settle_s`, or after `warmup_s`, or after a quarter of `limit_s`.
+
+    `span_s` is there because what disturbs one side alone, as a neighbour in a cache does, comes
+    and goes by the second: thirty pairs of short calls are over sooner, and agree about a moment.
 
     A block is dropped for any throttle reason that is not in `tolerated`, or if the clock was under
     `clock_share` of base for no tolerated reason. A board at its power cap is one to tolerate: to
@@ -40,10 +46,12 @@ class Plan:
 
     min_pairs: int = 30
     fewest_pairs: int = 10
+    span_s: float = 1.0
     half_width: float = 0.01
     limit_s: float = 20.0
     patience_s: float = 0.0
     sample_s: float = 0.005
+    shortest_sample_s: float = 0.0005
     longest_sample_s: float = 0.5
     steps: int = 200
     settle_s: float = 0.5
@@ -66,10 +74,19 @@ class Plan:
                 f"a verdict needs at least {FEWEST} pairs, and at most the {self.min_pairs} that "
                 f"are asked for, not {self.fewest_pairs}",
             )
-        for name in ("half_width", "limit_s", "sample_s", "longest_sample_s", "drift", "steps"):
+        for name in (
+            "half_width",
+            "limit_s",
+            "sample_s",
+            "shortest_sample_s",
+            "longest_sample_s",
+            "drift",
+            "steps",
+        ):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} must be above zero, not {getattr(self, name)}")
         for name in (
+            "span_s",
             "settle_s",
             "patience_s",
             "warmup_s",
@@ -83,6 +100,7 @@ class Plan:
 
 QUICK = Plan(
     min_pairs=10,
+    span_s=0.4,
     half_width=0.02,
     limit_s=3.0,
     longest_sample_s=0.1,

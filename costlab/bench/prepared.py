@@ -20,6 +20,7 @@ from costlab.bench.arms import (
     free,
     function_of,
     graphs_compiled,
+    tuned,
     unavailable,
 )
 from costlab.bench.calls import Forward, Rotating, Step
@@ -36,7 +37,7 @@ from costlab.bench.environment import free_bytes
 from costlab.bench.graphs import Captured
 from costlab.bench.inputs import Rotation, memory_format
 from costlab.bench.mixed import mixed_of
-from costlab.bench.precision import applied, flags_of
+from costlab.bench.precision import applied, flags_of, recorded
 from costlab.bench.roofline import GRAPHED
 from costlab.bench.seams import ArmError
 from costlab.bench.subjects import build
@@ -148,6 +149,7 @@ class Ready:
             "rotates": turns.told,
             "precision": self.mixed.told,
             "elsewhere": "; ".join(elsewhere(works[0].function)),
+            "tuned": tuned(works[0].function),
         }
         self.how: Mapping[str, str] = {name: text for name, text in said.items() if text}
 
@@ -222,6 +224,11 @@ class Ready:
             refuse_random(reference, again, tolerance_of(self.precision), wrong)
             raise
         return Correctness(judged.error, None, judged.tolerance, poisoned)
+
+    @property
+    def flags(self) -> Mapping[str, Any]:
+        """Torch's flags on precision and the choice of kernels, as they are now."""
+        return recorded()
 
     @property
     def peak_bytes(self) -> int | None:

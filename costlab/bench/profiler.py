@@ -82,22 +82,26 @@ def summed(
     """Kernels by name, of one call, the longest in total first, and the gaps between them.
 
     `calls` is that of the run in the middle, `time_s` the mean of one; gaps are the median run's.
+    What most runs do not have is none of the call's kernels: of an operation that calls another,
+    the times of a single run may name the other one.
     They are what of `spans`, one a run, lies in no kernel; without, what lies between kernels.
 
     >>> summed([[Ran("conv", 0.0, 2.0), Ran("relu", 3.0, 4.0), Ran("conv", 4.0, 6.0)]])
     ((Kernel(name='conv', calls=2, time_s=2.0), Kernel(name='relu', calls=1, time_s=1.0)), 1.0)
     """
     times: defaultdict[str, list[float]] = defaultdict(list)
-    counts: defaultdict[str, list[int]] = defaultdict(list)
     for run in runs:
-        for name in {one.name for one in run}:
-            counts[name].append(sum(one.name == name for one in run))
         for one in run:
             times[one.name].append(one.end_s - one.start_s)
+    middle = {
+        name: sorted(sum(one.name == name for one in run) for run in runs)[len(runs) // 2]
+        for name in times
+    }
     gaps = [_idle(run, span) for run, span in zip(runs, spans or map(_whole, runs), strict=False)]
     found = [
-        Kernel(name, sorted(counts[name])[len(counts[name]) // 2], sum(taken) / len(taken))
+        Kernel(name, middle[name], sum(taken) / len(taken))
         for name, taken in times.items()
+        if middle[name]
     ]
     found.sort(key=lambda kernel: -kernel.calls * kernel.time_s)
     return tuple(found), sorted(gaps)[len(gaps) // 2] if gaps else 0.0

@@ -20,6 +20,9 @@ Knows neither torch nor a clock. It is a lower bound, and as rough as its assump
 - Kernels of our own compute two convolutions in series as one: what is between is neither written
   nor read, and no copy is made to pad. Lines that neighbouring tiles both compute are not counted,
   nor is it asked whether the pair is really run so: what that costs, is the kernel's.
+- Of a model without products, which has no other roof, what the first pass reads comes through
+  memory; what it writes itself stays in the last-level cache if all of it fits, since outputs are
+  written to where they were written before.
 - cuDNN leaves the bias of a convolution to a pass; oneDNN does not.
 - A graph, as which kernels of our own run too, adds one node's time a kernel. Else kernels follow
   one another as closely, but the host must have launched them: the side takes at least its
@@ -86,7 +89,7 @@ def predict(costs: Costs, arm: Arm, case: Case, ceilings: Ceilings) -> Model | N
     ]
     compute_s, memory_s, tiled_s = fsum(compute), fsum(memory), fsum(tiled)
     roof_s = fsum(map(max, compute, memory))
-    passes_s = fsum(left) / rates.bytes_per_s
+    passes_s = fsum(left) / rates.bytes_per_s if kernels else _alone_s(costs, left, rates, ceilings)
     floor_s = _floor_s(len(moved), arm, tiled_s + passes_s, ceilings)
     # Idle processors alone: a tile that is larger than what is left leaves none without work.
     idle_s = fsum(
@@ -203,6 +206,15 @@ def apart(costs: Costs, arm: Arm, *, adds_bias: bool) -> list[int]:
         if moved > 0:
             left[index], part_of[index] = moved, index
     return list(left.values())
+
+
+def _alone_s(costs: Costs, left: list[int], rates: Rates, ceilings: Ceilings) -> float:
+    """Seconds of passes that are all that a model does."""
+    whole = sum(left)
+    read = min(whole, costs.passes[0].reads) if left else 0
+    fits = whole - read <= ceilings.cache_bytes
+    fastest = max(ceilings.cache_bytes_per_s, rates.bytes_per_s) if fits else rates.bytes_per_s
+    return read / rates.bytes_per_s + (whole - read) / fastest
 
 
 def _bytes_per_s(moved: Iterable[int], case: Case, ceilings: Ceilings) -> float:

@@ -46,7 +46,7 @@ def beats(model: Model | None, timing: Timing) -> bool:
     """Whether a side ran faster than its roof, as nothing can: the ceiling is too low."""
     if model is None or not timing.counted_s:
         return False
-    return model.roof_s > median(timing.counted_s)
+    return model.least_s > median(timing.counted_s)
 
 
 def bound(model: Model, timing: Timing) -> Model:

@@ -10,31 +10,23 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from costlab.bench.allotment import Allotment
-from costlab.bench.blame import in_words
-from costlab.bench.costs import fault, smallness
+from costlab.bench.costs import fault
 from costlab.bench.document import Measurements, Session
-from costlab.bench.identical import floor_of
-from costlab.bench.judging import noise_floor
 from costlab.bench.progress import Moment, nobody
-from costlab.bench.request import ENDED, KEPT, TIME_OVER, Outcome, Request, input_of, named
+from costlab.bench.request import AGAIN, ENDED, KEPT, TIME_OVER, Outcome, Request, input_of, named
 from costlab.bench.resume import refuse_another, resumed, taken_up
-from costlab.bench.roofs import beaten, better, impossible
 from costlab.bench.saved import plain
-from costlab.bench.single import Bench
+from costlab.bench.standards import Standards
 from costlab.bench.study import threads_of
 from costlab.errors import CostlabError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from costlab.bench.document import Ceilings, Comparison, Measured
+    from costlab.bench.document import Measured
     from costlab.bench.progress import Watch
     from costlab.bench.seams import Backend
     from costlab.bench.study import Axes, Case, Subject
-
-CEILINGS_SHARE = 0.1
-"""Of the time that is left; ceilings are asked for within at most `CEILINGS_S`."""
-CEILINGS_S = 30.0
 
 
 def run(
@@ -68,19 +60,19 @@ class _Run:
     keep: Callable[[Measurements], None]
     watch: Watch
     environment: Mapping[str, object] = field(default_factory=dict)
-    ceilings: Ceilings | None = None
-    null: Comparison | None = None
     cases: tuple[Case, ...] = ()
     done: dict[str, Measured] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    again: bool = False
     earlier: tuple[Session, ...] = ()
     time: Allotment = field(init=False)
+    standards: Standards = field(init=False)
 
     def __post_init__(self) -> None:
         """Begins to count the time."""
         timer, request = self.backend.timer, self.request
-        self.time = Allotment(timer, request.plan, timer.wait_s() + request.limit_s)
+        limit_s = request.limit_s - request.spent_s
+        self.time = Allotment(timer, request.plan, timer.wait_s() + limit_s, all_s=limit_s)
+        self.standards = Standards(self.backend, request, self.time, self._note, self._tell)
 
     def go(self) -> Outcome:
         """All of it, or as much as there was time for."""
@@ -100,11 +92,8 @@ class _Run:
         if known is not None:
             refuse_another(known, request.study.name)
             # Before anything else: what was measured is to survive whatever happens now.
-            self.environment, self.ceilings, self.null = (
-                known.environment,
-                known.ceilings,
-                known.null,
-            )
+            self.environment = known.environment
+            self.standards.ceilings, self.standards.null = known.ceilings, known.null
             self.done, self.earlier = taken_up(known)
             self.notes = [note for note in known.notes if not note.startswith(ENDED)]
         environment = plain(
@@ -135,10 +124,7 @@ class _Run:
             self._note(resumed(self._document()))
         if known is not None and not anew:
             self.earlier = self.earlier[:-1]  # what follows belongs to its last session
-        if self.ceilings is None or anew:
-            self._measure_ceilings()
-        if self.null is None or anew:
-            self._measure_null()
+        self.standards.measure(self.cases, anew=anew)
 
     def _missing(self) -> list[Case]:
         """The cases that were not measured, or in vain."""
@@ -180,61 +166,21 @@ class _Run:
             self._note(f"Arms that cannot run on this device: {', '.join(absent)}.")
         return replace(axes, arms=tuple(arm for arm in axes.arms if arm in here))
 
-    def _measure_ceilings(self) -> None:
-        self._tell("ceilings")
-        try:
-            found = self._ceilings()
-            self.ceilings = better(found, self._ceilings()) if impossible(found) else found
-        except Exception as error:  # noqa: BLE001 - without ceilings there is no roofline, but times
-            self._note(f"The ceilings could not be measured: {in_words(error)}.")
-
-    def _ceilings(self) -> Ceilings:
-        return self.backend.ceilings(min(CEILINGS_S, CEILINGS_SHARE * max(self.time.left_s, 0.0)))
-
-    def _under_its_roof(self, case: Case, measured: Measured) -> Measured:
-        """A case that beat its roof, with ceilings measured once more, in a better moment."""
-        if self.ceilings is None or self.again or not beaten(measured):
-            return measured
-        self.again = True
-        self._tell("ceilings, as they were beaten")
-        try:
-            self.ceilings = better(self.ceilings, self._ceilings())
-            bench = self._bench()
-            for other in self.cases:  # a session has one set of ceilings
-                found = self.done.get(other.key)
-                if found is not None and found.session == len(self.earlier):
-                    self.done[other.key] = bench.modelled(other, found)
-            return bench.modelled(case, measured)
-        except Exception as error:  # noqa: BLE001 - the first ceilings stand, and are told to be low
-            self._note(f"The ceilings could not be measured again: {in_words(error)}.")
-            return measured
-
-    def _measure_null(self) -> None:
-        """Compares an arm with itself: the first of the study that runs."""
-        bench = self._bench()
-
-        def timed(case: Case) -> Comparison | None:
-            self._tell(f"identical arms: {case.baseline.subject.name} {case.baseline.arm}")
-            return bench.null(case, self.time.share((case, *self.cases)))
-
-        self.null = floor_of(
-            sorted(self.cases, key=smallness),
-            timed,
-            fewest_pairs=self.request.plan.fewest_pairs,
-            has_time=lambda: self.time.left_s > 0,
-            note=self._note,
-        )
-
     def _fill(self) -> None:
         """Measures the cases that are missing, one after the other.
 
-        A case whose arm takes longer to prepare than there is time left is passed over.
+        A case whose arm takes longer to prepare than there is time left is passed over. What others
+        drowned is measured again as long as there is time, in turn: each time in another moment.
         """
         passed: list[Case] = []
         self._measure(self._missing(), passed)
-        drowned = [case for case in self._missing() if case not in passed]
-        if drowned and self.time.left_s > 0:
-            self._measure(drowned, [])
+        times = 1
+        while drowned := [case for case in self._missing() if case not in passed]:
+            if not self._measure(drowned, []):
+                break
+            times += 1
+        if drowned and times > 1:
+            self._note(f"{AGAIN} while there was time: what was drowned, {times} times in all.")
         if passed:
             self._note(
                 f"{TIME_OVER} of {self.request.limit_s / 60:g} min left no room for {len(passed)} "
@@ -242,23 +188,37 @@ class _Run:
                 "(--minutes), or measure fewer (--pair, --arm, --batch)."
             )
 
-    def _measure(self, missing: list[Case], passed: list[Case]) -> None:
-        """Measures cases one after the other; those that there is no room for are `passed`."""
-        timer = self.backend.timer
+    def _measure(self, missing: list[Case], passed: list[Case]) -> int:
+        """Measures cases one after the other; those that there is no room for are `passed`.
+
+        How many there was time for comes back.
+        """
+        timer, done = self.backend.timer, 0
         for place, case in enumerate(missing):
             if not self.time.has_room(case):
                 passed.append(case)
                 continue
             self._tell(f"{case.pair}, {case.variant.arm}, batch {case.batch}, {case.precision}")
             begun_s, plan = timer.wait_s(), self.time.share(missing[place:])
-            measured = self._bench().measured(case, plan)
+            measured = self.standards.bench().measured(case, plan)
             self.time.took(case, timer.wait_s() - begun_s, plan)
             if measured is None:
                 passed.append(case)
                 continue
-            found = replace(measured, session=len(self.earlier))
-            self.done[case.key] = self._under_its_roof(case, found)
+            done += 1
+            self.done[case.key] = replace(measured, session=len(self.earlier))
+            if self.standards.are_raised_by(measured):
+                self._model_again()
             self._keep()
+        return done
+
+    def _model_again(self) -> None:
+        """Gives the cases of this session the ceilings that it has now: it has one set of them."""
+        bench = self.standards.bench()
+        for case in self.cases:
+            found = self.done.get(case.key)
+            if found is not None and found.comparison and found.session == len(self.earlier):
+                self.done[case.key] = bench.modelled(case, found)
 
     def _keep(self) -> None:
         """Keeps what there is; a full disk is no reason to lose what was measured."""
@@ -267,16 +227,6 @@ class _Run:
         except CostlabError as error:
             self._note(f"It could not be kept: {error}.")
 
-    def _bench(self) -> Bench:
-        return Bench(
-            self.backend,
-            self.ceilings,
-            noise_floor(self.null),
-            self.request.seed,
-            self.request.plan.limit_s,
-            self.time.end_s,
-        )
-
     def _document(self) -> Measurements:
         order = {case.key: place for place, case in enumerate(self.cases)}
         cases = sorted(self.done.values(), key=lambda case: order.get(case.key, -1))
@@ -284,11 +234,11 @@ class _Run:
             study=self.request.study.name,
             environment=self.environment,
             cases=tuple(cases),
-            ceilings=self.ceilings,
-            null=self.null,
+            ceilings=self.standards.ceilings,
+            null=self.standards.null,
             complete=bool(self.cases) and not self._missing(),
             notes=tuple(self.notes),
-            sessions=(*self.earlier, Session(self.ceilings, self.null)),
+            sessions=(*self.earlier, Session(self.standards.ceilings, self.standards.null)),
         )
 
     def _note(self, text: str) -> None:

@@ -141,6 +141,8 @@ def _case(found: Any) -> Measured:
         # Added to the version, too.
         threads=maybe(count, found.get("threads")),
         session=maybe(count, found.get("session")),
+        flags=plain(mapping(found.get("flags", {}))),
+        power_w=maybe(number, found.get("power_w")),
     )
 
 

@@ -92,6 +92,11 @@ class Prepared(Protocol):
         ...
 
     @property
+    def flags(self) -> Mapping[str, Any]:
+        """The device's flags on precision and the choice of kernels, as they are now."""
+        ...
+
+    @property
     def peak_bytes(self) -> int | None:
         """The most memory that a call took, None where it cannot be read."""
         ...

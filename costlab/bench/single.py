@@ -9,7 +9,7 @@ import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from costlab.bench.blame import in_words, threads_heard
 from costlab.bench.costs import price
@@ -22,7 +22,7 @@ from costlab.bench.roofs import beaten, bound
 from costlab.errors import CostlabError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from costlab.bench.document import Ceilings, Comparison
     from costlab.bench.paired import Paired, SideName
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 OF_A_SIDE = ("correctness", "how", "peak_bytes", "energy_j", "kernels", "gaps_s")
 """What a timing says of what ran, and not of its samples."""
+MOVED = "a side set flags of torch while it was timed: {}"
 GAPS = "more launches than a stream holds: {} times may include gaps between them"
 
 
@@ -132,6 +133,7 @@ class _Case:
         }
         self.costs: dict[SideName, Costs] = {}
         self.paired: Paired | None = None
+        self.flags: dict[str, Any] = {}
 
     def go(self, stack: ExitStack) -> None:
         """Everything that needs the device.
@@ -159,20 +161,9 @@ class _Case:
                 stack.callback(ready.close)
                 self._has(name, correctness=ready.check(), how=dict(ready.how))
         plan = self.bench.hurried(self.plan)
-        uncovered = self._uncovered()
-        paired = measure(
-            prepared["baseline"],
-            prepared[self._apart[-1]],
-            self.timer,
-            self.bench.backend.gauge,
-            plan,
-            self.seed,
-        )
+        paired = self._timed(prepared, plan)
         for name in SIDES:
             self.timings[name] = paired.timing(name, self.timings[name])
-        gaps = self._uncovered() - uncovered
-        if gaps:
-            paired = replace(paired, notes=(*paired.notes, GAPS.format(gaps)))
         if paired.failed is not None:
             raise _FailedError
         short = paired.error and not paired.dropped
@@ -190,6 +181,25 @@ class _Case:
             one = self.timings["baseline"]
             told = {field: getattr(one, field) for field in OF_A_SIDE}
             self._has("variant", **told)
+
+    def _timed(self, prepared: Mapping[SideName, Prepared], plan: Plan) -> Paired:
+        """The samples of both sides; what the timer or a side did meanwhile is noted with them."""
+        first = prepared["baseline"]
+        uncovered, self.flags = self._uncovered(), dict(first.flags)
+        paired = measure(
+            first,
+            prepared[self._apart[-1]],
+            self.timer,
+            self.bench.backend.gauge,
+            plan,
+            self.seed,
+        )
+        notes, now = [], first.flags
+        if gaps := self._uncovered() - uncovered:
+            notes.append(GAPS.format(gaps))
+        if moved := [name for name, was in self.flags.items() if now.get(name) != was]:
+            notes.append(MOVED.format(", ".join(moved)))
+        return replace(paired, notes=(*paired.notes, *notes))
 
     def _uncovered(self) -> int:
         """Times so far in which the device may have waited for launches; a clock has none."""
@@ -256,6 +266,8 @@ class _Case:
             comparison=comparison,
             throttled=() if paired is None else paired.throttled,
             threads=case.threads,
+            flags=self.flags,
+            power_w=None if paired is None else paired.power_w,
         )
         if comparison is None:
             return found

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NORMAL = NormalDist()
-_FEWEST_BLOCKS = 2
+FEWEST_BLOCKS = 2
+"""Fewer have no spread."""
+_CORRECTED = 15
+_MOST_ALIKE = 0.99  # of what is more so, blocks in a row say next to nothing
+_LEAST_SPREAD = 0.25
 _LEAST_QUARTILED = 2
 _AT_ONCE = 1_000_000  # random numbers held at a time: 8 MB
 
@@ -68,23 +72,22 @@ def log_ratios(baseline: Sequence[float], variant: Sequence[float]) -> list[floa
 def interval(blocks: Sequence[float], seed: int = 0, resamples: int = 2000) -> Interval:
     """The mean of the blocks' log-ratios with its 95 % interval, by bootstrap over blocks.
 
-    h = quantile(|mean* − mean|, α) · √((1 + ρ) / (1 − ρ))
+    h = quantile(|mean* − mean|, α) · √v,  v how much more a mean varies of blocks that are alike
 
     A plain percentile interval of few blocks covers too little, and so does BCa, the more so if
     samples have rare spikes. So α is Hesterberg's expanded level, for resamples are too narrow:
     2Φ(√(n/(n−1)) · t(0.975, n−1)) − 1. Distances to either side are taken together, since swapped
-    arms would give the mirror image. ρ is the correlation of neighbouring blocks, plus 2/n for its
-    bias and to be safe; it widens the interval if it is positive. What all this covers is shown
-    in `tests/bench/test_statistics.py`.
+    arms would give the mirror image. What all this covers is shown in
+    `tests/bench/test_statistics.py`.
 
     Raises:
         ValueError: fewer than two blocks have no spread.
     Source: Hesterberg 2015, "What Teachers Should Know About the Bootstrap"
-        (expanded percentile); the widening is that of the mean of an AR(1) series.
+        (expanded percentile).
     """
     n = len(blocks)
-    if n < _FEWEST_BLOCKS:
-        raise ValueError(f"an interval needs at least {_FEWEST_BLOCKS} blocks, not {n}")
+    if n < FEWEST_BLOCKS:
+        raise ValueError(f"an interval needs at least {FEWEST_BLOCKS} blocks, not {n}")
     mean = fsum(blocks) / n
     deviations = [block - mean for block in blocks]
     square = fsum(value * value for value in deviations)
@@ -92,9 +95,29 @@ def interval(blocks: Sequence[float], seed: int = 0, resamples: int = 2000) -> I
         return Interval(mean, 0.0)
     level = 2 * _NORMAL.cdf(sqrt(n / (n - 1)) * _student(n - 1)) - 1
     lag = fsum(first * second for first, second in pairwise(deviations)) / square
-    rho = min(max(lag + 2 / n, 0.0), 0.9)
-    half = _spread(deviations, level, seed, resamples) * sqrt((1 + rho) / (1 - rho))
+    half = _spread(deviations, level, seed, resamples) * sqrt(_widening(lag, n))
     return Interval(mean, half)
+
+
+def _widening(lag: float, n: int) -> float:
+    """How much more the mean of n blocks varies than if they did not resemble their neighbours.
+
+    v = a / (1 − (a − 1) / (n − 1)),  a = (1 + ρ) / (1 − ρ),  ρ = (n·lag + 1) / (n − 3) + 1/n
+
+    `lag` is the correlation of neighbours about their own mean, which is short of ρ by
+    (1 + 3ρ) / n; the second factor is what their spread about it is short of; 1/n is to be safe.
+    Of fewer than `_CORRECTED` blocks those corrections would be noise themselves: ρ is lag + 2/n
+    there. Only what is alike widens; what alternates narrows nothing.
+
+    Source: the mean of an AR(1) series; Marriott and Pope 1954, "Bias in the estimation of
+        autocorrelations", for the first of the corrections.
+    """
+    if n < _CORRECTED:
+        rho = min(max(lag + 2 / n, 0.0), _MOST_ALIKE)
+        return (1 + rho) / (1 - rho)
+    rho = min(max((n * lag + 1) / (n - 3) + 1 / n, 0.0), _MOST_ALIKE)
+    alike = (1 + rho) / (1 - rho)
+    return alike / max(1 - (alike - 1) / (n - 1), _LEAST_SPREAD)
 
 
 def _spread(deviations: Sequence[float], level: float, seed: int, resamples: int) -> float:

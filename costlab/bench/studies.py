@@ -1,8 +1,18 @@
 """The studies that come with costlab, as data.
 
-Knows neither a device nor what anything costs. Grids and widths are those at which Inception-v3 has
-the convolution in question; where it has none, the nearest: its 1×7 and 7×1 at 17×17 stand for a
-7×7 that it nowhere has.
+Knows neither a device nor what anything costs. A convolution is measured at the grids and widths at
+which Inception-v3 has it, or what replaces it, without a stride (those with one are the grid
+reductions):
+
+- 5×5 at 35×35, at the widths that its 5×5 and 3×3 there read and write; it has no other 5×5.
+- 3×3, against 3×1 and 1×3, at the widths that 3×3, 3×1 or 1×3 read: 64 and 96 at 35×35, 384 and
+  448 at 8×8; at 17×17 it is 192, that of the whole branch, as the network's own 3×3 there reduce.
+- 7×7 at the widths of its 1×7 and 7×1 at 17×17; the 7×7 itself it nowhere has.
+- 2×2, which it has nowhere, where the same 3×3 is measured; not at 8×8, where what an even patch
+  pads, a row and a column, is a fifth of what it reads.
+
+Both sides read and write the same width, as in the paper's sums: its 5×5 of 48 that writes 64 is
+one of 48 here, and one of 64.
 
 Source: Szegedy et al. 2015, "Rethinking the Inception Architecture for Computer Vision"
 (arXiv:1512.00567), §3 for the factorizations, §5 for the grid reductions.
@@ -33,8 +43,11 @@ WHOLE = Axes(
 """Axes of what has a finish of its own, and of which the first arm is the baseline."""
 
 
-QUICK = Axes(batches=(1,), precisions=("fp32",), arms=("eager", "compile"))
-"""A short look that any machine can take: single images in float32."""
+QUICK = Axes(batches=(1,), precisions=("fp32",), arms=("eager", "compile"), by_arm=True)
+"""A short look that any machine can take: single images in float32, the cheapest pair first."""
+ALONE = replace(QUICK, arms=("eager",))
+"""The same, of what is compared with itself, as it is written: to compile a block or a network
+takes longer than a short look where others use the machine."""
 
 
 def _convolutions(title: str, home: str, width: int, grid: int) -> Subject:
@@ -75,7 +88,7 @@ FACTORIZATIONS = Study(
     axes=EVERYTHING,
     quick=replace(
         QUICK,
-        pairs=("5x5 → 3x3 3x3, 35x35x48", "3x3 → 3x1 1x3, 35x35x64", "7x7 → 1x7 7x1, 17x17x128"),
+        pairs=("3x3 → 3x1 1x3, 35x35x64", "5x5 → 3x3 3x3, 35x35x48", "7x7 → 1x7 7x1, 17x17x128"),
     ),
 )
 
@@ -104,7 +117,13 @@ GRID_REDUCTION = Study(
     # 320 to 640 is what Figure 10 prints, 768 to 1280 what Inception-v3 has there.
     pairs=(*_reduced(35, 17, 320, 640), *_reduced(17, 8, 768, 1280)),
     axes=EVERYTHING,
-    quick=replace(QUICK, pairs=("conv then pool → parallel, 17x17x768 to 8x8x1280",)),
+    quick=replace(
+        QUICK,
+        pairs=(
+            "pool then conv → parallel, 35x35x320 to 17x17x640",
+            "conv then pool → parallel, 17x17x768 to 8x8x1280",
+        ),
+    ),
 )
 
 INCEPTION_V3_BLOCKS = (
@@ -122,7 +141,7 @@ BLOCKS = Study(
         for block in INCEPTION_V3_BLOCKS
     ),
     axes=WHOLE,
-    quick=replace(QUICK, pairs=("Mixed_5d", "Mixed_6e", "Mixed_7c")),
+    quick=replace(ALONE, pairs=("Mixed_5d", "Mixed_7c", "Mixed_6e")),
 )
 
 NETWORK_SIDES = {
@@ -136,8 +155,18 @@ NETWORK_SIDES = {
     "resnet152": 224,
     "prelu_net_c": 224,
     "alexnet": 227,
+    "inception_resnet_v1": 299,
+    "resnet18": 224,
+    "resnet34": 224,
+    "resnet101": 224,
+    "vgg19": 224,
 }
-"""The networks that the papers compare, and the side of the images that they take."""
+"""The networks that the papers compare, and the side of the images that they take.
+
+One of each design and depth: what else the zoo has are readings of a paper, ports and models of a
+few layers' difference, whose time is that of the one that stands here; `costlab bench NAME` takes
+any of them. Those that Inception-v3 is compared with come first, as a run may end before the last.
+"""
 
 
 def _networks(*, training: bool) -> tuple[Pair, ...]:
@@ -153,9 +182,7 @@ NETWORKS = Study(
     title="What whole networks take, each by itself",
     pairs=(*_networks(training=False), *_networks(training=True)),
     axes=WHOLE,
-    # As they are written alone: to compile one takes longer than a short look where others use
-    # the machine. The cheaper first, as the time that is left decides on the other.
-    quick=replace(QUICK, arms=("eager",), pairs=("alexnet", "googlenet")),
+    quick=replace(ALONE, pairs=("alexnet", "googlenet")),
 )
 
 STUDIES = {study.name: study for study in (FACTORIZATIONS, GRID_REDUCTION, BLOCKS, NETWORKS)}

@@ -6,7 +6,7 @@ It knows neither torch nor how anything is timed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
@@ -73,12 +73,14 @@ class Subject:
 class Pair:
     """Two subjects that compute on the same input, of which the second may replace the first.
 
-    Without a baseline the variant is compared with itself in the first arm of the axes.
+    Without a baseline the variant is compared with itself in the first arm of the axes. `batch` is
+    what the inputs of both say, None where the axis of batches does.
     """
 
     name: str
     variant: Subject
     baseline: Subject | None = None
+    batch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Axes:
     """What is varied; every combination is a case.
 
     `pairs` are the names of those that are measured, in this order; none for all of the study's.
+    `by_arm` takes all cases of an arm before those of the next: where there is little time, what
+    need not be compiled is then there before a compiler takes it.
     """
 
     batches: tuple[int, ...] = (1, 32, 256)
@@ -95,6 +99,7 @@ class Axes:
     regimes: tuple[Regime, ...] = ("cold",)
     arms: tuple[Arm, ...] = ("eager", "graph", "compile")
     pairs: tuple[str, ...] = ()
+    by_arm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +180,22 @@ class Study:
     quick: Axes = field(default_factory=Axes)
 
     def cases(self, axes: Axes | None = None) -> Iterator[Case]:
-        """Every case, the most telling first: small axes outermost, arms innermost."""
+        """Every case, the most telling first: small axes outermost, arms innermost or outermost."""
         chosen = axes or self.axes
+        if chosen.by_arm:
+            arms = chosen.arms
+            found = self.cases(replace(chosen, by_arm=False))
+            yield from sorted(found, key=lambda case: arms.index(case.variant.arm))
+            return
         for precision in chosen.precisions:
             for layout in chosen.layouts:
                 for batch in chosen.batches:
                     for regime in chosen.regimes:
                         for pair in self._chosen(chosen):
-                            yield from self._of(pair, chosen, batch, precision, layout, regime)
+                            if pair.batch is not None and batch != chosen.batches[0]:
+                                continue  # it is of no batch of the axis, and is taken once
+                            own = batch if pair.batch is None else pair.batch
+                            yield from self._of(pair, chosen, own, precision, layout, regime)
 
     def _chosen(self, axes: Axes) -> tuple[Pair, ...]:
         """The pairs of the axes, in their order there; all of them if none is named."""

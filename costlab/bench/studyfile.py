@@ -20,8 +20,10 @@ Knows neither a device nor what anything costs. A file is TOML:
     batches = [1, 32]
     precisions = ["bf16"]
 
-`shape` is that of one sample, and can be left out for what `costlab list` shows; so can `block`,
-`training` and `takes_finish` of any subject, `name` and `baseline` of a pair, and each axis.
+`shape` is that of one sample, and can be left out for what `costlab list` shows; in its place stand
+`inputs`, a list of specs, or `inputs_from`, a function, of a model that takes other than one image.
+`block`, `training` and `takes_finish` of any subject can be left out, `name` and `baseline` of a
+pair, and each axis.
 `[quick]` holds the axes of a short look: what it leaves out is as in `[axes]`.
 """
 
@@ -30,7 +32,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from costlab.bench import studyvalues as values
 from costlab.bench.studies import STUDIES
@@ -41,17 +43,11 @@ from costlab.bench.study import (
     PRECISIONS,
     REGIMES,
     Axes,
-    Pair,
     Study,
-    Subject,
 )
-from costlab.errors import CostlabError, UsageError, did_you_mean
-from costlab.sources.text import split
+from costlab.bench.studysubjects import pair_of, subject_of
+from costlab.errors import UsageError, did_you_mean
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-LARGEST_BATCH = 2**20
 CHOICES: dict[str, tuple[str, ...]] = {
     "precisions": PRECISIONS,
     "layouts": LAYOUTS,
@@ -61,8 +57,6 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 KEYS = ("name", "title", "subjects", "pairs", "axes", "quick")
-SUBJECT_KEYS = ("model", "shape", "block", "training", "takes_finish")
-PAIR_KEYS = ("name", "variant", "baseline")
 AXES_KEYS = ("batches", *CHOICES, "pairs")
 
 
@@ -98,12 +92,12 @@ def parsed(text: str, name: str) -> Study:
     values.known_keys(document, KEYS, "")
     name = values.text(document.get("name", name), "name")
     found = values.table(document.get("subjects", {}), "subjects")
-    subjects = {key: _subject(key, one, f"subjects.{key}") for key, one in found.items()}
+    subjects = {key: subject_of(key, one, f"subjects.{key}") for key, one in found.items()}
     listed = document.get("pairs", [])
     if not isinstance(listed, list) or not listed:
         raise UsageError("pairs: there are none; each is a [[pairs]] with a variant")
     pairs = tuple(
-        _pair(one, subjects, f"pairs[{place}]") for place, one in enumerate(listed, start=1)
+        pair_of(one, subjects, f"pairs[{place}]") for place, one in enumerate(listed, start=1)
     )
     names = [pair.name for pair in pairs]
     for twice in {one for one in names if names.count(one) > 1}:
@@ -116,88 +110,6 @@ def parsed(text: str, name: str) -> Study:
         axes,
         quick=_axes(document.get("quick", {}), names, "quick", axes),
     )
-
-
-def _subject(name: str, found: Any, place: str) -> Subject:
-    """A subject; a network or part of the zoo knows its shape, and whether it takes a finish."""
-    table = values.table(found, place)
-    values.known_keys(table, SUBJECT_KEYS, place)
-    if "model" not in table:
-        raise UsageError(f"{place}: it has no model, such as model = 'conv5x5(inputs=64)'")
-    model = values.text(table["model"], f"{place}.model")
-    shape, takes_finish = _own(model, f"{place}.model")
-    if "shape" in table:
-        shape = values.shape(table["shape"], f"{place}.shape")
-    if shape is None:
-        _refuse_absent(model, place)
-        raise UsageError(
-            f"{place}: {model} needs the shape of a sample, such as shape = [3, 224, 224]"
-        )
-    wanted = values.flag(table.get("takes_finish", takes_finish), f"{place}.takes_finish")
-    if wanted and "finish" in split(model.strip()).kwargs:
-        raise UsageError(
-            f"{place}.takes_finish: {model} says its own finish, so that the axis of finishes "
-            "cannot give it one; leave one of the two out"
-        )
-    return Subject(
-        name,
-        model,
-        shape,
-        takes_finish=wanted,
-        block=values.text(table.get("block", ""), f"{place}.block"),
-        training=values.flag(table.get("training", False), f"{place}.training"),
-    )
-
-
-def _refuse_absent(model: str, place: str) -> None:
-    """Raises a UsageError for a model that cannot be had at all, whatever its shape."""
-    from costlab import sources
-
-    try:
-        sources.find(model).build()
-    except CostlabError as error:
-        raise UsageError(f"{place}.model: {error}") from error
-
-
-def _own(model: str, place: str) -> tuple[tuple[int, ...] | None, bool]:
-    """The shape of a sample that a model is made for, if known, and whether it takes a finish."""
-    from costlab import sources
-    from costlab.inputspec import parse
-    from costlab.zoo import CATALOGUE
-
-    try:
-        source = sources.find(model)
-    except UsageError as error:
-        raise UsageError(f"{place}: {error}") from error
-    shape = parse(source.inputs[0]).spec.shape[1:] if source.inputs else None
-    words = split(model.strip())
-    network = CATALOGUE.get(words.place)
-    takes_finish = network is not None and network.kind != "network"
-    return shape, takes_finish and "finish" not in words.kwargs
-
-
-def _pair(found: Any, subjects: Mapping[str, Subject], place: str) -> Pair:
-    table = values.table(found, place)
-    values.known_keys(table, PAIR_KEYS, place)
-    if "variant" not in table:
-        raise UsageError(f"{place}: it has no variant, the name of a subject")
-    sides = {
-        side: subjects[values.choice(table[side], subjects, f"{place}.{side}")]
-        for side in ("variant", "baseline")
-        if side in table
-    }
-    variant, baseline = sides["variant"], sides.get("baseline")
-    if (
-        baseline is not None
-        and baseline.shape != variant.shape
-        and not (baseline.block or variant.block)
-    ):
-        raise UsageError(
-            f"{place}: {baseline.name} reads {list(baseline.shape)} and {variant.name} "
-            f"{list(variant.shape)}; only what reads the same can be compared"
-        )
-    called = f"{baseline.name} → {variant.name}" if baseline else variant.name
-    return Pair(values.text(table.get("name", called), f"{place}.name"), variant, baseline)
 
 
 def _axes(found: Any, pairs: list[str], place: str, default: Axes) -> Axes:
@@ -213,7 +125,7 @@ def _axes(found: Any, pairs: list[str], place: str, default: Axes) -> Axes:
         for number, value in enumerate(listed, start=1):
             where = f"{here}[{number}]"
             if known is None:
-                values.count(value, where, LARGEST_BATCH)
+                values.count(value, where, values.LARGEST_BATCH)
             else:
                 values.choice(value, known, where)
             if value in listed[: number - 1]:

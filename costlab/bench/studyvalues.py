@@ -8,10 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from costlab.errors import UsageError, did_you_mean
-from costlab.inputspec import LARGEST_SIZE
+from costlab.inputspec import LARGEST_SIZE, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+LARGEST_BATCH = 2**20
+"""Images in a batch: more is a slip of the hand."""
 
 
 def known_keys(found: Mapping[str, Any], keys: tuple[str, ...], place: str) -> None:
@@ -67,3 +70,21 @@ def shape(value: Any, place: str) -> tuple[int, ...]:
         count(size, f"{place}[{number}]", LARGEST_SIZE)
         for number, size in enumerate(value, start=1)
     )
+
+
+def specs(value: Any, place: str) -> tuple[str, ...]:
+    """The specs of inputs, each one that can be read.
+
+    >>> specs(["ids=i64[8,128]", "mask=bool[8,128]"], "inputs")
+    ('ids=i64[8,128]', 'mask=bool[8,128]')
+    """
+    if not isinstance(value, list) or not value:
+        raise UsageError(f"{place}: it is {value!r}, not a list of specs such as ['f32[1,3,9,9]']")
+    for number, spec in enumerate(value, start=1):
+        here = f"{place}[{number}]"
+        try:
+            read(text(spec, here))
+        except UsageError as error:
+            told = str(error)
+            raise UsageError(told if told.startswith(here) else f"{here}: {told}") from error
+    return tuple(value)

@@ -19,7 +19,8 @@ from costlab.sources.text import split
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from costlab.budgets.refs import Commit, Worktree
+    from costlab.budgets.refs import Commit
+    from costlab.budgets.worktrees import Worktree
 
 SUBMODULE = "160000"
 """The mode of a git link, by which a tree names a commit of another repository."""

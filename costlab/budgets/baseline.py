@@ -94,11 +94,11 @@ def fingerprint(report: Report) -> str:
     return digest(json.dumps(blocks))
 
 
-def snapshot(config: Config, reports: Mapping[str, Report]) -> Baseline:
+def snapshot(config: Config, reports: Mapping[str, Report], *, every: bool = False) -> Baseline:
     """What the relative limits of a configuration compare with, measured in these reports.
 
-    These are the totals of all models, and of each budget that is relative what it selects. What
-    a budget selects in vain is left out: `check` finds it missing.
+    These are the totals of all models, and of each budget that is relative what it selects; with
+    `every`, of each budget. What a budget selects in vain is left out: `check` finds it missing.
 
     Raises:
         UsageError: the reports are not of one convention.
@@ -115,7 +115,7 @@ def snapshot(config: Config, reports: Mapping[str, Report]) -> Baseline:
         relative = [
             limit.metric
             for limit in budget.limits
-            if _is_relative(limit) and not unsuited(budget, limit.metric)
+            if (every or _is_relative(limit)) and not unsuited(budget, limit.metric)
         ]
         for name in chosen(budget.models, names)[0] if relative else ():
             for subject in select(budget, reports[name], name).subjects:

@@ -21,7 +21,8 @@ from costlab.budgets.budget import Config, ModelSpec, Place
 from costlab.budgets.checks import Problem
 from costlab.budgets.elsewhere import everywhere
 from costlab.budgets.lost import budgets_at
-from costlab.budgets.refs import Worktree, is_ref, parse_ref, resolve, worktree
+from costlab.budgets.refs import is_ref, parse_ref, resolve
+from costlab.budgets.worktrees import Worktree, worktree
 from costlab.errors import DocumentError, UsageError
 from costlab.report import Report
 
@@ -128,7 +129,7 @@ def base_of(text: str, config: Config) -> Base | None:
         for name, why in left.failed.items()
     )
     base = replace(
-        snapshot(config, found.reports),
+        snapshot(config, found.reports, every=True),
         at=str(commit),
         absent=found.absent,
         roots={name: report.root for name, report in found.reports.items()},

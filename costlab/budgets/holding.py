@@ -55,13 +55,11 @@ class Holding:
     def hold(self, budget: Budget, limit: Limit, model: str, subject: Subject, rule: Rule) -> None:
         """Holds one rule against one value."""
         value = subject.value(self.reports[model], limit.metric)
-        was = Before(None)
-        if rule.against:
-            key = Key(model, subject.kind, subject.name, limit.metric)
-            found = self._before(budget, key, subject, rule)
-            if found is None:
-                return
-            was = found
+        key = Key(model, subject.kind, subject.name, limit.metric)
+        found = self._before(budget, key, subject, rule) if rule.against else None
+        if rule.against and found is None:
+            return
+        was = found or Before(self._was(budget, key, subject))
         outcome: Outcome
         outcome, largest, text = (
             ("new", value, rule.text) if was.is_new else rule.held(value, was.value)
@@ -171,6 +169,18 @@ class Holding:
             self.problem(f"budget {budget.id!r}: {was.fault}", budget.place, key.model)
             return None
         return was
+
+    def _was(self, budget: Budget, key: Key, subject: Subject) -> int | None:
+        """What the baseline has of what is limited absolutely; None if nothing can be said."""
+        base = self.bases.get("baseline")
+        if base is None:
+            return None
+        spec = next(model for model in self.config.models if model.name == key.model)
+        report = self.reports[key.model]
+        known = key.model in base.models
+        if not known or any(problems_of_baseline(spec, report, base, "baseline")):
+            return None
+        return self.befores.of(budget, key, subject, base, report.root).value
 
     def _is_told(self, model: str) -> bool:
         """Whether there is a problem of a model already."""

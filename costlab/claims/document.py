@@ -147,7 +147,11 @@ class Verdicts:
 
 
 def plain(value: object) -> Value:
-    """A computed value as a document holds it: fractions become floats, sizes stay whole."""
+    """A computed value as a document holds it: fractions become floats, sizes stay whole.
+
+    Raises:
+        TypeError: a reading computed what is no value; a defect of its own.
+    """
     if isinstance(value, Fraction):
         return int(value) if value.denominator == 1 else float(value)
     if isinstance(value, tuple):

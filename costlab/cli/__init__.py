@@ -117,13 +117,12 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _complain(message: str, *, debug: bool = False) -> int:
     """Writes a message to stderr, the traceback before it if it is asked for; the exit code."""
+    from costlab.cli.voice import write_err
     from costlab.render.cells import literal
 
-    if sys.stderr is None:
-        return COULD_NOT_SAY
     if debug:
-        traceback.print_exc()
+        write_err(traceback.format_exc())
     # A name or an error of the user's may hold anything; only its line breaks are ours to keep.
     text = "\n".join(map(literal, message.split("\n")))
-    sys.stderr.write(f"error: {text}\n")
+    write_err(f"error: {text}\n")
     return COULD_NOT_SAY

@@ -31,6 +31,7 @@ COMPARE = "compare"
 MINUTES, QUICK_MINUTES = 10.0, 0.75
 EXAMPLES = (
     ("costlab bench --list", "the studies"),
+    ("costlab bench --list factorizations", "its pairs, as --pair names them"),
     ("costlab bench factorizations --quick", "a short look, within a minute"),
     (
         "costlab bench factorizations --minutes 30 --out factorizations.json",
@@ -117,7 +118,9 @@ def bench(
         bool, typer.Option("--force", help="Measure though others use the device; it is noted.")
     ] = False,
     plot: PlotOption = None,
-    listed: Annotated[bool, typer.Option("--list", help="List the studies.")] = False,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List the studies, or the pairs of STUDY.")
+    ] = False,
     units: UnitsOption = "si",
     formats: Formats = [],  # noqa: B006 - typer copies it
     color: ColorOption = "auto",
@@ -146,8 +149,7 @@ def bench(
         what = "--list" if listed else COMPARE
         given = {
             **axes,
-            "input": inputs,
-            "inputs-from": inputs_from,
+            **({} if listed else {"input": inputs, "inputs-from": inputs_from}),
             "quick": quick,
             "minutes": minutes,
             "out": out,
@@ -157,7 +159,7 @@ def bench(
         }
         _refuse(what, given)
         if listed:
-            list_studies(words or [], wanted, face, voice)
+            list_studies(words or [], *one_way(inputs, inputs_from), wanted, face, voice)
         else:
             compare((words or [])[1:], wanted, face, voice)
         return 0

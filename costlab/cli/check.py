@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from costlab.budgets import command
-from costlab.cli.checking import SPECIAL, Asked, file_of, judged, promoted, show, unsaid
+from costlab.cli.asked import Asked
+from costlab.cli.checking import SPECIAL, file_of, promoted, show, unsaid
+from costlab.cli.judging import judged
 from costlab.cli.options import (
     Accessible,
     ColorOption,

@@ -52,7 +52,8 @@ def compare(
         typer.Argument(
             metavar="MODEL",
             help="Models as `costlab report` takes them: networks of `costlab list`, "
-            "file.py:factory, torchvision:NAME, timm:NAME, hf:FOLDER, program.pt2, model.onnx.",
+            "file.py:factory, torchvision:NAME, timm:NAME, hf:FOLDER, hf:CLASS, program.pt2, "
+            "model.onnx.",
         ),
     ],
     inputs: Annotated[

@@ -12,7 +12,8 @@ from costlab.budgets import configfile
 from costlab.budgets.difference import Difference
 from costlab.budgets.diffing import difference
 from costlab.budgets.elsewhere import everywhere
-from costlab.budgets.refs import Commit, is_ref, parse_ref, resolve, worktree
+from costlab.budgets.refs import Commit, is_ref, parse_ref, resolve
+from costlab.budgets.worktrees import worktree
 from costlab.cli.options import (
     Accessible,
     ColorOption,

@@ -49,18 +49,52 @@ def terminable(last: Callable[[int], None]) -> Iterator[list[int]]:
         signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def overdue(after_s: float, last: Callable[[], None]) -> Iterator[None]:
+    """Calls `last` in another thread, if the block has not ended after so long, to end the process.
+
+    The block ends no more then.
+    """
+    over, decided = Event(), Lock()
+
+    def wait() -> None:
+        if not over.wait(after_s):
+            with decided:
+                if not over.is_set():
+                    last()
+
+    thread = Thread(target=wait, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        with decided:
+            over.set()
+        thread.join()
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process with an exit code, from any thread, whatever the others do."""
+    _flush()
+    os._exit(code)
+
+
 def end_by(number: int) -> NoReturn:
     """Ends the process by a signal, from any thread; who waits for it sees which.
 
     Source: Python/C API, "Operating System Utilities": PyOS_setsig. `signal.signal` is for the main
         thread alone, which is busy.
     """
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, OSError, ValueError):
-            stream.flush()
+    _flush()
     ctypes.pythonapi.PyOS_setsig(number, ctypes.c_void_p(int(signal.SIG_DFL)))
     os.kill(os.getpid(), number)
     os._exit(128 + number)  # where a signal to itself does not end a process
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
 
 
 @contextmanager

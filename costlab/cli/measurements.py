@@ -11,10 +11,11 @@ from costlab.bench.contrast import contrast
 from costlab.bench.document import Measurements
 from costlab.bench.request import TIME_OVER
 from costlab.cli.output import Face, Target, emit
+from costlab.cli.running import running
 from costlab.cli.voice import Voice
 from costlab.errors import DocumentError, UsageError
-from costlab.render.bench import bench_rows, bench_tables, studies_table
-from costlab.render.bench_cases import DROWNED, alike, named, some
+from costlab.render.bench import bench_rows, bench_tables, pairs_table, studies_table
+from costlab.render.bench_cases import DROWNED, alike, named, remedy, some
 from costlab.render.contrast import contrast_rows, contrast_tables
 from costlab.render.table import Table
 from costlab.store import load, without_remedy
@@ -36,11 +37,13 @@ def lacking(found: Measurements, arms: Iterable[str]) -> str:
 
     `arms` are those that were asked for by name: others that cannot run here are only noted.
     """
-    failed = [case for case in found.cases if case.error]
     drowned = [case for case in found.cases if case.is_drowned]
-    if len(failed) == len(found.cases):
+    failed = [case for case in found.cases if case.error and not case.is_drowned]
+    if len(failed) + len(drowned) == len(found.cases):
+        whys = [case.error for case in failed]
+        whys += [f"{DROWNED}; {remedy(found)}"] if drowned else []
         over = [note for note in found.notes if note.startswith(TIME_OVER)]
-        reasons = {alike(why): why.rstrip(".") for why in [case.error for case in failed] or over}
+        reasons = {alike(why): why.rstrip(".") for why in whys or over}
         return f"nothing could be measured: {'; '.join(reasons.values()) or 'no time was left'}"
     parts = []
     if failed:
@@ -48,7 +51,7 @@ def lacking(found: Measurements, arms: Iterable[str]) -> str:
         parts.append(f"{len(failed)} of {len(found.cases)} cases failed ({names})")
     if drowned:
         names = some([named(case, found) for case in drowned])
-        parts.append(f"{names}: {DROWNED}; --out FILE and --resume do that again")
+        parts.append(f"{names}: {DROWNED}; {remedy(found)}")
     elif not found.complete:
         parts.append("no time was left for others (--minutes gives more)")
     if found.complete:
@@ -58,19 +61,35 @@ def lacking(found: Measurements, arms: Iterable[str]) -> str:
     return f"not all that was asked for was measured: {'; '.join(parts)}" if parts else ""
 
 
-def list_studies(words: list[str], wanted: list[Target], face: Face, voice: Voice) -> None:
-    """Writes the studies that come with costlab.
+def list_studies(
+    words: list[str],
+    inputs: tuple[str, ...],
+    inputs_from: str,
+    wanted: list[Target],
+    face: Face,
+    voice: Voice,
+) -> None:
+    """Writes the studies that come with costlab, or the pairs of the one that is named.
 
     Raises:
-        UsageError: one is named.
+        UsageError: several are named, or inputs are given for none.
     """
     from costlab.bench.listed import to_json
     from costlab.bench.studies import STUDIES
 
-    if words:
-        raise UsageError(f"--list lists the studies; leave {words[0]!r} out")
-    table = studies_table(STUDIES.values())
-    emit(wanted, lambda: [table], lambda: to_json(STUDIES.values()), face, voice)
+    if len(words) > 1:
+        raise UsageError(f"--list lists the pairs of one study at a time; leave {words[1]!r} out")
+    if not words:
+        if inputs or inputs_from:
+            raise UsageError("inputs are of a model: name it, as in costlab bench --list MODEL")
+        tables, listed = [studies_table(STUDIES.values())], list(STUDIES.values())
+    else:
+        from costlab.bench.studyfile import study_of
+
+        with running(words[0]):
+            study = study_of(words[0], inputs, inputs_from)
+        tables, listed = [pairs_table(study)], [study]
+    emit(wanted, lambda: tables, lambda: to_json(listed), face, voice)
 
 
 def compare(files: list[str], wanted: list[Target], face: Face, voice: Voice) -> None:

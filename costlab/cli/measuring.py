@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,18 +20,22 @@ from costlab.bench.document import Measurements
 from costlab.bench.plan import QUICK, Plan
 from costlab.bench.seams import Backend
 from costlab.bench.study import ARMS, FINISHES, LAYOUTS, PRECISIONS, REGIMES, Axes, Study
+from costlab.bench.studyvalues import LARGEST_BATCH
 from costlab.cli import INTERRUPTED, TERMINATED
-from costlab.cli.ending import end_by, terminable
+from costlab.cli.ending import overdue, terminable
+from costlab.cli.lasting import Lasting
 from costlab.cli.measurements import loaded
 from costlab.cli.progress import bar
 from costlab.cli.running import running
 from costlab.cli.voice import Voice
 from costlab.errors import UsageError, did_you_mean
-from costlab.store import is_stream, save
+from costlab.store import is_stream
 
-LARGEST_BATCH = 2**20
 THREADS = "OMP_NUM_THREADS"
 PROPOSED = re.compile(r"costlab report(?= .+ --input )")
+AROUND = 1 / 9
+"""Of the time of a short look, what is for starting Python and for showing the result: it is over
+within a minute of its command, torch's import and all."""
 GONE_ON = "it cannot be gone on with; delete it, or give --out another file"
 KNOWN: dict[str, tuple[str, tuple[str, ...]]] = {
     "precision": ("precisions", PRECISIONS),
@@ -72,8 +77,9 @@ def measure(
     Raises:
         UsageError: the study, an axis, the device or the file cannot be used as it was given.
     """
+    begun_s = time.monotonic()
     from costlab.bench.backends import choose
-    from costlab.bench.request import Request, interrupted
+    from costlab.bench.request import Request
     from costlab.bench.runner import run
     from costlab.bench.studyfile import study_of
 
@@ -88,30 +94,24 @@ def measure(
         axes = replace(axes, precisions=("fp32", *(p for p in axes.precisions if p not in CUDA)))
     plan = QUICK if asked.quick else Plan()
     request = Request(
-        study, axes, asked.limit_s, plan, force=asked.force, anew=asked.resume, notes=notes
+        study,
+        axes,
+        asked.limit_s,
+        plan,
+        force=asked.force,
+        anew=asked.resume,
+        notes=notes,
+        spent_s=time.monotonic() - begun_s + AROUND * asked.limit_s if asked.quick else 0.0,
     )
-    latest: list[Measurements] = []
-    around = ExitStack()
-
-    def keep(found: Measurements) -> None:
-        latest[:] = [found]
-        if kept:
-            save(found, kept)
-
-    def last(number: int) -> None:
-        try:
-            around.close()  # the bar goes, and stdout is again what it was
-            if latest:
-                found = interrupted(latest[0])
-                keep(found)
-                show(found, 128 + number)
-        finally:
-            end_by(number)
-
-    with terminable(last) as signals, around:
+    lasting = Lasting(kept, asked.limit_s, voice, show)
+    # A compiler, or a model of the user's, does not ask what time it is.
+    clock: AbstractContextManager[None]
+    left_s = (1 + AROUND) * asked.limit_s - (time.monotonic() - begun_s)
+    clock = overdue(max(left_s, 0.0), lasting.late) if asked.quick else nullcontext()
+    with clock, terminable(lasting.last) as signals, lasting.around as around:
         watch = around.enter_context(bar(voice))
         around.enter_context(running(asked.study))
-        outcome = run(request, backend, known=known, keep=keep, watch=watch)
+        outcome = run(request, backend, known=known, keep=lasting.keep, watch=watch)
     if not outcome.interrupted:
         return outcome.found, 0
     return outcome.found, TERMINATED if signals else INTERRUPTED
@@ -200,7 +200,7 @@ def axes_of(study: Study, given: Mapping[str, tuple[str, ...]], *, quick: bool) 
             chosen[field] = values
     if given["batch"]:
         own = [pair.name for pair in study.pairs if pair.variant.has_own_batch]
-        if own:
+        if len(own) == len(study.pairs):
             raise UsageError(
                 f"--batch is for one input of float32; the inputs of {own[0]} say their own batch: "
                 "change those, and leave --batch out"

@@ -37,7 +37,10 @@ def explained(error: BaseException) -> str:
         known = re.findall(r"'([^']*)'", choice["known"])
         near = did_you_mean(choice["given"], known)
         message = f"{parameter.opts[0]} is {choice['given']!r}; it must be {_either(known)}.{near}"
-    message = f"{message[:1].lower()}{message[1:].rstrip()}"
+    message = (
+        " ".join(message.split("\n")).replace(" \t", " ").rstrip()
+    )  # a choice a line, in typer
+    message = f"{message[:1].lower()}{message[1:]}"
     return f"{message if message.endswith(('.', '?')) else message + '.'} Try `{place} --help`."
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from costlab.cli.voice import USUAL, Voice
+from costlab.cli.voice import USUAL, Voice, abandon
 from costlab.errors import UsageError, did_you_mean
-from costlab.render import FORMATS, terminal
+from costlab.render import FORMATS, html, terminal
 from costlab.render.surface import Color
 from costlab.render.table import Table, defined_once, stacked
 from costlab.store import write_text
@@ -99,23 +99,29 @@ def emit(
     voice: Voice = USUAL,
     data: Callable[[], Table] | None = None,
     special: Mapping[str, Callable[[], str]] | None = None,
+    aloud: Callable[[], list[Table]] | None = None,
 ) -> None:
     """Writes a result in each format, files first; they are whole or as they were.
 
     Files go first because the reader of stdout may go away (`| head`), and nothing is written
     before all is rendered. A file that cannot be written is reported after all else has been.
     `data` is the table for programs (CSV), where that for people is not made of numbers; `special`
-    are formats that are not those of tables, by name.
+    are formats that are not those of tables, by name; `aloud` are the tables for text on stdout
+    where stderr says a part of what is in the others.
 
     Raises:
         UsageError: a file could not be written.
     """
+
+    def chosen(target: Target) -> list[Table]:
+        if data and target.form == "csv":
+            return [data()]
+        return (aloud if aloud and target == Target("text", None) else tables)()
+
     with voice.step("render", ", ".join(map(str, wanted))):
         made = {"json": document, **(special or {})}
         texts = [
-            made[target.form]()
-            if target.form in made
-            else _text(target, [data()] if data and target.form == "csv" else tables(), face)
+            made[target.form]() if target.form in made else _text(target, chosen(target), face)
             for target in wanted
         ]
     failed: list[UsageError] = []
@@ -149,18 +155,11 @@ def write_out(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        _abandon_stdout()
+        abandon(sys.stdout)
     except OSError as error:
-        _abandon_stdout()
+        abandon(sys.stdout)
         message = f"cannot write to stdout: {error.strerror}"
         raise UsageError(message) from error
-
-
-def _abandon_stdout() -> None:
-    """Lets the rest of stdout go nowhere: Python would complain again when it flushes at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
 
 
 def _encodable(text: str, form: str) -> str:
@@ -180,6 +179,8 @@ def _text(target: Target, tables: list[Table], face: Face) -> str:
     if target.form == "csv" and len({table.columns for table in tables}) == 1 < len(tables):
         # A program reads one header; what a table is called becomes a column.
         tables = [stacked(tables, "section", "section")]
+    if target.form == "html":
+        return html.page(tables, units=face.units)
     if target.form != "text":
         return "\n".join(FORMATS[target.form](table, units=face.units) for table in tables)
     stream = sys.stdout if target.path is None else None

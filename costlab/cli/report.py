@@ -65,8 +65,9 @@ def report(
         typer.Argument(
             metavar="MODEL",
             help="A network of `costlab list`, file.py:factory, package.module:factory, "
-            "torchvision:NAME, timm:NAME, hf:FOLDER, program.pt2 or model.onnx, with literal "
-            "arguments if need be: 'inception_v3(width=2)'.",
+            "torchvision:NAME, timm:NAME, hf:FOLDER, hf:CLASS, program.pt2 or model.onnx, with "
+            "literal arguments if need be: 'inception_v3(width=2)', "
+            "'hf:LlamaForCausalLM(num_hidden_layers=2)'.",
         ),
     ],
     inputs: Inputs = [],  # noqa: B006 - typer copies it
@@ -108,7 +109,8 @@ def report(
     except TraceError as error:
         if isinstance(error.partial, Report):
             try:
-                emit_report(error.partial, show, wanted, face, voice, params=params)
+                why = str(error)
+                emit_report(error.partial, show, wanted, face, voice, params=params, error=why)
             except UsageError as unshown:
                 message = f"{error}\n{unshown}"
                 raise TraceError(message, error.partial) from error

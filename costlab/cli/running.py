@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from costlab.cli.voice import Voice
+from costlab.cli.voice import Voice, write_err
 from costlab.errors import SourceError, TraceError, UsageError
 from costlab.inputspec import read
 from costlab.report import Report
@@ -69,7 +69,7 @@ def _without_our_lines() -> Iterator[None]:
     ) -> None:
         if filename.startswith(OURS) and file is None:
             said, _, _ = str(message).partition(" (Triggered internally")
-            sys.stderr.write(f"{category.__name__}: {said}\n")
+            write_err(f"{category.__name__}: {said}\n")
         else:
             before(message, category, filename, lineno, file, line)
 
@@ -127,7 +127,9 @@ def analyzed(
         from costlab.tracing.fallbacks import weights_would_do
 
         held = chain(module.parameters(), module.buffers())
-        if on == "auto" and weights_would_do(error, held):
+        # A program is built without weights in any case.
+        buildable = on == "auto" and source.kind != "exported"
+        if buildable and weights_would_do(error, held):
             return _with_weights(source, chosen, mode, voice, optimizer, error)
         if source.inputs is None or function:
             raise

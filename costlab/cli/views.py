@@ -67,10 +67,12 @@ def emit_report(
     voice: Voice = USUAL,
     *,
     params: bool = False,
+    error: str = "",
 ) -> None:
     """Writes a report in each format; those of training and of a cross-check follow its table.
 
-    So does that of the parameters, if it is asked for. A program that reads CSV gets that alone,
+    So does that of the parameters, if it is asked for. What an `error` on stderr is about to say is
+    not said on stdout and stderr too. A program that reads CSV gets that alone,
     and else a row for each block: what it adds up it need not first take apart.
     """
 
@@ -83,18 +85,24 @@ def emit_report(
         tables = listed() or [report_table(report, replace(show, fold=False)), *_checked(report)]
         return "\n".join(map(csv.render, tables))
 
+    def tables(report: Report) -> list[Table]:
+        shown = report_table(report, show)
+        return [shown, *_trained(report, show), *_checked(report), *listed()]
+
+    unsaid = tuple(text for text in report.warnings if not error or text not in error)
     told = any(target.form == "text" and target.path is None for target in wanted)
     if report.is_lower_bound and not told:
         # A table says so itself; a program that reads another format is told beside it.
-        for text in report.warnings:
+        for text in unsaid:
             voice.warn(text)
     emit(
         wanted,
-        lambda: [report_table(report, show), *_trained(report, show), *_checked(report), *listed()],
+        lambda: tables(report),
         report.to_json,
         face,
         voice,
         special={"csv": data},
+        aloud=lambda: tables(replace(report, warnings=unsaid)),
     )
 
 

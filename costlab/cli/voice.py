@@ -5,6 +5,7 @@ Knows neither results, which go to stdout, nor errors, which `main` tells whatev
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Timer
 from time import perf_counter
-from typing import Any
+from typing import Any, TextIO
 
 from costlab.errors import UsageError
 from costlab.render.lanes import own
@@ -89,7 +90,25 @@ USUAL = Voice()
 def _say(text: str) -> None:
     """Writes a line to stderr, in characters that it has."""
     if sys.stderr is not None:
-        sys.stderr.write(f"{own(text, survey(sys.stderr))}\n")
+        write_err(f"{own(text, survey(sys.stderr))}\n")
+
+
+def write_err(text: str) -> None:
+    """Writes to stderr at once; where that takes no more, the text is lost, and no exit code."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:  # its reader went away (`2>&1 | head`), or the disk is full
+        abandon(sys.stderr)
+
+
+def abandon(stream: TextIO) -> None:
+    """Lets the rest of a stream go nowhere: Python would complain again when it flushes at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import io
 import logging
 import re
 import warnings
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ import torch
 from costlab.conventions.explanation import Explanation, Run
 from costlab.conventions.tools import TOOLS
 from costlab.crosscheck import copied
+from costlab.errors import SourceError
+from costlab.sources import torchvision_models
 from costlab.tracing.inputs import as_call
 from costlab.tracing.tensors import map_tensors
 
@@ -95,6 +97,8 @@ def _torchinfo(model: torch.nn.Module, args: Args, kwargs: dict[str, Any]) -> in
 
 
 def _ptflops(model: torch.nn.Module, args: Args, kwargs: dict[str, Any]) -> int:
+    with suppress(SourceError):  # it imports torchvision, which may not fit this torch
+        torchvision_models.imported()
     import ptflops
 
     names = list(_parameter_names(model))

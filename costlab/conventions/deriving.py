@@ -92,8 +92,13 @@ def derive(tool: Tool, forward: Forward, macs: int) -> Explained:
     """
     counted = Counted()
     graph, modules, training = forward
+    closed = [path for path, module in modules.items() if tool.encloses(module)]
+    inside = tuple(path and f"{path}." for path in closed)
     for place in calls(graph, modules, training=training):
-        counted.apply(tool.by_module, place, place.kind)
+        if f"{place.path}.".startswith(inside):
+            counted.enclosed(tool, place, itself=place.path in closed)
+        else:
+            counted.apply(tool.by_module, place, place.kind)
     if tool.per_image and forward.batch > 1:
         inner = counted.total
         counted.add(
@@ -131,6 +136,14 @@ class Counted:
     def add(self, reason: str, amount: int) -> None:
         """Adds to a reason."""
         self.terms[reason] = self.terms.get(reason, 0) + amount
+
+    def enclosed(self, tool: Tool, place: Place, *, itself: bool) -> None:
+        """What it adds for an enclosing module itself, or leaves out of what is in it."""
+        if itself and tool.enclosing is not None:
+            self.apply((tool.enclosing,), place, "")
+        elif self.claimed.isdisjoint(place.nodes):
+            self.claimed.update(place.nodes)
+            self.add("layers in a module that stands for all in it are not seen", -place.macs)
 
     def apply(self, rules: Iterable[Rule], place: Place, key: str) -> None:
         """What rules add at a place; a contraction that was seen before counts a second time."""

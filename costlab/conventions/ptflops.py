@@ -1,7 +1,8 @@
 """The convention of ptflops: hooks at modules by type, and patched functions beside them.
 
 What a module does by a patched function counts twice: an activation or a pooling that is a module
-is counted by its hook and by the function that it calls. Its number is an image's: the total of the
+is counted by its hook and by the function that it calls. Its hook at timm's attention stands for
+the layers inside, whose projections are then in no sum. Its number is an image's: the total of the
 modules is divided by the first input's first size; what functions add is not.
 
 Source: ptflops 0.7.5, `ptflops/pytorch_engine.py` and `ptflops/pytorch_ops.py`.
@@ -9,12 +10,14 @@ Source: ptflops 0.7.5, `ptflops/pytorch_engine.py` and `ptflops/pytorch_ops.py`.
 
 from __future__ import annotations
 
+import sys
 from math import prod
 from typing import TYPE_CHECKING
 
 from costlab.conventions.recurrent import ptflops_gates
 from costlab.conventions.rules import (
     ADDED_PRODUCTS,
+    ANY,
     MATRIX_PRODUCTS,
     Rule,
     Tool,
@@ -81,6 +84,20 @@ def _attention_extra(place: Place) -> int:
     return batch * (scaling_and_output + softmax + biases)
 
 
+def _is_timms(module: object) -> bool:
+    """Whether it is of timm's class of attention, of which a hook stands for the layers in it."""
+    vision = sys.modules.get("timm.models.vision_transformer")
+    return type(module) is getattr(vision, "Attention", None)
+
+
+def _timms_attention(place: Place) -> int:
+    """Scaling, two products and the softmax; q, k, v and the output are projected elsewhere."""
+    batch, tokens = place.output[:2]
+    heads: int = place.module.num_heads
+    width: int = place.module.head_dim
+    return batch * heads * (tokens * width + 2 * tokens * tokens * width + tokens * tokens)
+
+
 TOOL = Tool(
     name="ptflops",
     package="ptflops",
@@ -90,6 +107,8 @@ TOOL = Tool(
     unseen="functions that are not patched and modules not in its table are not seen",
     always_eval=True,
     per_image=True,
+    encloses=_is_timms,
+    enclosing=Rule(ANY, _timms_attention, "timm's attention: scaling and softmax", replaces=True),
     by_module=(
         Rule(CONVOLUTIONS, _convolved, "an image without a batch", replaces=True),
         Rule(TRANSPOSED, _transposed, "transposed convolution", replaces=True),

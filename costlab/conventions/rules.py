@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from costlab.conventions.places import Place
 
@@ -47,7 +48,8 @@ class Tool:
     rules at calls of modules (by hook), `by_operation` at operations (patched functions, a jit
     trace, dispatched kernels). `unseen` is the reason where a contraction is in neither. A counter
     that is `always_eval` measures that mode, whatever mode is asked for; one that is
-    `per_image` divides what modules add by the batch.
+    `per_image` divides what modules add by the batch. Where it `encloses` a module, it counts by
+    the rule `enclosing` what that does itself, and nothing that the modules in it do.
     """
 
     name: str
@@ -61,6 +63,8 @@ class Tool:
     by_operation: tuple[Rule, ...] = ()
     always_eval: bool = False
     per_image: bool = False
+    encloses: Callable[[Any], bool] = field(default=lambda _: False)
+    enclosing: Rule | None = None
 
 
 def macs(place: Place) -> int:

@@ -6,6 +6,7 @@ whose number of turns hangs on values. Does not know what operators cost.
 
 from __future__ import annotations
 
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from costlab.errors import SourceError
 from costlab.graph import Coverage, Node, TensorSpec
 from costlab.onnx.attributes import attributes_of
 from costlab.onnx.elements import bounded
-from costlab.onnx.reading import described
-from costlab.onnx.tape import MOST_NODES
+from costlab.onnx.tape import MOST_NODES, MOST_TURNED, WALKED, ExhaustedError
+from costlab.onnx.turns import Body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,8 +26,16 @@ if TYPE_CHECKING:
     from costlab.onnx.tape import Mark, Names
     from costlab.onnx.walking import Walk
 
+    Rule = Callable[[Walk, NodeProto, Names, str], None]
+
 SCAN = 9
 """The version of the operators since which `Scan` has the form that is read here."""
+
+TOO_LONG = (
+    f"its turns are more than are followed ({MOST_NODES:,} operations in a graph; "
+    f"{MOST_TURNED // WALKED:,} walked in all loops, as turns that differ are): nothing of it is "
+    "counted; export it with fewer turns, or count its body as a model and multiply"
+)
 
 
 def _graph(node: NodeProto, name: str) -> GraphProto:
@@ -35,18 +44,6 @@ def _graph(node: NodeProto, name: str) -> GraphProto:
             graph: GraphProto = attribute.g
             return graph
     raise SourceError(f"it has no {name}")
-
-
-def _inside(
-    walk: Walk, graph: GraphProto, names: Names, scope: str, given: Sequence[int | None]
-) -> list[int | None]:
-    """What a graph returns, given the tensors of its inputs."""
-    within = walk.names([*graph.value_info, *graph.output], names.opsets, names)
-    for tensor in graph.initializer:
-        within.tensors[tensor.name] = walk.hold(*described(tensor))
-    within.tensors.update(zip((value.name for value in graph.input), given, strict=True))
-    walk.run(graph.node, within, scope)
-    return [within.find(value.name) for value in graph.output]
 
 
 def _costs(walk: Walk, since: Mark) -> tuple[Any, ...]:
@@ -67,60 +64,106 @@ def _operands(node: NodeProto, names: Names) -> list[int | None]:
     return [names.find(name) if name else None for name in node.input]
 
 
+def _within_limits(rule: Rule) -> Rule:
+    """A rule whose turns and tries are bounded together with those of all others.
+
+    The outermost one is given up, as what is walked within it is walked anew each turn.
+    """
+
+    @wraps(rule)
+    def bounded_rule(walk: Walk, node: NodeProto, names: Names, scope: str) -> None:
+        mark, depth = walk.mark(), walk.depth
+        walk.turning += 1
+        try:
+            rule(walk, node, names, scope)
+        except ExhaustedError:
+            if walk.turning > 1:
+                raise
+            walk.depth = depth
+            _given_up(walk, node, names, scope, mark)
+        finally:
+            walk.turning -= 1
+
+    return bounded_rule
+
+
+def _given_up(
+    walk: Walk, node: NodeProto, names: Names, scope: str, mark: Mark, remark: str = TOO_LONG
+) -> None:
+    """Forgets what was walked of an operator, and names it as unknown."""
+    walk.back(mark)
+    made = [None] * len(node.output)
+    walk.unknown(node, "", made, _operands(node, names), names, scope, remark)
+
+
 def branched(walk: Walk, node: NodeProto, names: Names, scope: str) -> None:
     """`If`: the branch that is known to run, or either of two that cost and return the same."""
     (condition,) = _operands(node, names)
-    branches = [_graph(node, "then_branch"), _graph(node, "else_branch")]
-    if condition in walk.values:
-        branches = branches[:1] if np.all(walk.values[condition]) else branches[1:]
+    if condition not in walk.values:
+        _either(walk, node, names, scope)
+        return
+    taken = "then_branch" if np.all(walk.values[condition]) else "else_branch"
+    returned = Body(walk, _graph(node, taken), names, scope).turn()
+    names.tensors.update(zip(node.output, returned, strict=True))
+
+
+@_within_limits
+def _either(walk: Walk, node: NodeProto, names: Names, scope: str) -> None:
+    """Walks each branch, and keeps the last if they cost and return the same."""
     mark, tries = walk.mark(), []
-    for graph in branches:
+    for branch in ("then_branch", "else_branch"):
         walk.back(mark)
-        returned = _inside(walk, graph, names, scope, ())
+        returned = Body(walk, _graph(node, branch), names, scope).turn()
         specs = [None if at is None else walk.tensors[at].spec for at in returned]
         tries.append((_costs(walk, mark), specs, returned))
-    costs, specs, returned = tries[-1]
-    if len(tries) == 1 or (tries[0][0], tries[0][1]) == (costs, specs):
+    (first, same, _), (costs, specs, returned) = tries
+    if (first, same) == (costs, specs):
         names.tensors.update(zip(node.output, returned, strict=True))
         return
     walk.back(mark)
-    same = tries[0][1] if tries[0][1] == specs else [None] * len(node.output)
-    walk.unknown(node, "", same, (condition,), names, scope)
+    made = same if same == specs else [None] * len(node.output)
+    walk.unknown(node, "", made, _operands(node, names), names, scope)
 
 
+@_within_limits
 def looped(walk: Walk, node: NodeProto, names: Names, scope: str) -> None:
-    """`Loop`: as many turns as are known, each walked; unknown where that hangs on values."""
-    body = _graph(node, "body")
+    """`Loop`: as many turns as are known; unknown where that hangs on values, or is too many."""
+    graph = _graph(node, "body")
     limit, condition, *carried = _operands(node, names)
     turns = None if limit is None or limit not in walk.values else int(walk.values[limit])
     mark = walk.mark()
     stays = condition is None or bool(np.all(walk.values.get(condition, False)))
-    going = limit is None or turns is not None
-    going = going and (condition is None or condition in walk.values)
+    told = (limit is None or turns is not None) and (condition is None or condition in walk.values)
+    body = Body(walk, graph, names, scope)
     each: list[list[int | None]] = []
-    count = 0
-    while going and stays and (turns is None or count < turns):
-        if len(walk.nodes) + ((turns or count) - count) * len(body.node) > MOST_NODES:
-            going = False
-            break
-        at = walk.constant(np.array(count, np.int64))
-        on = walk.constant(np.array(True))
-        goes_on, *returned = _inside(walk, body, names, scope, (at, on, *carried))
+    while told and stays and (turns is None or len(each) < turns):
+        same = body.renaming(carried)
+        if same is not None and body.reads(graph.input[0].name):
+            same = None
+        endless = turns is None and same is not None
+        if endless or not body.fits(1 if turns is None else turns - len(each)):
+            _given_up(walk, node, names, scope, mark)
+            return
+        if same is not None:
+            goes_on, *returned = body.copied(same)
+        else:
+            number, on = np.array(len(each), np.int64), np.array(True)
+            made = (partial(walk.constant, number), partial(walk.constant, on))
+            goes_on, *returned = body.turn(carried, before=made)
         carried, stacked = returned[: len(carried)], returned[len(carried) :]
         each.append(stacked)
-        count += 1
-        going = goes_on in walk.values and count < MOST_NODES
+        told = goes_on in walk.values
         stays = goes_on is not None and bool(np.all(walk.values.get(goes_on, False)))
-    if not going:
-        walk.back(mark)
-        walk.unknown(node, "", [None] * len(node.output), _operands(node, names), names, scope)
+    if not told:
+        _given_up(walk, node, names, scope, mark, remark="")
         return
     _returned(walk, node, names, scope, carried, each, [0] * (len(node.output) - len(carried)))
 
 
+@_within_limits
 def scanned(walk: Walk, node: NodeProto, names: Names, scope: str) -> None:
     """`Scan`: a turn for each place along an axis of its inputs."""
-    body, told = _graph(node, "body"), attributes_of(node)
+    graph, told = _graph(node, "body"), attributes_of(node)
     operands = _operands(node, names)
     count = told.get("num_scan_inputs", 0)
     first = len(operands) - count
@@ -133,13 +176,18 @@ def scanned(walk: Walk, node: NodeProto, names: Names, scope: str) -> None:
     turns = lengths.pop()
     if lengths:
         raise SourceError("the axes that it runs along are of several lengths")
-    if len(walk.nodes) + turns * len(body.node) > MOST_NODES:
-        walk.unknown(node, "", [None] * len(node.output), operands, names, scope)
-        return
+    mark, body = walk.mark(), Body(walk, graph, names, scope)
     carried, each = operands[:first], []
-    for _ in range(turns):
-        slices = [_slice(walk, at, axis) for at, axis in over]
-        returned = _inside(walk, body, names, scope, (*carried, *slices))
+    for turn in range(turns):
+        if not body.fits(turns - turn):
+            _given_up(walk, node, names, scope, mark)
+            return
+        same = body.renaming(carried)
+        if same is not None:
+            returned = body.copied(same)
+        else:
+            slices = [partial(_slice, walk, at, axis) for at, axis in over]
+            returned = body.turn(carried, after=slices)
         carried = returned[:first]
         each.append(returned[first:])
     outputs = len(node.output) - first
@@ -194,7 +242,7 @@ def _returned(
         )
 
 
-TURNS: dict[str, Callable[[Walk, NodeProto, Names, str], None]] = {
+TURNS: dict[str, Rule] = {
     "If": branched,
     "Loop": looped,
     "Scan": scanned,

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from costlab.errors import SourceError, UsageError
 from costlab.graph import Coverage, Graph, Module
+from costlab.onnx.expanding import operators_of
 from costlab.onnx.held import sorted_out
 from costlab.onnx.inputs import bind, wanted_by
 from costlab.onnx.reading import read
 from costlab.onnx.scopes import owner_of, with_parents
+from costlab.onnx.tape import MOST_NODES, TOO_MANY
 from costlab.onnx.walking import Walk
 from costlab.reporting import report_of
 
@@ -79,6 +81,8 @@ def graph_of(path: str, specs: Sequence[str]) -> Graph:
 def _walked(file: File, specs: Sequence[str]) -> Graph:
     wanted = wanted_by(file.graph, file.path)
     bound = bind(wanted, specs, file.path)
+    if operators_of(file) > MOST_NODES:
+        raise SourceError(TOO_MANY)
     walk = Walk(file, bound.sizes)
     declared = [*file.graph.value_info, *file.graph.output]
     names = walk.names(declared, file.opsets, None)

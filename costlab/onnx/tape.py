@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from costlab.blocks import REMARK
 from costlab.errors import SourceError
 from costlab.graph import Coverage, Node, Tensor, TensorSpec
 from costlab.onnx.elements import is_float
@@ -22,6 +23,22 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 MOST_NODES = 100_000
 """Operations, those of loops once a turn; more take minutes to walk, and nobody reads them."""
+WALKED = 16
+"""What it takes to walk an operator, where to copy one that was walked takes 1."""
+MOST_EFFORT = 2 * WALKED * MOST_NODES
+"""What a whole walk may take; what is given up, and functions without operators, are in it."""
+MOST_TURNED = WALKED * MOST_NODES // 2
+"""What the turns of all loops and the branches that are tried may take together."""
+TOO_MANY = (
+    f"it runs more than {MOST_NODES:,} operations, those of functions at each call: export a part "
+    "of the model, or with fewer turns and calls"
+)
+BYTES = 4096
+"""So many bytes of an operator's attributes take as much as one more to copy."""
+
+
+class ExhaustedError(Exception):
+    """The turns of loops, or the branches that are tried, took all that they may."""
 
 
 class Names(NamedTuple):
@@ -69,18 +86,36 @@ class Tape:
         self.held: dict[int, Holding] = {}
         self.constants: dict[object, int] = {}
         self.uses: list[tuple[int, Use]] = []
+        self.effort = self.turned = self.turning = 0
+
+    def spend(self, amount: int) -> None:
+        """Adds to what the walk has taken, which no way back gives back.
+
+        Raises:
+            ExhaustedError: the loops and branches that the walk is in take too much.
+            SourceError: the whole of it does.
+        """
+        self.effort += amount
+        if self.turning:
+            self.turned += amount
+            if self.turned > MOST_TURNED:
+                raise ExhaustedError
+        if self.effort > MOST_EFFORT:
+            raise SourceError(TOO_MANY)
 
     def mark(self) -> Mark:
         """Where the walk is now."""
         return Mark(len(self.nodes), len(self.tensors), len(self.uses))
 
     def back(self, mark: Mark) -> None:
-        """Forgets all that came after a mark."""
+        """Forgets all that came after a mark, in the time that it took to write it."""
+        for at in range(mark.tensors, len(self.tensors)):
+            self.values.pop(at, None)
+            self.learned.discard(at)
+            self.held.pop(at, None)
+        while self.constants and next(reversed(self.constants.values())) >= mark.tensors:
+            self.constants.popitem()
         del self.nodes[mark.nodes :], self.tensors[mark.tensors :], self.uses[mark.uses :]
-        self.values = {at: value for at, value in self.values.items() if at < mark.tensors}
-        self.learned = {at for at in self.learned if at < mark.tensors}
-        self.held = {at: each for at, each in self.held.items() if at < mark.tensors}
-        self.constants = {key: at for key, at in self.constants.items() if at < mark.tensors}
 
     def names(
         self, declared: Iterable[ValueInfoProto], opsets: Mapping[str, int], outer: Names | None
@@ -129,6 +164,7 @@ class Tape:
         numbers: Sequence[int | None],
         names: Names,
         scope: str,
+        remark: str = "",
     ) -> None:
         """Writes an operator down by name: its cost is not known, nor perhaps what it makes."""
         outputs = []
@@ -141,7 +177,10 @@ class Tape:
         inputs = tuple(number for number in numbers if number is not None)
         self.used(node, None, numbers, scope)
         op = f"{domain}.{node.op_type}".lstrip(".")
-        self.nodes.append(Node(op, UNKNOWN, Coverage.UNKNOWN, scope, inputs, tuple(outputs)))
+        told = {REMARK: remark} if remark else {}
+        self.nodes.append(
+            Node(op, UNKNOWN, Coverage.UNKNOWN, scope, inputs, tuple(outputs), attributes=told)
+        )
 
     def used(
         self, node: NodeProto, call: Call | None, numbers: Sequence[int | None], scope: str

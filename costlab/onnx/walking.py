@@ -18,7 +18,7 @@ from costlab.onnx.operators import TABLE, Operator, effect_of
 from costlab.onnx.operators.call import Call
 from costlab.onnx.reading import DEEPEST, File, described
 from costlab.onnx.scopes import kind_of, owner_of, scope_of
-from costlab.onnx.tape import MOST_NODES, Names, Tape
+from costlab.onnx.tape import BYTES, MOST_NODES, TOO_MANY, WALKED, Names, Tape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,8 @@ class Walk(Tape):
         self.depth += 1
         for node in nodes:
             if len(self.nodes) > MOST_NODES:
-                raise SourceError(f"it runs more than {MOST_NODES:,} operations")
+                raise SourceError(TOO_MANY)
+            self.spend(WALKED + len(node.input) + len(node.output))
             try:
                 self._node(node, names, inside)
             except SourceError as error:
@@ -65,6 +66,7 @@ class Walk(Tape):
         domain = "" if node.domain == "ai.onnx" else node.domain
         scope = self._scope(node, names, inside)
         if node.op_type == "Constant" and not domain:
+            self.spend(node.ByteSize() // BYTES)
             names.tensors[node.output[0]] = self._written(node)
             return
         function = self.file.functions.get((domain, node.op_type, node.overload))
@@ -74,6 +76,7 @@ class Walk(Tape):
         if not domain and node.op_type in control.TURNS:
             control.TURNS[node.op_type](self, node, names, scope)
             return
+        self.spend(node.ByteSize() // BYTES)
         self._operator(node, domain, names, scope)
 
     def _scope(self, node: NodeProto, names: Names, inside: str | None) -> str:

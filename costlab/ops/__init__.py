@@ -19,6 +19,7 @@ from costlab.ops import (
     einsum,
     elementwise,
     embedding,
+    gradients,
     indexing,
     joining,
     kernels,
@@ -102,6 +103,13 @@ PARTS: tuple[dict[str, Op], ...] = (
     family("resampling", kernels.RESAMPLINGS),
     family("rearrangement", kernels.REARRANGEMENTS),
     family("distance", kernels.DISTANCES),
+    family("convolution", gradients.CONVOLUTIONS),
+    family("attention", gradients.ATTENTIONS),
+    family("activation", gradients.ACTIVATIONS),
+    family("pooling", gradients.POOLINGS),
+    family("loss", gradients.LOSSES),
+    family("indexing", gradients.INDEXINGS),
+    family("rearrangement", gradients.REARRANGEMENTS),
     free("view", views.FREE),
 )
 """The operations by the tables that rules are written in; no name stands in two of them."""

@@ -109,6 +109,13 @@ def random_like(input: Shaped, *, dtype: object = None, **options: object) -> Ef
     return like(input, dtype=dtype, **options)  # type: ignore[arg-type]  # an unknown option raises TypeError
 
 
+def bernoulli(input: Shaped, p: float | None = None, *, generator: object = None) -> Effect:
+    """A new tensor of zeros and ones, by one probability or one each; random numbers are free."""
+    del generator
+    require(KINDS.get(name_of(input.dtype)) == "f" and (p is None or isinstance(p, float | int)))
+    return Effect(tuple(input.shape))
+
+
 def full_like(input: Shaped, fill_value: complex, **options: object) -> Effect:
     """A new tensor of one number, of the same shape."""
     require(isinstance(fill_value, int | float))
@@ -155,6 +162,7 @@ RULES: dict[str, Rule] = {
     "ones_like": like,
     "full_like": full_like,
     "rand_like": random_like,
+    "bernoulli": bernoulli,
     "randn_like": random_like,
     "new_empty": new,
     "new_zeros": new,

@@ -55,6 +55,7 @@ def einsum(equation: str, *operands: Shaped | Sequence[Shaped]) -> Effect:
     require(all(label in sizes for label in output))
     flops = 0
     remaining: list[set[str]] = []
+    summed: list[int | None] = []
     for at, operand in enumerate(named):
         others = {
             label
@@ -67,8 +68,9 @@ def einsum(equation: str, *operands: Shaped | Sequence[Shaped]) -> Effect:
         if alone:
             flops += prod(operand.values())
         remaining.append(present - alone)
+        summed.append(prod([sizes[label] for label in present - alone]) if alone else None)
     shape = tuple([sizes[label] for label in output])
-    told = {"equation": equation}
+    told = {"equation": equation, "summed": tuple(summed)}
     if len(tensors) == 1:
         return Effect(shape, flops=flops, attributes=told)
     pair = prod(sizes[label] for label in remaining[0] | remaining[1])

@@ -135,6 +135,12 @@ def masked_fill(input: Shaped, mask: Shaped, value: Operand) -> Effect:
     return each(broadcast([tuple(input.shape), tuple(mask.shape)]), name_of(input.dtype))
 
 
+def masked_scatter(input: Shaped, mask: Shaped, source: Shaped) -> Effect:
+    """y = the next element of the source where the mask holds, else x."""
+    require(is_kind(mask, BOOL) and source.dtype == input.dtype)
+    return each(broadcast([tuple(input.shape), tuple(mask.shape)]), name_of(input.dtype))
+
+
 def rounded(input: Shaped, *, decimals: int = 0) -> Effect:
     """y = the nearest integer, or the nearest multiple of 10^(−decimals)."""
     require(is_kind(input, "if") and (decimals == 0 or is_kind(input, REAL)))
@@ -207,6 +213,7 @@ RULES: dict[str, Rule] = {
     "addcmul": addcmul,
     "addcdiv": addcmul,
     "masked_fill": masked_fill,
+    "masked_scatter": masked_scatter,
     "neg": unary("ifc"),
     "abs": unary("if"),
     "sign": unary("bif"),

@@ -1,4 +1,4 @@
-"""Reads and writes at positions that a tensor gives: 0 operations, except where values are added.
+"""Reads and writes where a tensor says: 0 operations, except where values are added or chosen.
 
 Does not know the positions themselves, so not whether they are within bounds either.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from costlab.ops.dtypes import Number, is_kind, name_of
+from costlab.ops.dtypes import BOOL, Number, is_kind, name_of
 from costlab.ops.operands import takes
 from costlab.ops.rule import Effect, Rule, Shape, Shaped, axis_of, broadcast, require
 
@@ -199,6 +199,9 @@ def index_put(
 ) -> Effect:
     """`input[indices] = values` for tensors of positions; `+=`, an add a position, to accumulate.
 
+    A mask chooses, as `masked_fill` does: one operation an element of the input. Where the values
+    say how many elements it holds for, these are moved, as at positions.
+
     Shapes: the indices are broadcast with one another; values to them and the axes without one.
     """
     del unsafe
@@ -206,6 +209,10 @@ def index_put(
     require(0 < len(indices) <= len(shape) and values.dtype == input.dtype)
     given = {axis: index for axis, index in enumerate(indices) if index is not None}
     require(bool(given))
+    if any(is_kind(index, BOOL) for index in given.values()):
+        require(len(given) == 1 and not accumulate)
+        ((axis, mask),) = given.items()
+        return _masked(input, axis, mask, values)
     for index in given.values():
         are_positions(index, SHORT_POSITIONS)
     places = broadcast([tuple(index.shape) for index in given.values()])
@@ -216,6 +223,18 @@ def index_put(
         written = (*places, *(size for axis, size in enumerate(shape) if axis not in given))
     require(broadcast([tuple(values.shape), written]) == written)
     return Effect(shape, flops=prod(written) if accumulate else 0, dtype=name_of(input.dtype))
+
+
+def _masked(input: Shaped, axis: int, mask: Shaped, values: Shaped) -> Effect:
+    """`input[..., mask, ...] = values`, the mask over as many axes as it has, from this one on."""
+    shape, masked, source = tuple(input.shape), tuple(mask.shape), tuple(values.shape)
+    rest = shape[axis + len(masked) :]
+    require(len(masked) > 0 and shape[axis : axis + len(masked)] == masked)
+    given = source[-1 - len(rest)] if len(source) > len(rest) else 1
+    require(given <= prod(masked))
+    picked = (*shape[:axis], given, *rest)
+    require(broadcast([source, picked]) == picked)
+    return Effect(shape, flops=prod(shape) if given == 1 else 0, dtype=name_of(input.dtype))
 
 
 RULES: dict[str, Rule] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from costlab.ops.dtypes import REAL, is_kind, name_of, real, wider
+from costlab.ops.dtypes import REAL, is_kind, name_of, wider
 from costlab.ops.rule import SAME, Effect, Rule, Shaped, axis_of, numbers, require
 
 # Element-wise operations an element. With statistics at hand, a normalization is one multiply and
@@ -16,6 +16,15 @@ ONE_VALUE = (
     "batch norm sees one value a channel; the cost is that of one image of a larger batch, "
     "as torch does not train on such a batch"
 )
+
+
+def _beside(input: Shaped, held: Shaped) -> bool:
+    """Whether kernels take these weights or statistics with an input of this type.
+
+    Of its own, or float32 beside half precision, as under autocast (ATen, `mixed_data_type`).
+    """
+    half = name_of(input.dtype) in ("bfloat16", "float16")
+    return held.dtype == input.dtype or (half and name_of(held.dtype) == "float32")
 
 
 def batch_norm(
@@ -36,9 +45,9 @@ def batch_norm(
     del momentum, eps, cudnn_enabled
     shape = tuple(input.shape)
     require(len(shape) > 1 and is_kind(input, REAL))
-    channels, dtype = shape[1:2], input.dtype
+    channels = shape[1:2]
     for each in (running_mean, running_var, weight, bias):
-        require(each is None or (each.shape == channels and each.dtype == dtype))
+        require(each is None or (each.shape == channels and _beside(input, each)))
     require((running_mean is None) == (running_var is None))
     require(training or running_mean is not None)
     # One value a channel has no variance, and torch refuses to train on such a batch. Its cost is
@@ -64,7 +73,8 @@ def instance_norm(
 ) -> Effect:
     """Batch normalization of each sample and channel by itself; 5 operations an element.
 
-    Shapes: input (n, c, *), affine (c,), output as the input.
+    Shapes: input (n, c, *), affine (c,), output as the input. `repeated` are those of the tensors
+    a channel, but for the bias, of which the kernel has a copy for each sample.
     """
     del momentum, eps, cudnn_enabled
     shape = tuple(input.shape)
@@ -72,10 +82,17 @@ def instance_norm(
     require(not use_input_stats or prod(shape[2:]) > 1)
     for statistic in (running_mean, running_var, weight, bias):
         require(statistic is None or tuple(statistic.shape) == shape[1:2])
-        require(statistic is None or statistic.dtype == input.dtype)
+        require(statistic is None or _beside(input, statistic))
     require((running_mean is None) == (running_var is None))
     require(use_input_stats or running_mean is not None)
-    return Effect(shape, flops=prod(shape) * (FROM_DATA if use_input_stats else FROM_STATISTICS))
+    return Effect(
+        shape,
+        flops=prod(shape) * (FROM_DATA if use_input_stats else FROM_STATISTICS),
+        attributes={
+            "repeated": sum(each is not None for each in (running_mean, running_var, weight)),
+            "from_data": use_input_stats,
+        },
+    )
 
 
 def layer_norm(
@@ -95,7 +112,7 @@ def layer_norm(
     shape = tuple(input.shape)
     require(len(tail) > 0 and is_kind(input, REAL) and shape[-len(tail) :] == tail)
     for affine in (weight, bias):
-        require(affine is None or (tuple(affine.shape) == tail and affine.dtype == input.dtype))
+        require(affine is None or (tuple(affine.shape) == tail and _beside(input, affine)))
     return Effect(shape, flops=prod(shape) * FROM_DATA)
 
 
@@ -106,6 +123,7 @@ def rms_norm(
     eps: float | None = None,
 ) -> Effect:
     """y = x / √(mean x² + ε) · γ over the last axes; 4 operations an element (nothing centred)."""
+    require(weight is None or weight.dtype == input.dtype)  # others are converted first
     shape, _, flops, *_ = layer_norm(input, normalized_shape, weight)
     del eps
     return Effect(shape, flops=flops // FROM_DATA * (FROM_DATA - 1))
@@ -130,7 +148,7 @@ def group_norm(
     )
     require(prod(shape) > shape[0] * num_groups)
     for affine in (weight, bias):
-        require(affine is None or (tuple(affine.shape) == shape[1:2] and real(input, affine)))
+        require(affine is None or (tuple(affine.shape) == shape[1:2] and _beside(input, affine)))
     return Effect(shape, flops=prod(shape) * FROM_DATA, attributes={"groups": num_groups})
 
 
@@ -154,8 +172,9 @@ def normalize(
     """y = x / max(‖x‖_p, ε) along an axis; 3 operations an element: power, sum, division."""
     numbers(p, eps)
     require(out is None and is_kind(input, REAL))
-    axis_of(dim, len(input.shape))
-    return Effect(tuple(input.shape), flops=3 * prod(input.shape))
+    axis = axis_of(dim, len(input.shape))
+    norms = prod([size for at, size in enumerate(input.shape) if at != axis])
+    return Effect(tuple(input.shape), flops=3 * prod(input.shape), attributes={"norms": norms})
 
 
 def weight_norm(v: Shaped, g: Shaped, dim: int = 0) -> Effect:

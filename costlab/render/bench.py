@@ -5,9 +5,11 @@ Knows documents, not how anything is measured, nor text layout.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from costlab.bench.request import given_to, named
 from costlab.render.bench_columns import (
     ARM,
     AXES,
@@ -103,6 +105,41 @@ def studies_table(studies: Iterable[Study]) -> Table:
         for study in studies
     )
     return Table("", columns, rows)
+
+
+def pairs_table(study: Study) -> Table:
+    """A row a pair of a study, by the name that `--pair` takes, and how many cases it has."""
+    columns = (
+        Column("pair", "pair", "text"),
+        Column("baseline", "baseline", "text", spare=2),
+        Column("variant", "variant", "text", spare=3),
+        Column("given", "on", "text", spare=1),
+        Column("cases", "cases", "count", exact=True),
+        Column("quick", "with --quick", "count", exact=True),
+    )
+    cases, quick = (
+        Counter(case.pair for case in study.cases(axes)) for axes in (study.axes, study.quick)
+    )
+    rows = tuple(
+        Row(
+            (
+                pair.name,
+                pair.baseline.name if pair.baseline else None,
+                pair.variant.name,
+                given_to(pair.variant),
+                cases[pair.name],
+                quick[pair.name],
+            )
+        )
+        for pair in study.pairs
+    )
+    title = f"{study.name}: {study.title}" if named(study) else study.name
+    if study.title.startswith(study.name):
+        title = study.title
+    notes = ["--pair takes a name, or a pattern in which * stands for anything."]
+    if any(pair.baseline is None for pair in study.pairs):
+        notes.append("What has no baseline is compared with itself in the first arm.")
+    return Table(title, columns, rows, notes=(" ".join(notes),))
 
 
 def bench_rows(found: Measurements) -> Table:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from costlab.bench.judging import noise_floor, reach
 from costlab.bench.plan import POWER_CAP
+from costlab.bench.study import threads_of
 from costlab.render.bench_columns import AXES, entries
 from costlab.units import percent
 
@@ -131,14 +132,28 @@ def failed(found: Measurements) -> Iterator[str]:
     """Which cases were not measured, and why: what differs only in its figures is told once."""
     reasons: dict[str, list[tuple[str, str]]] = {}
     for case in found.cases:
-        if case.error:
+        if case.error and not case.is_drowned:
             told = reasons.setdefault(alike(case.error), [])
             told.append((named(case, found), case.error.rstrip(".")))
     for told in reasons.values():
         yield f"Not measured: {some([name for name, _ in told])}: {told[0][1]}."
     drowned = [named(case, found) for case in found.cases if case.is_drowned]
     if drowned:
-        yield f"Not measured: {some(drowned)}: {DROWNED}."
+        yield f"Not measured: {some(drowned)}: {DROWNED}; {remedy(found)}."
+
+
+def remedy(found: Measurements) -> str:
+    """What to do about cases that others drowned; on a CPU fewer threads are another way.
+
+    A kernel that has a thread on each core waits for whoever else wants one; with a core to spare
+    it does not.
+    """
+    threads = threads_of(found.environment)
+    again = "when others are done, --out FILE and --resume measure that again"
+    if threads is None or threads == 1:
+        return again
+    fewer = f"OMP_NUM_THREADS={threads - 1}"
+    return f"{again}; beside them, fewer threads ({fewer} or less, in another file) leave a core"
 
 
 def throttled(found: Measurements) -> Iterator[str]:

@@ -23,6 +23,8 @@ TENTHS = 1000
 """Tenths of a percentage point in a whole."""
 HERTZ = 1_000_000
 ABOVE = "above its roof"
+TEXTS = ("interval", "energy", "power")
+"""Columns that are text for people, and numbers in columns of their own for programs."""
 PAGE = 120
 """Cells of a line where nothing says how wide one is: all columns stand in CSV, for programs."""
 
@@ -163,10 +165,15 @@ def _rate(row: Entry) -> int | None:
     return round(2 * row.side.macs / row.time_s) if row.time_s and row.side.macs else None
 
 
+def _bandwidth(row: Entry) -> int | None:
+    """Bytes of the operands a second, each read or written once, as a report counts them."""
+    return round(row.side.bytes / row.time_s) if row.time_s and row.side.bytes else None
+
+
 def _of_roof(row: Entry) -> float | None:
-    if row.model is None or not row.time_s:
+    if row.model is None or not row.time_s or not row.model.least_s:
         return None
-    return row.model.roof_s / row.time_s
+    return row.model.least_s / row.time_s
 
 
 def _clock(row: Entry) -> int | None:
@@ -181,6 +188,10 @@ def _kernels(row: Entry) -> int | None:
 
 def _energy(row: Entry) -> str | None:
     return None if row.side.energy_j is None else f"{row.side.energy_j:.3g} J"
+
+
+def _power(row: Entry) -> str | None:
+    return None if row.case.power_w is None else f"{row.case.power_w:.0f} W"
 
 
 def _plain(key: str, title: str, spare: int = 0) -> Column:
@@ -226,6 +237,9 @@ SIDES: tuple[Reading, ...] = (
     ),
     Reading(Column("clock_hz", "clock", "count", unit="Hz", spare=10), _clock),
     Reading(Column("energy", "energy", "text", spare=11), _energy),
+    Reading(Column("power", "power", "text", spare=15), _power),
+    Reading(Column("bytes_per_s", "bandwidth", "count", unit="B/s", spare=13), _bandwidth),
+    Reading(Column("gaps_s", "gaps", "seconds", spare=14), lambda row: row.side.gaps_s),
     Reading(Column("peak_bytes", "peak", "bytes", spare=8), lambda row: row.side.peak_bytes),
 )
 """What is shown of a side, for people."""
@@ -276,7 +290,7 @@ MACHINE: tuple[Reading, ...] = (
     SIDES[0],
     ARM,
     *AXES,
-    *(reading for reading in SIDES[1:] if reading.column.key not in ("interval", "energy")),
+    *(reading for reading in SIDES[1:] if reading.column.key not in TEXTS),
     Reading(_plain("saving_low", "saving, low"), _bound(0)),
     Reading(_plain("saving_high", "saving, high"), _bound(1)),
     Reading(
@@ -284,6 +298,7 @@ MACHINE: tuple[Reading, ...] = (
         lambda row: row.case.comparison.pairs if row.case.comparison else None,
     ),
     Reading(Column("energy_j", "energy", "ratio"), lambda row: row.side.energy_j),
+    Reading(Column("power_w", "power", "ratio"), lambda row: row.case.power_w),
     *(reading for reading in EXPLAINED[1:-1] if reading.column.key != "rest_interval"),
 )
 """All columns, for programs: the same whatever was measured, and numbers where people read text."""

@@ -115,8 +115,11 @@ def _legend(rows: Sequence[Entry]) -> Iterator[str]:
     if any(row.compares and row.side.macs != row.case.baseline.macs for row in rows):
         parts.append("realised: the saving in time over that in MACs")
     if any(row.model for row in rows):
+        bytes_alone = any(row.model and not row.model.roof_s for row in rows)
+        besides = " (of what has no products, the time of its bytes alone)" * bytes_alone
         parts.append(
-            "of roof: the roofline's time, by the ceilings of its own run, over the median"
+            f"of roof: the roofline's time{besides}, by the ceilings of its own run, over the "
+            "median"
         )
     if any(row.model and row.model.binds == "none" and not row.is_above_its_roof for row in rows):
         parts.append("bound by none: all that is modelled comes to far less than the time")

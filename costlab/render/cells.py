@@ -105,7 +105,8 @@ def quantity(
     Quantity(number='374,063,104', unit='')
     """
     if value is None:
-        return Quantity(glyphs.absent if column.numeric else glyphs.nameless)
+        missed = column.numeric and not column.sparse
+        return Quantity(glyphs.absent if missed else glyphs.nameless)
     if isinstance(value, str):
         return Quantity(value)
     if isinstance(value, tuple):

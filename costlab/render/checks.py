@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 EMPHASIS: dict[Outcome, Emphasis] = {"fail": "normal", "warn": "normal", "new": "normal"}
 COLUMNS = (
     Column("outcome", "outcome", "text"),
-    Column("budget", "budget", "text"),
-    Column("model", "model", "text"),
-    Column("module", "module", "path", whole=True),
-    Column("metric", "metric", "text", prose=12),
-    Column("value", "value", "text"),
-    Column("limit", "limit", "text"),
-    Column("room", "over or left", "text"),
-    Column("change", "change", "text", spare=2),
-    Column("rule", "rule", "text", spare=3),
-    Column("where", "where", "text", spare=1),
+    Column("budget", "budget", "text", prose=8, spare=2),
+    Column("model", "model", "text", prose=8),
+    Column("module", "module", "path"),
+    Column("metric", "metric", "text", prose=8),
+    Column("value", "value", "text", sized=True),
+    Column("limit", "limit", "text", sized=True, spare=1),
+    Column("room", "over or left", "text", sized=True),
+    Column("change", "change", "text", spare=4, sized=True),
+    Column("rule", "rule", "text", spare=5),
+    Column("where", "where", "text", spare=3),
 )
 PROBLEMS = (
     Column("outcome", "outcome", "text"),
-    Column("problem", "what could not be said", "text", prose=40),
+    Column("problem", "what could not be said", "text", prose=24),
     Column("where", "where", "text"),
 )
 
@@ -100,9 +100,15 @@ def checks_table(checks: Checks, shown: Iterable[Check], units: Units = "si") ->
     rows = [_row(check, units) for check in listed]
     title = f"costlab check: {headline(checks)}"
     table = Table(title, COLUMNS, tuple(rows), tuple(dict.fromkeys(notes)))
-    if any(check.subject for check in listed):
-        return table
-    return only(table, {column.key for column in COLUMNS} - {"module"})
+    bare = {
+        name
+        for name, said in (
+            ("module", any(check.subject for check in listed)),
+            ("change", any(check.base is not None or check.outcome == "new" for check in listed)),
+        )
+        if not said
+    }
+    return only(table, {column.key for column in COLUMNS} - bare) if bare else table
 
 
 def _row(check: Check, units: Units) -> Row:

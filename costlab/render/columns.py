@@ -86,7 +86,11 @@ def readings(names: tuple[str, ...], report: Report) -> list[Reading]:
 
 
 def reading(name: str, report: Report) -> Reading:
-    """The column of this name, such as `macs`, `pooling.flops` or `normalization.elements`."""
+    """The column of this name, such as `macs`, `pooling.flops` or `normalization.elements`.
+
+    Raises:
+        UsageError: no column is called so.
+    """
     if name in READINGS:
         return READINGS[name]
     family, _, measure = name.partition(".")

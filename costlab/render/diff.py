@@ -49,7 +49,10 @@ def diff_tables(found: Difference, depth: int | None = None, units: Units = "si"
     )
     totals = Table(
         found.headline,
-        tuple(Column(key, title, "text") for key, title in zip(names, titles, strict=True)),
+        tuple(
+            Column(key, title, "text", sized=key != "metric")
+            for key, title in zip(names, titles, strict=True)
+        ),
         tuple(map(Row, rows)),
         warnings=found.warnings,
     )
@@ -149,9 +152,9 @@ def _tree(found: Difference, depth: int | None, units: Units) -> Table:
     columns = (
         Column("change", "", "text"),
         Column("block", "block", "path"),
-        Column("macs", titles[1], "text"),
-        Column("percent", titles[2], "text"),
-        Column("params", titles[3], "text", spare=1),
+        Column("macs", titles[1], "text", sized=True),
+        Column("percent", titles[2], "text", sized=True),
+        Column("params", titles[3], "text", spare=1, sized=True),
         Column("why", "why", "text", prose=READABLE),
     )
     rows = tuple(

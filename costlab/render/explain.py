@@ -14,12 +14,19 @@ if TYPE_CHECKING:
 
 OURS = "contractions, each multiply-add once"
 WATCHES_KERNELS = "FlopCounterMode"
+PATCHES_FUNCTIONS = "ptflops"
 ON_META = (
     "FlopCounterMode is told, and run, on meta tensors. On a CPU it can print less, as it sees "
     "kernels: its table has no CPU's flash attention, nor, without gradients, the fast path of "
     "nn.TransformerEncoder."
 )
 """What FlopCounterMode prints elsewhere, and why."""
+ALIKE = (
+    "ptflops sees calls by some names alone: torch.matmul(a, b) but not a @ b, F.relu(x) but not "
+    "torch.relu(x), a.mul(b) but not a * b. A graph tells no such pair apart; torch.matmul, F.relu "
+    "and a * b are assumed, and --run shows what it prints."
+)
+"""What of ptflops cannot be derived from a graph."""
 NARROW = 16
 """Cells of a line that a reason may fold to rather than be left out."""
 
@@ -32,10 +39,10 @@ def explanation_table(explanation: Explanation) -> Table:
     ran = any(counter.run is not None for counter in explanation.counters)
     columns = [
         Column("counter", "counter", "text"),
-        Column("prints", "prints", "count", exact=True),
+        Column("prints", "prints", "count", exact=True, sparse=True),
         Column("unit", "unit", "text", spare=2, prose=NARROW),
-        Column("ratio", "÷ costlab", "ratio", digits=5, spare=1),
-        Column("difference", "MACs more", "count", exact=True),
+        Column("ratio", "÷ costlab", "ratio", digits=5, spare=1, sparse=True),
+        Column("difference", "MACs more", "count", exact=True, sparse=True),
         Column("why", "why", "text", prose=NARROW),
     ]
     if ran:
@@ -61,6 +68,11 @@ def explanation_table(explanation: Explanation) -> Table:
             "÷ costlab and the terms are in multiply-adds; two FLOPs of FlopCounterMode are one.",
             "Derived from what the counters' sources say, at the versions named; --run asks them.",
             *(ON_META for counter in explanation.counters if counter.name == WATCHES_KERNELS),
+            *(
+                ALIKE
+                for counter in explanation.counters
+                if counter.name == PATCHES_FUNCTIONS and not counter.agrees
+            ),
         ),
         warnings=explanation.warnings,
     )

@@ -17,6 +17,8 @@ from costlab.units import Units
 GAP = "  "
 COMFORTABLE_PATH = 24
 """A path is not folded further than this to make room for a column that can be spared."""
+COMFORTABLE_WORD = 16
+"""Nor is a word cut to less than this."""
 
 # A bar only pictures the number beside it.
 BAR_WIDTHS = (10, 5, 0)
@@ -51,27 +53,33 @@ def _kept(table: Table, drawn: Callable[[Table], list[Lane]], width: int) -> set
     kept = {column.key for column in table.columns if not column.spare}
     for column in sorted(table.columns, key=lambda column: column.spare):
         more = kept | {column.key}
-        if span(_squeeze(drawn(only(table, more)), width, COMFORTABLE_PATH)) <= width:
+        if span(_squeeze(drawn(only(table, more)), width, comfortable=True)) <= width:
             kept = more
     return kept
 
 
-def _squeeze(found: list[Lane], width: int, path: int = 0) -> list[Lane]:
-    """The lanes, folded as far as the width asks for it, the last ones first.
-
-    A path keeps at least this width.
-    """
+def _squeeze(found: list[Lane], width: int, *, comfortable: bool = False) -> list[Lane]:
+    """The lanes, folded as far as the width asks for it, the last ones first; or as is readable."""
     excess = span(found) - width
     squeezed = []
     for lane in reversed(found):
         natural = width_of(fold(lane, None))
         least = natural
         if lane.least is not None:
-            least = min(natural, max(lane.least, cells(lane.title), 0 if lane.prose else path))
+            readable = _readable(lane) if comfortable else 0
+            least = min(natural, max(lane.least, cells(lane.title), readable))
         kept = max(natural - max(excess, 0), least)
         excess -= natural - kept
         squeezed.append(fold(lane, kept))
     return squeezed[::-1]
+
+
+def _readable(lane: Lane) -> int:
+    """The width to which a lane folds without being hard to read."""
+    if not lane.prose:
+        return COMFORTABLE_PATH
+    words = (cells(word) for text in lane.cells for word in text.split(" "))
+    return min(max(words, default=0), COMFORTABLE_WORD)
 
 
 def span(found: list[Lane]) -> int:

@@ -33,8 +33,8 @@ def render(table: Table, *, units: Units = "si") -> str:
     | `Mixed_6b` | 374,063,104 |
     <BLANKLINE>
     """
-    titles = [_prose(column.title) for column in table.columns]
-    rules = ["---:" if column.numeric else ":---" for column in table.columns]
+    titles = [_prose(column.title.strip(" ")) for column in table.columns]
+    rules = ["---:" if column.right else ":---" for column in table.columns]
     grid = [_line(titles), _line(rules), *map(_line, _rows(table, units))]
     parts = (
         [f"**{_prose(table.title)}**"] if table.title else [],

@@ -40,7 +40,9 @@ class Column:
     An `exact` column shows every digit, whatever units are asked for. On a narrow page text
     folds between words to lines of `prose` cells, if that is not 0, and a path that is not to stay
     `whole` folds too; columns are left out, those with the largest `spare` first, with 0 never.
-    Beside each share of a whole stands a `bar`.
+    Beside each share of a whole stands a `bar`. Texts that are numbers with more to them, such as a
+    sign, are `sized`: they end in one line where a page aligns columns. A number that a `sparse`
+    column lacks does not apply to the row: its cell stays empty, and is not said to be missing.
     """
 
     key: str
@@ -53,11 +55,18 @@ class Column:
     whole: bool = False
     spare: int = 0
     bar: bool = True
+    sized: bool = False
+    sparse: bool = False
 
     @property
     def numeric(self) -> bool:
         """Whether its values are numbers, to be aligned on the right and never cut."""
         return self.kind in NUMERIC
+
+    @property
+    def right(self) -> bool:
+        """Whether a page aligns its cells on the right."""
+        return self.numeric or self.sized
 
 
 @dataclass(frozen=True, slots=True)

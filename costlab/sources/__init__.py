@@ -27,7 +27,7 @@ __all__ = ["Kind", "Source", "describe_inputs", "find"]
 Kind = Literal["zoo", "code", "torchvision", "timm", "hf", "exported", "onnx"]
 FORMS = (
     "a network of the zoo (`costlab list`), file.py:factory, package.module:factory, "
-    "torchvision:NAME, timm:NAME, hf:FOLDER, program.pt2 or model.onnx, "
+    "torchvision:NAME, timm:NAME, hf:FOLDER, hf:CLASS, program.pt2 or model.onnx, "
     'each with literal arguments if need be: inception_v3(width=2), net.py:make("small")'
 )
 LIBRARIES: dict[str, tuple[Kind, str]] = {
@@ -199,13 +199,29 @@ def _check_place(place: str, home: str, attribute: str) -> None:
 def _unknown(place: str) -> str:
     if not place:
         return f"no model is named. A model is {FORMS}."
-    if place.endswith(".py") or _exists(place):
+    if Path(place).suffix == ".py":
         return f"{place} is a file; name the factory in it too, such as {place}:make"
+    if _exists(place):
+        return _no_model(Path(place))
     home, _, attribute = place.rpartition(".")
     hint = did_you_mean(place, CATALOGUE)
     if not hint and home:
         hint = f" Did you mean {home}:{attribute}?"
     return f"no network is called {place!r}.{hint} A model is {FORMS}."
+
+
+def _no_model(path: Path) -> str:
+    """What is said of a folder, a saved document or another file that is taken for a model."""
+    if path.is_dir():
+        inside = path / "config.json"
+        known = f"hf:{path}" if _exists(str(inside)) else f"{path / 'net.py'}:make"
+        return f"{path} is a folder; name what is in it, such as {known}"
+    if path.suffix == ".json":
+        return (
+            f"{path} is no model; if it is a saved report, `costlab show {path}` shows it and "
+            f"`costlab diff {path} MODEL` compares a model with it"
+        )
+    return f"{path} is a file that holds no model. A model is {FORMS}."
 
 
 def _exists(place: str) -> bool:

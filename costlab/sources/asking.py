@@ -6,8 +6,11 @@ tried: a forward on shapes is cheap.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import textwrap
+import warnings
 from itertools import islice
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Parameters = list[inspect.Parameter]
+    Keys = dict[str, dict[str, None]]
 
 IMAGE = "f32[1,3,224,224]"
 TOKENS, STEPS = 128, 16
@@ -56,11 +60,12 @@ def _command(name: str, specs: tuple[str, ...]) -> str:
 
 
 def _takes(model: nn.Module, specs: tuple[str, ...]) -> bool:
-    """Whether a forward in eval mode comes to its end."""
-    try:
-        trace(model, specs, mode="eval")
-    except CostlabError:
-        return False
+    """Whether a forward in eval mode comes to its end; what it warns of is of no guess."""
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            trace(model, specs, mode="eval")
+        except CostlabError:
+            return False
     return True
 
 
@@ -80,31 +85,51 @@ def _guesses(model: nn.Module, needed: Parameters) -> Iterator[tuple[str, ...]]:
     All tensors are what the first layer reads, then each what a layer of its own does.
     """
     layers = list(dict.fromkeys(_read_by_layers(model))) or [(IMAGE,)]
+    keys = _keys(model)
     # The common sides of each of the first layers, then one layer an argument.
     for several in layers[: len(needed) + 2]:
         for spec in several:
-            yield _filled(needed, [spec] * max(1, len(needed)))
+            yield _filled(needed, [spec] * max(1, len(needed)), keys)
     first = [several[0] for several in layers]
     if len(needed) > 1:
-        yield _filled(needed, [first[min(n, len(first) - 1)] for n in range(len(needed))])
+        each = [first[min(n, len(first) - 1)] for n in range(len(needed))]
+        yield _filled(needed, each, keys)
 
 
-def _filled(needed: Parameters, tensors: list[str]) -> tuple[str, ...]:
+def _keys(model: nn.Module) -> Keys:
+    """The keys by which the forward reads each name; none where its code cannot be read."""
+    try:
+        code = ast.parse(textwrap.dedent(inspect.getsource(model.forward)))
+    except (OSError, SyntaxError, TypeError, ValueError, RecursionError):
+        return {}
+    found: Keys = {}
+    for node in ast.walk(code):
+        match node:
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key))):
+                # One that no spec can spell is left out.
+                found.setdefault(name, {}).update({key: None} if key.isidentifier() else {})
+    return found
+
+
+def _filled(needed: Parameters, tensors: list[str], keys: Keys) -> tuple[str, ...]:
     """One text an argument, in which its tensors are these."""
     if not needed:
         return (tensors[0],)
-    return tuple(
-        f"{one.name}={_spelled(one, spec)}" if one.kind is one.KEYWORD_ONLY else _spelled(one, spec)
-        for one, spec in zip(needed, tensors, strict=True)
-    )
+    texts: list[str] = []
+    for one, spec in zip(needed, tensors, strict=True):
+        text = _spelled(one, spec, tuple(keys.get(one.name, ())))
+        texts.append(f"{one.name}={text}" if one.kind is one.KEYWORD_ONLY else text)
+    return tuple(texts)
 
 
-def _spelled(parameter: inspect.Parameter, spec: str) -> str:
-    """A value of the annotated kind.
+def _spelled(parameter: inspect.Parameter, spec: str, keys: tuple[str, ...] = ()) -> str:
+    """A value of the annotated kind, or a dict if it is read by keys.
 
     >>> kind = inspect.Parameter.POSITIONAL_ONLY
     >>> _spelled(inspect.Parameter("x", kind, annotation="tuple[Tensor, Tensor]"), "f32[2]")
     '(f32[2],f32[2])'
+    >>> _spelled(inspect.Parameter("x", kind), "f32[2]", ("a", "b"))
+    '{a: f32[2], b: f32[2]}'
     """
     told = _annotation(parameter.annotation)
     if told in LITERALS:
@@ -115,8 +140,8 @@ def _spelled(parameter: inspect.Parameter, spec: str) -> str:
         return f"[{spec}]"
     if outer.lower() == "tuple":
         return f"({','.join([spec] * tensors)})"
-    if outer.lower() in {"dict", "mapping"}:
-        return f"{{x: {spec}}}"
+    if keys or outer.lower() in {"dict", "mapping"}:
+        return f"{{{', '.join(f'{key}: {spec}' for key in keys or ('x',))}}}"
     return spec
 
 

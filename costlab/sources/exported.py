@@ -89,7 +89,8 @@ def _program(found: archive.Archive) -> Program:
             weights[value] = (str(held[key]), tensors[value], is_parameter)
         else:
             raise BrokenError(f"it holds an object of its own ({kind}), whose cost is not known")
-    steps = steps_of(graph["nodes"])
+    owners = {value: path.rpartition(".")[0] for value, (path, _, _) in weights.items()}
+    steps = steps_of(graph["nodes"], owners)
     results = [
         each["user_output"]["arg"] for each in signature["output_specs"] if "user_output" in each
     ]

@@ -7,7 +7,7 @@ that a report names it and calls its total a lower bound.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -23,18 +23,63 @@ if TYPE_CHECKING:
 
     Given = Sequence[tuple[str, Any]]
 
-MOST_TURNS = 1 << 13
+MOST_STEPS = 1 << 16
+"""Operations that all loops of a program may run in one forward; a second or two."""
+READ = 16
+"""So many values are read in the time that one operation takes at least."""
+TOO_LONG = "_too_long"
+"""Ends the name of a loop that is not followed to its end, in place of one that values decide."""
 NAMESPACE = "program"
 """Where operations stand that no shape decides, so that a report calls them `program::cond`."""
 
 
-@dataclass(frozen=True, slots=True)
+class ExhaustedError(TraceError):
+    """Loops would run more operations than are followed."""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How many operations the loops of a program may still run, however they are nested."""
+
+    left: int = field(default_factory=lambda: MOST_STEPS)
+
+    def renew(self) -> None:
+        """Begins a forward."""
+        self.left = MOST_STEPS
+
+    def spend(self, steps: int) -> None:
+        """Takes so many.
+
+        Raises:
+            ExhaustedError: there are no more.
+        """
+        if steps > self.left:
+            raise ExhaustedError(f"loops of more than {MOST_STEPS} operations are not followed")
+        self.left -= steps
+
+
+@dataclass(slots=True)
 class Part:
     """A graph within the graph, as a function of what it is given."""
 
     names: Sequence[str]
-    steps: Sequence[Step]
+    steps: Sequence[tuple[int, Step]]
     results: Sequence[Any]
+    run: Callable[[Sequence[tuple[int, Step]], dict[str, Any]], None] | None = None
+    """Runs steps inside the modules in which they ran; by themselves if nobody does."""
+    allowance: Allowance = field(default_factory=Allowance)
+    """Of all loops of the program."""
+    effort: int = 0
+    """Its operations, those of graphs within it once, and more for one that reads many values."""
+
+    def __post_init__(self) -> None:
+        """Counts its operations."""
+        self.effort = 1 + sum(
+            1
+            + (len(step.inputs) + len(step.outputs)) // READ
+            + sum(part.effort for part in step.parts)
+            for _, step in self.steps
+        )
 
     def __call__(self, *given: Any) -> Any:
         """What it returns, in a list.
@@ -45,15 +90,30 @@ class Part:
         if len(given) != len(self.names):
             raise BrokenError(f"a graph within it takes {len(self.names)} values, not {len(given)}")
         values = dict(zip(self.names, given, strict=True))
-        for step in self.steps:
-            step.do(values)
+        if self.run is not None:
+            self.run(self.steps, values)
+        else:
+            for _, step in self.steps:
+                step.do(values)
         return [argument(told, values) for told in self.results]
+
+
+def _read(predicate: Any) -> bool:
+    """The value of what decides.
+
+    Raises:
+        TraceError: it has none.
+    """
+    try:
+        return bool(predicate)
+    except RuntimeError as error:  # torch's own, where nobody asks for more than shapes
+        raise TraceError(str(error)) from error
 
 
 def _branch(parts: Sequence[Part], given: Sequence[Any]) -> list[Any]:
     (predicate, operands), (yes, no) = given, parts
     try:
-        made: list[Any] = cond(predicate, yes, no, operands)
+        made: list[Any] = cond(_read(predicate), yes, no, operands)
     except TraceError:
         return _undecided("cond", yes, (), [predicate, *operands], operands)
     return made
@@ -61,27 +121,60 @@ def _branch(parts: Sequence[Part], given: Sequence[Any]) -> list[Any]:
 
 def _loop(parts: Sequence[Part], given: Sequence[Any]) -> list[Any]:
     (again, body), (carried, more) = parts, given
-    turns = count(1)
+    exhausted = False
 
     def holds(*now: Any) -> Any:
-        if next(turns) > MOST_TURNS:
-            raise TraceError(f"a loop that takes more than {MOST_TURNS} turns is not followed")
-        return again(*now)[0]
+        nonlocal exhausted
+        try:
+            body.allowance.spend(again.effort + body.effort)
+        except ExhaustedError:
+            exhausted = True
+            raise
+        return _read(again(*now)[0])
 
     try:
         return list(while_loop(holds, body, carried, more))
     except TraceError:
-        return _undecided("while_loop", None, carried, [*carried, *more], ())
+        name = f"while_loop{TOO_LONG}" if exhausted else "while_loop"
+        return _undecided(name, None, carried, [*carried, *more], ())
 
 
 def _scan(parts: Sequence[Part], given: Sequence[Any]) -> list[Any]:
     (step,), (first, rows, more) = parts, given
-    return scan(step, first, rows, more)
+    return _along("scan", step, first, rows, more)
 
 
 def _map(parts: Sequence[Part], given: Sequence[Any]) -> list[Any]:
     (body,), (rows, more) = parts, given
-    return scan(body, (), rows, more)
+    return _along("map", body, (), rows, more)
+
+
+def _along(
+    name: str, step: Part, first: Sequence[Any], rows: Sequence[Any], more: Sequence[Any]
+) -> list[Any]:
+    """A step for each row, or one and what all others do as one unknown operation."""
+    turns = max((len(row) for row in rows), default=0)
+    made: list[Any] = []
+
+    def turn(*now: Any) -> Any:
+        nonlocal made
+        if made:
+            step.allowance.spend(step.effort)
+        found = step(*now)
+        made = made or found
+        return found
+
+    # A tensor for each of many rows is made at once, before the first turn.
+    if turns * step.effort <= step.allowance.left:
+        try:
+            return scan(turn, first, rows, more)
+        except ExhaustedError:
+            pass  # by loops within it
+    else:
+        turn(*first, *(row[0] for row in rows), *more)
+    along = [torch.empty(turns, *each.shape, dtype=each.dtype, device="meta") for each in made]
+    like = [*first, *along[len(first) :]]
+    return _undecided(f"{name}{TOO_LONG}", None, like, [*first, *rows, *more], ())
 
 
 Run = Callable[[Sequence[Part], Sequence[Any]], list[Any]]
@@ -128,6 +221,8 @@ def _undecided(
 ) -> list[Any]:
     """What a branch or a loop returns whose course depends on values, as one unknown operation."""
     token = next(_TOKENS)
+    # Only for the shapes: no module is called by what is not counted.
+    like = None if like is None else replace(like, run=None)
     _WAITING[token] = like, operands, carried
     tensors = [value for value in flat(list(reads)) if isinstance(value, torch.Tensor)]
     try:

@@ -70,11 +70,29 @@ WRITTEN: Mapping[str, Callable[..., Any]] = {
 """Operations as the source has them, where an export writes something else for them."""
 
 
-def function_of(target: str) -> Callable[[list[tuple[str, Any]]], Any]:
-    """What a target does with its arguments, each with its name.
+def _by_size(size: int, each: int) -> int:
+    return max(1, -(-size // each)) if each > 0 else 1
+
+
+def _by_count(size: int, chunks: int) -> int:
+    # As many as fit of the size that so many would have: 6 in 4 chunks are 3 of 2 (torch.chunk).
+    return _by_size(size, -(-size // chunks)) if size and chunks > 0 else chunks
+
+
+PIECES: Mapping[str, Callable[[int, int], int]] = {
+    "split_size": _by_size,
+    "chunks": _by_count,
+    "sections": lambda _, sections: sections,
+}
+"""How many tensors an axis of some size is cut into, by the argument that says so."""
+
+
+def function_of(target: str, results: int) -> Callable[[list[tuple[str, Any]]], Any]:
+    """What a target does with its arguments, each with its name, to make so many results.
 
     Raises:
-        BrokenError: it is no operation of torch's own, or one that may not run.
+        BrokenError: it is no operation of torch's own, or one that may not run; when run, it would
+            make another number of results.
     """
     if target in ARITHMETIC:
         return lambda given: _computed(ARITHMETIC[target], [value for _, value in given])
@@ -88,10 +106,12 @@ def function_of(target: str) -> Callable[[list[tuple[str, Any]]], Any]:
         if target.startswith("torch.ops.higher_order."):
             raise BrokenError(f"it has control flow of a kind that is not known ({parts[-1]})")
         raise BrokenError(f"{target} is no operation of torch's own, and its cost is not known")
-    return _kernel(target, *parts)
+    return _kernel(target, results, *parts)
 
 
-def _kernel(target: str, namespace: str, name: str, overload: str) -> Callable[..., Any]:
+def _kernel(
+    target: str, results: int, namespace: str, name: str, overload: str
+) -> Callable[..., Any]:
     packet = getattr(getattr(torch.ops, namespace), name, None)
     found = getattr(packet, overload, None) if hasattr(packet, "overloads") else None
     if not isinstance(found, torch._ops.OpOverload):  # noqa: SLF001 - the class has no public name
@@ -102,10 +122,16 @@ def _kernel(target: str, namespace: str, name: str, overload: str) -> Callable[.
     if ON_FILES in known or not torch._C._dispatch_has_kernel(name):  # noqa: SLF001 - the one list of operations that are kernels
         raise BrokenError(f"{target} may not run: it is no computation on tensors")
 
+    cuts = "::unbind" in schema.name or any(one in PIECES for one in known)
+
     def run(given: list[tuple[str, Any]]) -> Any:
         # By name, as some of torch's functions have another order than the operation.
         args = [value for place, (key, value) in enumerate(given) if not place and key in FIRST]
         named = {key or known[place]: value for place, (key, value) in enumerate(given)}
+        # Before they are made: an input of many rows would be as many tensors.
+        pieces = _pieces(named) if cuts else results
+        if pieces is not None and pieces != results:
+            raise BrokenError(f"{target} makes {pieces} tensors there, and not {results}")
         if args:
             named.pop(given[0][0])
         if "device" in known:
@@ -113,6 +139,16 @@ def _kernel(target: str, namespace: str, name: str, overload: str) -> Callable[.
         return found(*args, **named)
 
     return run
+
+
+def _pieces(named: Mapping[str, Any]) -> int | None:
+    """How many tensors one is cut into; None where that is not by its size, but by a list."""
+    size = named["self"].shape[named.get("dim", 0)]
+    for argument, count in PIECES.items():
+        if argument in named:
+            value = named[argument]
+            return count(size, value) if isinstance(value, int) else None
+    return int(size)
 
 
 def _computed(function: Callable[..., Any], given: list[Any]) -> Any:

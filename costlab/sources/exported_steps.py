@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Any
 
 from costlab.sources.exported_control import CONTROL, Part, controlled
@@ -14,12 +15,14 @@ from costlab.sources.exported_ops import function_of
 from costlab.sources.exported_values import BrokenError, argument, flat, names_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 HIGHER = "torch.ops.higher_order."
 INLINED = ("wrap_with_set_grad_enabled", "wrap_with_autocast")
 """Graphs in a graph that run as they are, once."""
 DEEPEST = 64
+NOWHERE = "_empty_nn_module_stack_from_metadata_hook"
+"""What torch writes where an operation ran in no module (torch/_export/passes)."""
 _CALL = re.compile(r"@[0-9]+$")
 Values = dict[str, Any]
 
@@ -35,6 +38,8 @@ class Step:
     """Call, path and class of each module around it, from the outermost on, without the root."""
     until: int = 0
     """The last step that reads what it makes."""
+    parts: Sequence[Part] = ()
+    """The graphs that it is given."""
 
     def do(self, values: Values) -> None:
         """Computes what it makes from what was made before."""
@@ -46,8 +51,10 @@ class Step:
         values.update(zip(self.outputs, results, strict=False))
 
 
-def steps_of(nodes: Any, depth: int = 0) -> list[Step]:
+def steps_of(nodes: Any, owners: Mapping[str, str], depth: int = 0) -> list[Step]:
     """The steps of a graph's nodes, those of graphs that are wrapped in it among them.
+
+    `owners` are the paths of the modules that hold weights, by the weights' names.
 
     Raises:
         BrokenError: a node is not as torch writes it, or no operation of torch's own.
@@ -63,24 +70,30 @@ def steps_of(nodes: Any, depth: int = 0) -> list[Step]:
             raise BrokenError(f"an operation has no {error}") from error
         last = target.rpartition(".")[2]
         if target.startswith(HIGHER) and last in INLINED and depth < DEEPEST:
-            found += _inlined(inputs, outputs, depth)
+            found += _inlined(inputs, outputs, owners, depth)
         elif target.startswith(HIGHER) and last in CONTROL and depth < DEEPEST:
-            parts = [_part(told, depth) for _, told in inputs if "as_graph" in told]
             plain = [(name, told) for name, told in inputs if "as_graph" not in told]
-            found.append(Step(controlled(last, parts), plain, outputs, stack))
+            given = list(names_in([told for _, told in plain]))
+            parts = [
+                _part(told, given, owners, stack, depth) for _, told in inputs if "as_graph" in told
+            ]
+            found.append(Step(controlled(last, parts), plain, outputs, stack, parts=parts))
         else:
-            found.append(Step(function_of(target), inputs, outputs, stack))
+            found.append(Step(function_of(target, len(outputs)), inputs, outputs, stack))
     return found
 
 
-def _inlined(inputs: list[tuple[str, Any]], outputs: tuple[str, ...], depth: int) -> list[Step]:
+def _inlined(
+    inputs: list[tuple[str, Any]], outputs: tuple[str, ...], owners: Mapping[str, str], depth: int
+) -> list[Step]:
     """The steps of a graph in the graph, between steps that pass on what it reads and returns."""
     try:
         place = next(n for n, (_, told) in enumerate(inputs) if "as_graph" in told)
         graph = inputs[place][1]["as_graph"]["graph"]
         inner = tuple(names_in(graph["inputs"]))
         results = [("", told) for told in graph["outputs"]]
-        steps = steps_of(graph["nodes"], depth + 1)
+        given = list(names_in([told for _, told in inputs[place + 1 :]]))
+        steps = steps_of(graph["nodes"], _within(inner, given, owners), depth + 1)
     except (KeyError, TypeError, StopIteration) as error:
         raise BrokenError("a graph within the graph is damaged") from error
     return [
@@ -90,8 +103,27 @@ def _inlined(inputs: list[tuple[str, Any]], outputs: tuple[str, ...], depth: int
     ]
 
 
-def _part(told: Any, depth: int) -> Part:
-    """A graph that an operation is given.
+def _within(
+    names: Sequence[str], given: Sequence[str], owners: Mapping[str, str]
+) -> dict[str, str]:
+    """The owners of what a graph in the graph is given, by the names that it has there.
+
+    What stands before it, such as the predicate of a branch, decides and is not passed on.
+    """
+    passed = given[max(len(given) - len(names), 0) :]
+    if len(passed) < len(names):  # numbers are among what is passed on
+        return {}
+    return {name: owners[told] for name, told in zip(names, passed, strict=True) if told in owners}
+
+
+def _part(
+    told: Any,
+    given: Sequence[str],
+    owners: Mapping[str, str],
+    outer: tuple[tuple[str, str, str], ...],
+    depth: int,
+) -> Part:
+    """A graph that an operation is given, whose steps run in the modules whose weights they read.
 
     Raises:
         BrokenError: it is not as torch writes it.
@@ -99,9 +131,45 @@ def _part(told: Any, depth: int) -> Part:
     try:
         graph = told["as_graph"]["graph"]
         names, results = tuple(names_in(graph["inputs"])), list(graph["outputs"])
-        return Part(names, steps_of(graph["nodes"], depth + 1), results)
+        inside = _within(names, given, owners)
+        steps = steps_of(graph["nodes"], inside, depth + 1)
     except (KeyError, TypeError) as error:
         raise BrokenError("a graph within the graph is damaged") from error
+    place(steps, inside, outer[-1][1] if outer else "")
+    settle(steps, results)
+    return Part(names, list(enumerate(steps)), results)
+
+
+def place(steps: Sequence[Step], owners: Mapping[str, str], around: str) -> None:
+    """Tells steps that torch wrote down without a module where they ran, by what they read.
+
+    One that reads weights ran in the module that holds them; one between two others in the
+    innermost module around both. `around` is the module in which all of them are.
+    """
+    homes = [_home(step, owners, around) for step in steps]
+    before = list(accumulate(homes, _last))
+    after = list(accumulate(reversed(homes), _last))[::-1]
+    for step, home, sooner, later in zip(steps, homes, before, after, strict=True):
+        both = takewhile(lambda pair: pair[0] == pair[1], zip(sooner, later, strict=False))
+        path = home or [part for part, _ in both]
+        start = around.split(".") if around else []
+        step.stack = step.stack or tuple(
+            ("", ".".join([*start, *path[:level]]), "Module") for level in range(1, len(path) + 1)
+        )
+
+
+def _last(before: list[str], home: list[str]) -> list[str]:
+    return home or before
+
+
+def _home(step: Step, owners: Mapping[str, str], around: str) -> list[str]:
+    """The path, below the module around, of the one module whose weights a step reads, or none."""
+    read = {owners[name] for name in names_in([told for _, told in step.inputs]) if name in owners}
+    if len(read) != 1:
+        return []
+    path, start = next(iter(read)), f"{around}." if around else ""
+    inside = path.startswith(start) and path.count(".") < DEEPEST
+    return path.removeprefix(start).split(".") if inside and path else []
 
 
 def _passed(given: list[tuple[str, Any]]) -> list[Any]:
@@ -115,7 +183,9 @@ def _stack(text: str) -> tuple[tuple[str, str, str], ...]:
         call, _, rest = entry.partition(",")
         path, _, kind = rest.rpartition(",")
         plain = _CALL.sub("", path)
-        inside = all(part.replace("_", "a").isalnum() for part in plain.split("."))
+        inside = plain != NOWHERE and all(
+            part.replace("_", "a").isalnum() for part in plain.split(".")
+        )
         if plain and inside and plain.count(".") < DEEPEST and len(found) < DEEPEST:
             found.append((call, plain, _class(kind)))
     return tuple(found)

@@ -13,10 +13,11 @@ from torch import nn
 from costlab.errors import UsageError
 from costlab.graph import TensorSpec
 from costlab.inputspec import format_spec
-from costlab.sources.exported_values import Tree, argument, flat, spec_of
+from costlab.sources.exported_control import Allowance
+from costlab.sources.exported_values import BrokenError, Tree, argument, flat, spec_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from costlab.sources.exported_steps import Step, Values
 
@@ -61,6 +62,11 @@ def run(
 class Program(nn.Module):
     """The whole: it takes what the exported model took."""
 
+    without_weights = (
+        "a program's weights are not read, so that it runs on shapes only; count the model that it "
+        "was exported from"
+    )
+
     def __init__(
         self,
         steps: Sequence[Step],
@@ -79,6 +85,7 @@ class Program(nn.Module):
         self.held: list[tuple[str, str, bool]] = []
         """Value, path, and whether it is a parameter, of each tensor that modules hold."""
         self.trains = False
+        self.allowance = Allowance()
 
     def at(self, path: str) -> nn.Module:
         """The module at a path."""
@@ -99,6 +106,7 @@ class Program(nn.Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the exported model returned, in a row."""
+        self.allowance.renew()
         leaves = self._leaves(args, kwargs)
         if len(leaves) != len(self.given):
             message = f"the program takes {len(self.given)} inputs, and was given {len(leaves)}"
@@ -108,7 +116,7 @@ class Program(nn.Module):
             values[name] = self.get_parameter(path) if is_parameter else self.get_buffer(path)
         try:
             run(self.at, self.steps, 0, values)
-        except RuntimeError as error:
+        except (RuntimeError, BrokenError) as error:
             asked = [spec for _, spec in self.given]
             if not any(map(_differs, leaves, asked)):
                 raise
@@ -139,6 +147,21 @@ def _differs(leaf: Any, asked: Any) -> bool:
     return isinstance(asked, TensorSpec) and tuple(leaf.shape) != asked.shape
 
 
+def _in_graphs(program: Program, steps: Iterable[Step]) -> list[Step]:
+    """The steps of all graphs within the graph, which from now on run in modules of the program."""
+
+    def inside(steps: Sequence[tuple[int, Step]], values: Values) -> None:
+        run(program.at, steps, 0, values)
+
+    found: list[Step] = []
+    for step in steps:
+        for part in step.parts:
+            part.run, part.allowance = inside, program.allowance
+            within = [one for _, one in part.steps]
+            found += (*within, *_in_graphs(program, within))
+    return found
+
+
 def hold(program: Program, steps: Sequence[Step], weights: Mapping[str, tuple[str, Any, bool]],
          files: Mapping[str, str]) -> None:  # fmt: skip
     """Gives a program its modules and weights: `weights` maps values to path, tensor, parameter."""
@@ -156,8 +179,12 @@ def hold(program: Program, steps: Sequence[Step], weights: Mapping[str, tuple[st
             here = here._modules[part] or here  # noqa: SLF001 - as above
         return here
 
-    # Shorter paths first: what is around a module is made before it, as what it is.
-    kinds = {path: kind for step in steps for _, path, kind in step.stack}
+    # Shorter paths first: what is around a module is made before it, as what it is. A graph in the
+    # graph does not tell classes: what tells them goes before.
+    kinds: dict[str, str] = {}
+    for step in (*steps, *_in_graphs(program, steps)):
+        for _, path, kind in step.stack:
+            kinds.setdefault(path, kind)
     for path in sorted(kinds, key=lambda path: path.count(".")):
         at(path, kinds[path])
     shared: dict[str, torch.Tensor] = {}

@@ -13,7 +13,7 @@ import torch
 from costlab.errors import TraceError, UsageError
 from costlab.ops import installed
 from costlab.tracing.entries import Entries, default_entries
-from costlab.tracing.fallbacks import attempt, checked, what_is_missing
+from costlab.tracing.fallbacks import WITH_WEIGHTS, attempt, checked, what_is_missing
 from costlab.tracing.forward import Forward, device_of
 from costlab.tracing.inputs import as_call
 from costlab.tracing.parameters import buffers_of, parameters_of
@@ -63,7 +63,10 @@ def trace(
 
     def obstacle() -> str:
         held = [parameter for _, parameter in parameters.named]
-        return what_is_missing([*held, *buffers_of(modules)], tensors_in(as_call(inputs)))
+        # A program of torch.export cannot be given weights, and says what can be done instead.
+        remedy = getattr(type(model), "without_weights", WITH_WEIGHTS)
+        given = tensors_in(as_call(inputs))
+        return what_is_missing([*held, *buffers_of(modules)], given, remedy)
 
     problems = installed().problems if ops is None else ()
     try:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from costlab.tracing.registry import Registry
 
 
+MEMORY = frozenset({"untyped_storage", "storage", "_typed_storage"})
+"""Questions whose answer is a tensor's memory."""
+
+
 class Aside:
     """Answers each such call, given the tensors of the trace and the device it pretends."""
 
@@ -30,8 +34,13 @@ class Aside:
         self.turned: Callable[[torch.Tensor, bool], None] | None = None
 
     def ask(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        """Whatever torch says of a tensor's shape, type and layout."""
-        del entry
+        """Whatever torch says of a tensor's shape, type and layout.
+
+        Its memory is that of what stands in for it: whoever has it may write there.
+        """
+        if entry.name in MEMORY:
+            constant = self.registry.is_constant(tensors_in(args))
+            args = map_tensors(self.registry.value_of if constant else self.registry.twin, args)
         return func(*args, **kwargs)
 
     def ask_device(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
@@ -83,6 +92,8 @@ class Aside:
             made = func(*args, **kwargs)
             # It has a number from the start: a tensor on meta without one came from nowhere.
             self.registry.add(made)
+            if made.requires_grad and self.turned is not None:
+                self.turned(made, True)
             return made
         made = func(*args, **kwargs)
         # Within `torch.device("meta")` a small one has no values either.

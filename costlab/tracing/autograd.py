@@ -5,7 +5,7 @@ Does not know operations, nor what a backward costs.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from costlab.graph import Autograd, Checkpoint
 from costlab.tracing.calls import Interception, handled
 from costlab.tracing.inputs import as_call
 from costlab.tracing.tensors import tensors_in
+from costlab.tracing.transforms import is_wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,10 +49,10 @@ class Regions:
     def __init__(self, recorder: Recorder) -> None:
         """Of one forward."""
         self.recorder = recorder
-        self.checkpoints: list[Checkpoint] = []
+        self.checkpoints = recorder.checkpoints
         self.functions: dict[str, None] = {}
         self.guessed: dict[str, None] = {}
-        self.turned: list[tuple[int, int, bool]] = []
+        self.turned = recorder.turned
 
     @property
     def here(self) -> int:
@@ -102,8 +103,14 @@ class Regions:
         del call, kwargs
         start = self.here
         try:
-            # Without what surrounds it: it turns gradients off only to run again with them.
-            return function(*args[1:])  # after whether to keep the random state
+            # Without what surrounds it: it turns gradients off only to run again with them, if it
+            # is given any. On shapes no tensor has one itself (`costlab.training.flow`).
+            given = tensors_in(args)
+            none = all(
+                type(x) is torch.Tensor and not (x.is_meta or x.requires_grad) for x in given
+            )
+            with torch.no_grad() if none else nullcontext():
+                return function(*args[1:])  # after whether to keep the random state
         finally:
             self._region(start, reentrant=True, stops_early=False)
 
@@ -130,10 +137,12 @@ class Regions:
 
     def _turn(self, call: Any, tensor: Any, args: Any, kwargs: Any) -> Any:
         on = bool(args[0] if args else kwargs.get("requires_grad", True))
-        # One of the trace's own that is turned on is another tensor from then on.
-        if not on or self.recorder.registry.is_foreign(tensor):
-            self._note_turned(tensor, on)
-        return call(tensor, *args, **kwargs)
+        # One of the caller's on meta would be its own twin, and stays as it is.
+        foreign = tensor.is_meta and self.recorder.registry.is_foreign(tensor)
+        theirs = foreign and not is_wrapped(tensor)
+        made = tensor if theirs else call(tensor, *args, **kwargs)
+        self._note_turned(tensor, on)  # afterwards, as one of the trace's own has another number
+        return made
 
     def _note_turned(self, tensor: torch.Tensor, on: bool) -> None:
         number = self.recorder.registry.number_of(tensor)
@@ -167,7 +176,8 @@ class Regions:
                 leaves.add(number)
         return Autograd(
             leaves=frozenset(leaves),
-            held=frozenset(held),
+            held=frozenset(held).union(self.recorder.strays),
+            strays=frozenset(self.recorder.strays),
             off=self.off(),
             checkpoints=tuple(self.checkpoints),
             repeated=dict(self.recorder.repeated),

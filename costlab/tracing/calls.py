@@ -140,6 +140,8 @@ SETS = Interception("set_", torch.Tensor)
 """`x.set_(other)`, which is torch's only method that no function mode is told of."""
 CASTS = Interception("as_subclass", torch.Tensor)
 """`x.as_subclass(kind)`, of which no function mode is told either."""
+ADDRESSES = Interception("data_ptr", torch.UntypedStorage)
+"""Where the memory of a tensor begins, asked of the memory itself."""
 SWAPS = Interception("_swap_tensor_impl", torch._C)  # noqa: SLF001 - torch has no public name for it
 """The last step of `torch.utils.swap_tensors`."""
 JIT_TRACES = Interception("trace", torch.jit)

@@ -16,12 +16,17 @@ from costlab.errors import TraceError
 from costlab.graph import Coverage
 from costlab.tracing.descent import Descent
 from costlab.tracing.entries import Entry, Treatment
+from costlab.tracing.launches import run
 from costlab.tracing.leaves import RULE_MISMATCH
+from costlab.tracing.leaving import LEAVING, leaves
+from costlab.tracing.livetensors import LiveRegistry
 from costlab.tracing.names import names_of
 from costlab.tracing.realtensors import FILLED, Filling
 from costlab.tracing.recorder import ASIDE, Recorder
-from costlab.tracing.scripts import run_as_written
+from costlab.tracing.scripts import run_as_written, unseen_kernels
 from costlab.tracing.tensors import map_tensors, tensors_in, tensors_of
+from costlab.tracing.transforms import is_wrapped
+from costlab.tracing.watch import Watch
 from costlab.tracing.where import user_line
 
 if TYPE_CHECKING:
@@ -34,33 +39,8 @@ if TYPE_CHECKING:
     from costlab.tracing.scopes import Scopes
 
 
-LEAVING = {"numpy": "numpy", "__array__": "numpy", "__dlpack__": "dlpack", "tolist": "tolist"}
-"""Calls after which torch does not see what is computed with a tensor, and what that is named."""
 CREATES_GRAPH = {"grad": 4, "backward": 3}
 """The place of the argument by which a gradient has a history of its own."""
-
-
-class Watch(Descent):  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    """Prices what comes from where the function mode cannot see: functorch, extensions."""
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        """The kernel's result; only what no recorded call runs is recorded here."""
-        recorder = self.recorder
-        assert isinstance(recorder, Computing)  # noqa: S101 - for the type checker
-        if recorder.busy:
-            return func(*args, **(kwargs or {}))
-        recorder.busy = True
-        try:
-            return super().__torch_dispatch__(func, types, args, kwargs)
-        finally:
-            recorder.busy = False
-
-
-def is_wrapped(tensor: torch.Tensor) -> bool:
-    """Whether a functorch transform hides dimensions of a tensor, or its history."""
-    return bool(torch._C._functorch.is_functorch_wrapped_tensor(tensor))  # noqa: SLF001 - torch has no public name for it
 
 
 class Computing(Recorder):
@@ -69,7 +49,7 @@ class Computing(Recorder):
     def __init__(self, registry: Registry, scopes: Scopes, entries: Entries, device: str) -> None:
         """A recorder of one forward whose tensors are on that device."""
         super().__init__(registry, scopes, entries, device)
-        self.busy = False
+        self.busy = self.lasting = False
         self.varies: set[int] = set()
 
     def __torch_function__(
@@ -80,14 +60,23 @@ class Computing(Recorder):
         try:
             if any(map(is_wrapped, tensors_of(args, kwargs or {}))):
                 self.busy = False  # the watch prices what the transform makes of it
-                values, named = map_tensors(self.value, (args, kwargs or {}))
+                values, named = map_tensors(self._of_a_transform, (args, kwargs or {}))
                 return func(*values, **named)
             return super().__torch_function__(func, types, args, kwargs)
         finally:
             self.busy = outer
 
+    def launch(
+        self, call: Any, kernel: Any, args: Any, kwargs: Any, written: list[torch.Tensor]
+    ) -> Any:
+        """What a launch of a kernel returns."""
+        del written
+        return run(self, call, kernel, args, kwargs)
+
     def enter_script(self, call: Any, script: Any, args: Any, kwargs: Any) -> Any:
-        """What scripted code returns; the watch prices its kernels."""
+        """What scripted code returns; the watch prices the kernels that it sees."""
+        for kernel in unseen_kernels(script):
+            self.unknown(kernel)
         with torch._C.DisableTorchFunction():  # noqa: SLF001 - torch has no public name for it
             return run_as_written(call, script, args, kwargs)
 
@@ -95,6 +84,14 @@ class Computing(Recorder):
         """What the inside of a function transform returns; the watch prices its kernels."""
         with torch._C.DisableTorchFunction():  # noqa: SLF001 - torch has no public name for it
             return inside()
+
+    def within_transform(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The tensor itself: the watch copies what is the caller's."""
+        return tensor
+
+    def _of_a_transform(self, tensor: torch.Tensor) -> torch.Tensor:
+        """What to compute with; what a transform wraps is itself, as its history is its own."""
+        return tensor if is_wrapped(tensor) else self.value(tensor)
 
     def direct(self, module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
         """NotImplemented: the ordinary way is always taken."""
@@ -120,9 +117,9 @@ class Computing(Recorder):
         with torch.random.fork_rng(devices), Watch(self, computes=True):
             yield
 
-    def record(self, *args: Any, **kwargs: Any) -> None:
+    def write(self, *args: Any, **kwargs: Any) -> None:
         """Writes a node down, and whether what it made depends on an input or a weight."""
-        super().record(*args, **kwargs)
+        super().write(*args, **kwargs)
         node = self.nodes[-1]
         if not self.varies.isdisjoint(node.inputs):
             self.varies.update(node.outputs)
@@ -159,11 +156,12 @@ class Computing(Recorder):
         values, named = map_tensors(self.value, (args, kwargs))
         return func(*values, **named)
 
-    def _view(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+    def take_view(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        """What a view returns; one that picks by a mask depends on values."""
         if entry.name == "__getitem__":
             self.depends("a mask", [x for x in tensors_of(args[1:], {}) if x.dtype is torch.bool])
         if not entry.in_place or entry.op is None:
-            return super()._view(entry, func, args, kwargs)
+            return super().take_view(entry, func, args, kwargs)
         tensors = tensors_of(args, kwargs)
         values, named = map_tensors(self.value, (args, kwargs))
         made = func(*values, **named)
@@ -171,20 +169,11 @@ class Computing(Recorder):
         self.record(entry.name, family, coverage, tensors, made, None, view=True)
         return made
 
-    def _leaves(self, name: str, tensors: list[torch.Tensor]) -> bool:
-        """Whether values that are not the same for all leave torch, to be computed with elsewhere.
-
-        A list of integers does not: those are sizes and positions, which decide and are not summed.
-        """
-        leaves = name in LEAVING and (
-            name != "tolist" or any(tensor.is_floating_point() for tensor in tensors)
-        )
-        return leaves and any(self.number(tensor) in self.varies for tensor in tensors)
-
     def _ask_value(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         tensors = tensors_of(args, kwargs)
         self.depends(entry.name, tensors)
-        if self._leaves(entry.name, tensors):
+        varies = any(self.number(tensor) in self.varies for tensor in tensors)
+        if leaves(entry.name, tensors, varies=varies):
             # What is computed outside of torch, here or before it comes back, is not seen.
             self.record(LEAVING[entry.name], "unknown", Coverage.UNKNOWN, tensors, (), None)
         values, named = map_tensors(self.value, (args, kwargs))
@@ -199,10 +188,22 @@ class Computing(Recorder):
         values, named = map_tensors(self.value, (args, kwargs))
         self.busy = False  # __torch_function__ puts it back
         self.switches.append((len(self.nodes), bool(lasting)))
+        outer, self.lasting = self.lasting, bool(lasting)
         try:
             return func(*values, **named)
         finally:
+            self.lasting = outer
             self.switches.append((len(self.nodes), torch.is_grad_enabled()))
+
+    def kept_result(self, tensor: torch.Tensor) -> int | None:
+        """The number of the result that autograd kept as this tensor; None if it is none.
+
+        What an operation keeps of its own result it hands to its backward as a new tensor, detached
+        from the one that it kept, and gives that the result's history.
+        """
+        registry = self.registry
+        assert isinstance(registry, LiveRegistry)  # noqa: S101 - for the type checker
+        return None if registry.knows(tensor) else registry.same_place(tensor)
 
     def _leave_aside(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         if entry.treatment is Treatment.INITIALIZER:
@@ -211,11 +212,19 @@ class Computing(Recorder):
             return args[0] if args else kwargs.get("tensor", kwargs.get("input"))
         if entry.name == "data.__set__" and self.registry.is_foreign(args[0]):
             return self.registry.stand_in(args[0], self.value(args[1]).detach())
+        if entry.name == "requires_grad.__set__" and self.registry.is_foreign(args[0]):
+            self.value(args[0]).requires_grad_(args[1])
         return ASIDE[entry.treatment](self.aside, entry, func, args, kwargs)
+
+    def _tell_history(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        """As it is of what is computed with: a copy, if the tensor is the caller's."""
+        del entry
+        values, named = map_tensors(self.value, (args, kwargs))
+        return func(*values, **named)
 
     def _make(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         if tensors_of(args, kwargs):
-            return self._descend(entry, func, args, kwargs)
+            return self.descend(entry, func, args, kwargs)
         named = {name: value for name, value in kwargs.items() if name != "pin_memory"}
         if named.get("device") is not None:
             named["device"] = self.aside.device
@@ -225,7 +234,6 @@ class Computing(Recorder):
 
     def _kernels(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         """Records the kernels that shapes run, as ever, and computes by those of the device."""
-        del entry
         before = len(self.nodes)
         numbers = dict(self.registry.numbers)
         try:
@@ -240,7 +248,14 @@ class Computing(Recorder):
                 return func(*values, **named)
         values, named = map_tensors(self.value, (args, kwargs))
         made = func(*values, **named)
-        for twin, out in zip(tensors_in(shapes), tensors_in(made), strict=True):
+        twins, found = tensors_in(shapes), tensors_in(made)
+        if len(twins) != len(found):  # of a tensor's history shapes know nothing: its tangent
+            del self.nodes[before:]
+            self.registry.numbers.update(numbers)
+            tensors = tensors_of(args, kwargs)
+            self.record(entry.name, "unknown", Coverage.UNKNOWN, tensors, found, None)
+            return made
+        for twin, out in zip(twins, found, strict=True):
             number = self.registry.number_of(twin)
             if number is not None:
                 self.registry.adopt(out, number)
@@ -249,13 +264,12 @@ class Computing(Recorder):
     CARRY_OUT: ClassVar[dict[Treatment, Callable[..., Any]]] = {
         **Recorder.CARRY_OUT,
         Treatment.METADATA: _leave_aside,
-        Treatment.HISTORY: _leave_aside,
-        Treatment.VIEW: _view,
+        Treatment.HISTORY: _tell_history,
+        Treatment.VIEW: take_view,
         Treatment.DEVICE: _leave_aside,
         Treatment.VALUE: _ask_value,
         Treatment.FACTORY: _make,
         Treatment.GRADIENT: _differentiate,
-        Treatment.SETTER: _leave_aside,
         Treatment.INITIALIZER: _leave_aside,
     }
     """How each treatment is carried out."""

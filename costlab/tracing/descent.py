@@ -19,19 +19,26 @@ from costlab.tracing.tensors import map_tensors, tensors_in
 
 if TYPE_CHECKING:
     from costlab.ops import Op
-    from costlab.tracing.recorder import Recorder
+    from costlab.tracing.operations import Operations
 
 BOOKKEEPING = frozenset({
     "_unsafe_view", "detach", "alias", "lift_fresh", "empty", "empty_like", "empty_strided",
     "new_empty", "new_empty_strided", "zeros", "ones", "full", "scalar_tensor", "arange",
     "_reshape_alias", "resize_", "set_", "sym_size", "zeros_like", "ones_like", "full_like",
     "new_zeros", "new_ones", "new_full", "_local_scalar_dense", "lift", "_assert_tensor_metadata",
+    "_efficientzerotensor", "_new_zeros_with_same_feature_meta", "resize_as_",
 })  # fmt: skip
 """Dispatcher operations that only make or rename memory."""
 COPIES = frozenset({"_to_copy", "copy_", "clone", "_pin_memory"})
 """Dispatcher operations that move every element and compute nothing."""
-PICKS = frozenset({"nonzero", "masked_select"})
-"""Dispatcher operations that read every element and write as many as their values say."""
+PICKS = frozenset({"nonzero", "masked_select", "index"})
+"""Dispatcher operations that read every element and write as many as positions or values say."""
+DRAWS = frozenset({
+    "uniform_", "normal_", "random_", "exponential_", "geometric_", "cauchy_", "log_normal_",
+    "rand", "randn", "randint", "rand_like", "randn_like", "randint_like", "randperm", "bernoulli",
+    "bernoulli_",
+})  # fmt: skip
+"""Dispatcher operations that make random numbers, which costs nothing (`tracing/entries.py`)."""
 SPELLINGS = {"_softmax": "softmax", "_log_softmax": "log_softmax"}
 """Dispatcher names of operations that the table lists under another."""
 
@@ -60,7 +67,7 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
     """Runs kernels on meta and records each as a node: priced, free or unknown."""
 
     def __init__(
-        self, recorder: Recorder, *, computes: bool = False, on_meta: bool = False
+        self, recorder: Operations, *, computes: bool = False, on_meta: bool = False
     ) -> None:
         """A descent into an operation that has no rule, or into scripted code.
 
@@ -96,6 +103,7 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
         product = op is not None and op.family in PRODUCTS and not self.autocast
         if product and self._effect(op, twins, named) is None:
             refuse_mixed(name, tensors_in((twins, named)))
+        recorder.within += 1
         try:
             run = _plainly if self.on_meta else recorder.run_kernel
             made = run(func, twins, named)
@@ -103,6 +111,8 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
             if not has_no_kernel(error):
                 raise
             raise NeedsMoreError(no_kernel(names_of(func)[0])) from error
+        finally:
+            recorder.within -= 1
         inputs = tensors_in((twins, named))
         outputs = tensors_in(made)
         if not outputs:
@@ -127,7 +137,7 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
         mutates = bool(func._schema.is_mutable)  # noqa: SLF001 - torch has no public name for it
         if found is None:
             return names[-1], None, mutates
-        return found[0], ops[found[0]], mutates
+        return found[0].removeprefix("aten::"), ops[found[0]], mutates
 
     @staticmethod
     def _effect(op: Op | None, args: Any, kwargs: Any) -> Effect | None:
@@ -145,7 +155,7 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
     def _kind(func: Any, name: str, op: Op | None, effect: Effect | None) -> tuple[str, Coverage]:
         if op is not None and (effect is not None or op.rule is None):
             return op.family, op.coverage
-        if func.is_view or name in BOOKKEEPING:
+        if func.is_view or name in BOOKKEEPING or name in DRAWS:
             return "view", Coverage.FREE
         if name in COPIES:
             return "conversion", Coverage.PRICED

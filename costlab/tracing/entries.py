@@ -61,6 +61,7 @@ DEVICE = frozenset({"device", "is_cuda", "is_cpu", "is_meta", "is_mps", "is_xpu"
 VALUES = frozenset({
     "item", "tolist", "numpy", "equal", "allclose", "is_nonzero", "__bool__", "__int__",
     "__float__", "__complex__", "__index__", "__array__", "__contains__", "__dlpack__", "data_ptr",
+    "__cuda_array_interface__",
 })  # fmt: skip
 GRADIENTS = frozenset({"grad", "backward"})
 SIZED_FACTORIES = frozenset({"empty", "zeros", "ones", "rand", "randn", "full", "randint"})

@@ -6,18 +6,46 @@ decompositions, or by running the real kernel on zeros. It does not know values.
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from costlab.tracing.names import names_of
+from costlab.tracing.outputs import allocate
 from costlab.tracing.recorder import Recorder
-from costlab.tracing.tensors import map_tensors
+from costlab.tracing.stops import needs_more
+from costlab.tracing.tensors import map_tensors, tensors_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from costlab.ops import Effect
     from costlab.tracing.entries import Entry
+
+
+ON_SHAPES = frozenset({"_efficientzerotensor", "_new_zeros_with_same_feature_meta", "resize_as_"})
+"""Kernels that run on meta in any case: zeros that torch knows as such, which a fake would hide.
+
+So do those that give their operand itself another shape, as torch's tags say of most.
+"""
+LOGGER = "torch._subclasses.fake_tensor"
+"""Where torch tells at length of an error that it also raises, and that a model may catch."""
+
+
+@contextmanager
+def in_silence(logger: logging.Logger) -> Iterator[None]:
+    """Until the block ends nothing is told by a logger."""
+    logger.addFilter(_refuse)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_refuse)
+
+
+def _refuse(_: logging.LogRecord) -> bool:
+    return False
 
 
 class Fakes:
@@ -59,7 +87,7 @@ class Fakes:
             fake_tensor.UnsupportedOperatorException,
             fake_tensor.UnsupportedFakeTensorException,
         )
-        with self._mode:
+        with self._mode, in_silence(logging.getLogger(LOGGER)):
             fakes, named = map_tensors(fake, (args, kwargs))
             if named.get("device") is not None:
                 named["device"] = self.device
@@ -69,6 +97,9 @@ class Fakes:
                 made = func(*fakes, **named)
             except reasons as error:
                 raise NotImplementedError(str(error)) from error
+        for written, tensor in given.values():
+            if written.shape != tensor.shape and tensor.is_meta:
+                tensor.resize_(written.shape)  # `out=` takes the shape of what is written to it
         return map_tensors(back, made)
 
 
@@ -92,6 +123,11 @@ class FakeRecorder(Recorder):
     def run_kernel(self, func: Any, args: Any, kwargs: Any) -> Any:
         """What a kernel returns, run on fake tensors."""
         assert self.fakes is not None  # noqa: S101 - for the type checker
+        if torch.Tag.inplace_view in getattr(func, "tags", ()) or names_of(func)[-1] in ON_SHAPES:
+            return func(*args, **kwargs)
+        given = tensors_of(args, kwargs)
+        if given and not any(tensor.is_meta for tensor in given):
+            return func(*args, **kwargs)  # constants, whose values a forward may read
         return self.fakes.run(func, args, kwargs)
 
     def _produce(
@@ -100,4 +136,10 @@ class FakeRecorder(Recorder):
         if self.registry.is_constant(tensors):
             return super()._produce(entry, effect, tensors, func, args, kwargs)
         twins, named = map_tensors(self.twin, (args, kwargs))
-        return self.run_kernel(func, twins, named)
+        try:
+            return self.run_kernel(func, twins, named)
+        except RuntimeError as error:
+            if not needs_more(error):
+                raise
+        # The kernel reads values, such as the lengths of packed sequences; its rule needs none.
+        return allocate(entry.name, effect, tensors)

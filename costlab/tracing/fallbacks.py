@@ -22,6 +22,7 @@ On = Literal["auto", "meta", "fake", "real"]
 """Shapes alone, fake tensors (every kernel runs, on no memory) or real tensors; or as needed."""
 Carrier = Literal["meta", "fake", "real"]
 TENSORS = {"meta": "shapes alone", "fake": "fake tensors", "real": "real tensors"}
+WITH_WEIGHTS = "give the model with its weights, which `costlab report --on real` builds"
 ROOM = 2
 """Bytes that a run on real tensors is taken to need for each of weights and inputs: a copy of all
 that is read, and as much for what is computed."""
@@ -104,18 +105,19 @@ def _length(partial: Any) -> int:
     return len(partial.nodes) if isinstance(partial, Graph) else 0
 
 
-def what_is_missing(held: Iterable[torch.Tensor], inputs: Iterable[torch.Tensor]) -> str:
+def what_is_missing(
+    held: Iterable[torch.Tensor], inputs: Iterable[torch.Tensor], remedy: str = WITH_WEIGHTS
+) -> str:
     """What keeps a forward from being run on real tensors: weights that are not there, or memory.
 
-    The empty string if nothing does.
+    The empty string if nothing does. `remedy` is what to do where weights are not there.
     """
     tensors = list(held)
     absent = sum(tensor.is_meta for tensor in tensors)
     if absent:
         return (
             f"{absent} of the model's {len(tensors)} weights and buffers have no values (they are "
-            "on meta, or were left out); give the model with its weights, which "
-            "`costlab report --on real` builds"
+            f"on meta, or were left out); {remedy}"
         )
     return _no_room((*tensors, *inputs), ROOM)
 

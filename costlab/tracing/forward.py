@@ -22,7 +22,8 @@ from costlab.tracing.fakes import FakeRecorder, Fakes
 from costlab.tracing.hidden import made_visible
 from costlab.tracing.inputs import as_call, as_specs
 from costlab.tracing.leftovers import left_behind
-from costlab.tracing.parameters import buffers_of, unregistered
+from costlab.tracing.packed import packed_in
+from costlab.tracing.parameters import buffers_of
 from costlab.tracing.recorder import Recorder
 from costlab.tracing.registry import Registry
 from costlab.tracing.returned import Returned, returned
@@ -30,6 +31,7 @@ from costlab.tracing.scopes import Scopes
 from costlab.tracing.settings import DEEPER
 from costlab.tracing.tensors import tensors_in
 from costlab.tracing.untouched import untouched
+from costlab.tracing.warned import at_users_lines
 from costlab.tracing.where import explain
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class Forward(NamedTuple):
         numbers = [registry.add(tensor) for _, tensor in given]
         held = registry.hold(parameter for _, parameter in self.parameters.named)
         buffers = registry.hold(buffers_of(self.modules))
+        recorder.held = range(held.start, buffers.stop)
         recorder.begin((*numbers, *held))
         arguments = as_specs(args, kwargs)
         training = self.mode == "train"
@@ -87,27 +90,34 @@ class Forward(NamedTuple):
         def autograd(found: Returned) -> Autograd | None:
             if not training:
                 return None
-            return regions.told(asking(), range(held.start, buffers.stop), found)
+            return regions.told(asking(), recorder.held, found)
 
         def graph(result: Any) -> Graph:
             read = set(chain.from_iterable([node.inputs for node in recorder.nodes]))
             found = returned(result)
             outputs = tuple(recorder.number(tensor) for tensor in found.tensors)
+            packed, silent = packed_in(
+                self.modules,
+                lambda path, spec: registry.reserve(spec) if scopes.calls.get(path) else None,
+            )
             return Graph(
                 tensors=rows(Tensor, registry.specs, registry.storages),
                 nodes=tuple(recorder.nodes),
                 inputs=tuple(numbers),
                 outputs=outputs,
-                parameters=self.parameters.described(
-                    registry.specs[held.start : held.stop],
-                    [number if number in read else None for number in held],
+                parameters=(
+                    *self.parameters.described(
+                        registry.specs[held.start : held.stop],
+                        [number if number in read else None for number in held],
+                    ),
+                    *packed,
                 ),
                 modules=scopes.summary(registry.specs),
                 input_names=tuple(name for name, _ in given),
                 buffers=tuple(registry.specs[buffers.start : buffers.stop]),
                 arguments=arguments,
                 autograd=autograd(found),
-                remarks=(*unregistered(self.modules), *recorder.remarks),
+                remarks=(*silent, *recorder.unregistered(), *recorder.remarks),
             )
 
         distinct = list({id(module): module for _, module in self.modules}.values())
@@ -120,8 +130,8 @@ class Forward(NamedTuple):
                 with (
                     scopes.followed(registry, recorder.direct),
                     made_visible(recorder),
-                    handled(given_away(recorder)),
-                    regions.followed() if training else nullcontext(),
+                    handled((*given_away(recorder), *at_users_lines())),
+                    regions.followed() if recorder.gradients else nullcontext(),
                     DEEPER,
                     recorder.watching(),
                     recorder,

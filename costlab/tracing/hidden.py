@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from costlab.graph import Coverage
 from costlab.tracing.calls import (
+    ADDRESSES,
     ASKING,
     AUTOCASTS,
     CASTS,
@@ -23,10 +25,13 @@ from costlab.tracing.calls import (
     asking,
     handled,
 )
+from costlab.tracing.launches import launches
 from costlab.tracing.scripts import AS_WRITTEN
 from costlab.tracing.settings import EAGER, UNCHECKED
-from costlab.tracing.tensors import meta
+from costlab.tracing.stops import NeedsMoreError
+from costlab.tracing.takeovers import set_memory
 from costlab.tracing.transforms import carried_out
+from costlab.tracing.where import for_torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +41,10 @@ if TYPE_CHECKING:
 
 UNPACK = "unpack"
 """The method by which torch's packed weights say what they are."""
+NO_ADDRESS = (
+    "the forward asks where a tensor lies in memory (data_ptr), to hand it to what torch does not "
+    "see; on shapes alone it lies nowhere"
+)
 Pair = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -46,7 +55,7 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
 
     def write(call: Any, target: torch.Tensor, args: Any, kwargs: Any) -> torch.Tensor:
         with torch._C.DisableTorchFunction():  # noqa: SLF001 - torch has no public name for it
-            made: torch.Tensor = _set(recorder, call, target, args, kwargs)
+            made: torch.Tensor = set_memory(recorder, call, target, args, kwargs)
             return made
 
     def cast(call: Any, tensor: torch.Tensor, args: Any, kwargs: Any) -> torch.Tensor:
@@ -78,13 +87,15 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
         recorder.follow_autocast()
 
     pairs: list[tuple[Interception, Handler]] = [
+        (ADDRESSES, partial(_address, recorder)),
         (SCRIPTS, script),
         (SETS, write),
         (CASTS, cast),
         (SWAPS, swap),
         (JIT_TRACES, _trace),
         (AUTOCASTS, switch),
-        *carried_out(recorder.enter_transform),
+        *launches(recorder),
+        *carried_out(recorder.enter_transform, recorder.within_transform),
         *(
             (question, _has_no_values)
             for module in ASKING
@@ -102,6 +113,16 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
             torch.utils.swap_tensors(one, other)  # type: ignore[no-untyped-call]  # torch leaves it untyped; a swap undoes itself
 
 
+def _address(recorder: Recorder, call: Any, memory: Any, args: Any, kwargs: Any) -> int:
+    """Where memory begins: unknown, as whoever asks hands it to what torch does not see."""
+    if not (recorder.within or recorder.busy or for_torch(sys._getframe(1))):  # noqa: SLF001 - there is no public name for it
+        recorder.unknown("data_ptr")
+        if memory.device.type == "meta":
+            raise NeedsMoreError(NO_ADDRESS)
+    found: int = call(memory, *args, **kwargs)
+    return found
+
+
 def _has_no_values(call: Any, value: Any, args: Any, kwargs: Any) -> bool:
     """Whether a tensor is one of shapes alone, so that a library does not ask for its values.
 
@@ -117,30 +138,3 @@ def _trace(call: Any, function: Any, args: Any, kwargs: Any) -> Any:
     """What `torch.jit.trace` would trace: the same operations, which the mode then sees."""
     traced = kwargs.get("func", function)
     return call(function, *args, **kwargs) if traced is None else traced  # torch refuses None
-
-
-def _set(recorder: Recorder, call: Any, target: torch.Tensor, args: Any, kwargs: Any) -> Any:
-    """The target, which shares the memory of the source; one of the caller's only seems to."""
-    registry = recorder.registry
-    source = kwargs.get("source", args[0] if args else None)
-    other = source if isinstance(source, torch.Tensor) else None
-    seen = target if other is None else registry.seen_as(other)
-    if not registry.is_foreign(target) and seen.is_meta == target.is_meta:
-        made = call(target, *((seen, *args[1:]) if args else args), **kwargs)
-        storage = None if other is None else registry.storages[recorder.number(other)]
-        registry.add(target, storage)
-        return made
-    size = next(iter(args[2:]), kwargs.get("size"))  # after the source and the offset
-    if other is None or size is not None:
-        shape = (0,) if source is None else size
-        seen = torch.empty(
-            target.shape if shape is None else shape, dtype=target.dtype, device="meta"
-        )
-    elif not seen.is_meta:
-        seen = meta(seen) if target.is_meta else seen.detach().clone()
-    if (seen.shape, seen.dtype) != (target.shape, target.dtype):
-        recorder.unknown("set_")  # whoever asks the target itself is told what it was before
-    registry.stand_in(target, seen)
-    if other is not None:
-        registry.numbers[id(target)] = recorder.number(other)
-    return target

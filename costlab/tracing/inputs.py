@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import PackedSequence
 from costlab.errors import UsageError
 from costlab.graph import TensorSpec
 from costlab.inputspec import Argument, Value, format_argument, format_spec, read
+from costlab.tracing.numbered import RAGGED
 from costlab.tracing.tensors import dtype_name, map_tensors, meta, tensors_in
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
@@ -31,8 +32,12 @@ def as_call(inputs: Any, of: Callable[[torch.Tensor], torch.Tensor] = meta) -> C
     spec may say a literal or a container, `x=(f32[1,3],True)`.
 
     Raises:
-        UsageError: a spec that does not parse, or an element type that torch does not have.
+        UsageError: a spec that does not parse, an element type that torch does not have, or a
+            nested tensor.
     """
+    if any(tensor.is_nested for tensor in tensors_in(inputs)):
+        message = f"an input is a nested tensor: {RAGGED}"
+        raise UsageError(message)
     if isinstance(inputs, Mapping):
         return (), {str(key): _placed(value, of) for key, value in inputs.items()}
     if not isinstance(inputs, tuple | list):

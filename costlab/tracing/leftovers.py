@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections import Counter, deque
 from sys import getrefcount
-from types import FrameType
+from types import CellType, FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def _holder(held: list[torch.Tensor], registry: Registry) -> str:
     for holder in gc.get_referrers(held[0]):
         if id(holder) in own or isinstance(holder, FrameType):
             continue
+        if isinstance(holder, CellType):
+            return _variable(holder)
         if not isinstance(holder, dict | list | tuple | set | deque):
             return f"an attribute of {type(holder).__name__}"
         for owner in gc.get_referrers(holder) if isinstance(holder, dict) else ():
@@ -77,6 +79,15 @@ def _holder(held: list[torch.Tensor], registry: Registry) -> str:
                 return f"an attribute of {getattr(owner, '__name__', type(owner).__name__)}"
         return f"a {type(holder).__name__}"
     return "a cache"
+
+
+def _variable(cell: CellType) -> str:
+    """A variable that a function shares with one within it, in words."""
+    for closure in gc.get_referrers(cell):
+        for function in gc.get_referrers(closure) if isinstance(closure, tuple) else ():
+            if isinstance(function, FunctionType) and function.__closure__ is closure:
+                return f"a variable of a function ({function.__qualname__})"
+    return "a variable of a function"
 
 
 def _attributes(owner: object) -> Any:

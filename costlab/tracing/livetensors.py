@@ -50,6 +50,23 @@ class LiveRegistry(Registry):
         super().__init__()
         self._owned: Any = Keys()
         self._alive = Passing(self)
+        self._places: dict[object, int] = {}
+
+    def add(self, tensor: torch.Tensor, storage: int | None = None, *, owned: bool = True) -> int:
+        """Gives a tensor the next number, and remembers where its values are."""
+        number = super().add(tensor, storage, owned=owned)
+        self._places[_place(tensor)] = number
+        return number
+
+    def adopt(self, tensor: torch.Tensor, number: int) -> None:
+        """Gives a tensor of the trace a number that is known already."""
+        super().adopt(tensor, number)
+        self._places[_place(tensor)] = number
+
+    def same_place(self, tensor: torch.Tensor) -> int | None:
+        """The number of what has its values where this tensor has them, seen in the same way."""
+        place = _place(tensor)
+        return None if place is None else self._places.get(place)
 
     def tables(self) -> tuple[dict[int, Any], ...]:
         """What is known of tensors, by identity."""
@@ -78,3 +95,14 @@ class LiveRegistry(Registry):
         self._owned.add(id(replacement))
         self._stand_ins[id(tensor)] = replacement
         list.append(self._alive, tensor)
+
+
+def _place(tensor: torch.Tensor) -> object:
+    """What tells where a tensor has its values; that of another memory may be the same later."""
+    if tensor.layout is not torch.strided or tensor.is_meta:
+        return None
+    try:
+        memory = tensor.untyped_storage()._cdata  # noqa: SLF001 - torch has no public name for it
+    except (NotImplementedError, RuntimeError):  # one of a library's, without memory of its own
+        return None
+    return memory, tensor.storage_offset(), tuple(tensor.shape), tensor.stride()

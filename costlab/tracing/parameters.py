@@ -16,7 +16,7 @@ from costlab.graph import Parameter, TensorSpec, rows
 from costlab.tracing.tensors import dtype_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 Modules = list[tuple[str, torch.nn.Module]]
 
@@ -93,56 +93,6 @@ def buffers_of(modules: Modules) -> Iterator[torch.Tensor]:
     """Each buffer once."""
     found = chain.from_iterable(module._buffers.values() for _, module in modules)  # noqa: SLF001 - as above
     return iter({id(buffer): buffer for buffer in found if buffer is not None}.values())
-
-
-def unregistered(modules: Modules) -> tuple[str, ...]:
-    """A remark on the modules that keep weights where torch registers none; nothing if none does.
-
-    Source: torch.ao's quantized modules, which pack weights for their kernels into objects of
-    TorchScript (`_packed_params`).
-    """
-    kinds = {
-        kind
-        for kind in {type(module) for _, module in modules}
-        if kind.__module__.startswith("torch.ao.nn.quantized.")
-    }
-    if not kinds:
-        return ()
-    found = [
-        path.removesuffix("._packed_params")
-        for path, module in modules
-        if type(module) in kinds
-        and any(isinstance(value, torch.ScriptObject) for value in vars(module).values())
-    ]
-    if not found:
-        return ()
-    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    told, of_all = _packed(module for path, module in modules if type(module) in kinds)
-    count = f"{'' if of_all else 'at least '}{told:,} " if told else ""
-    remark = (
-        f"{found[0]}{more}: {count}quantized weights are packed where torch registers no "
-        "parameters; params and bytes do not count them"
-    )
-    return (remark,)
-
-
-def _packed(modules: Iterable[torch.nn.Module]) -> tuple[int, bool]:
-    """How many weights are packed in modules, and whether all that are packed say so.
-
-    Those of linear layers and convolutions are unpacked to be asked, into tensors of their own.
-    """
-    count, of_all = 0, True
-    for module in modules:
-        for held in vars(module).values():
-            if not isinstance(held, torch.ScriptObject):
-                continue
-            try:
-                unpacked = held.unpack()  # type: ignore[attr-defined]  # a method of some classes
-            except (AttributeError, RuntimeError):
-                of_all = False
-                continue
-            count += sum(x.numel() for x in unpacked if isinstance(x, torch.Tensor))
-    return count, of_all
 
 
 def _refuse_lazy(place: str, parameter: torch.Tensor) -> None:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from costlab.tracing.scopes import Scopes
 
 UNREGISTERED = (
-    "{} uses a parameter that no module of the model registers (made in the forward, or kept in a "
-    "list): params and trainable do not count it"
+    "{} uses {} ({:,} elements) that no module of the model registers, as if kept in a list or "
+    "built in the forward: what is computed with it is counted; params, trainable and "
+    "parameter_bytes leave it out, as model.parameters() does"
 )
 
 
@@ -32,6 +33,10 @@ class Record:
     remarks: dict[str, None]
     repeated: dict[int, tuple[int, ...]]
     """The inputs of nodes that read a tensor several times, as often as they do."""
+    turned: list[tuple[int, int, bool]]
+    """From which node on which tensor wants a gradient, or none."""
+    strays: dict[int, str]
+    """The weights that no module registers, and where each was used first."""
 
     def unknown(self, name: str) -> None:
         """Writes down that something could not be counted or told."""
@@ -97,13 +102,25 @@ class Record:
         if known is not None:
             return known
         number = registry.add(tensor, owned=False)
+        if tensor.requires_grad:
+            self.turned.append((len(self.nodes), number, True))
         if isinstance(tensor, torch.nn.Parameter):
-            self.remarks.setdefault(UNREGISTERED.format(self.scopes.current or "the model"))
+            self.strays[number] = self.scopes.current or "the model"
         if tensor.is_meta and not registry.is_expected(tensor):
             self.nodes.append(
                 Node("unseen", "unseen", Coverage.UNKNOWN, self.scopes.current, (), (number,))
             )
         return number
+
+    def unregistered(self) -> tuple[str, ...]:
+        """A remark on the weights that no module registers; nothing if there are none."""
+        if not self.strays:
+            return ()
+        first, *more = dict.fromkeys(self.strays.values())
+        place = f"{first} and {len(more)} more" if more else first
+        count = f"{len(self.strays)} weights" if len(self.strays) > 1 else "a weight"
+        elements = sum(self.registry.specs[number].elements for number in self.strays)
+        return (UNREGISTERED.format(place, count, elements),)
 
     def value(self, tensor: torch.Tensor) -> torch.Tensor:
         """A constant to compute with, under the same number."""

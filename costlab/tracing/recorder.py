@@ -1,42 +1,41 @@
 """The function mode that carries a forward out on shapes and records what it did.
 
-Does not know modules (`costlab.tracing.scopes` tells it where it is) nor what a rule says.
+It decides what a call is, and answers what is no operation. Does not know modules
+(`costlab.tracing.scopes` tells it where it is), nor how operations are carried out.
 """
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
-from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import ref
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from costlab.errors import TraceError
-from costlab.graph import Coverage
 from costlab.tracing.aside import Aside
 from costlab.tracing.autocast import KEYS, Autocast, is_nested
-from costlab.tracing.bodies import WRITTEN
 from costlab.tracing.descent import Descent
 from costlab.tracing.entries import Treatment
-from costlab.tracing.factories import SMALL
 from costlab.tracing.history import History
-from costlab.tracing.leaves import RULE_MISMATCH, Leaves
-from costlab.tracing.names import body_of, is_in_place, names_of
-from costlab.tracing.outputs import allocate, fits
+from costlab.tracing.launches import forgotten
+from costlab.tracing.leaving import leaves
+from costlab.tracing.operations import Operations
 from costlab.tracing.scripts import run_as_written
 from costlab.tracing.shortcuts import is_patched
-from costlab.tracing.stops import NeedsMoreError, no_kernel
-from costlab.tracing.tensors import map_tensors, meta, tensors_in, tensors_of
+from costlab.tracing.stops import NeedsMoreError
+from costlab.tracing.takeovers import alike, set_data
+from costlab.tracing.tensors import tensors_of
+from costlab.tracing.transforms import Exchanged, is_wrapped, outside_of_transforms
 from costlab.tracing.where import Failure
+from costlab.training.flow import Noted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
-    from costlab.ops import Effect
+    from costlab.graph import Checkpoint
     from costlab.tracing.entries import Entries, Entry
     from costlab.tracing.fakes import Fakes
     from costlab.tracing.inputs import Call
@@ -44,18 +43,21 @@ if TYPE_CHECKING:
     from costlab.tracing.scopes import Scopes
 
 
-class Recorder(TorchFunctionMode, Leaves):
+class Recorder(Operations):
     """Records each torch function call as a node and answers it with a tensor on meta."""
 
     def __init__(self, registry: Registry, scopes: Scopes, entries: Entries, device: str) -> None:
         """A recorder of one forward; `device` is where the forward believes its tensors are."""
         super().__init__()
         self.registry, self.scopes, self.entries = registry, scopes, entries
-        self.nodes, self.repeated = [], {}
+        self.nodes, self.repeated, self.turned, self.strays = [], {}, [], {}
         self.aside = Aside(registry, torch.device(device))
         self.failed: Failure | None = None
         self.switches: list[tuple[int, bool]] = []
-        self.depth = self._outside = 0
+        self.checkpoints: list[Checkpoint] = []
+        self.held = range(0)
+        """The numbers of the parameters and buffers."""
+        self.depth = self._outside = self.within = 0
         self.fakes: Fakes | None = None
         self.remarks = {}
         self.autocast: Autocast | None = None
@@ -94,6 +96,13 @@ class Recorder(TorchFunctionMode, Leaves):
         """What a forward runs in, so that nothing is hidden: nothing more, on shapes."""
         return nullcontext()
 
+    def launch(
+        self, call: Any, kernel: Any, args: Any, kwargs: Any, written: list[torch.Tensor]
+    ) -> Any:
+        """Nothing, as a launch of a kernel returns: on shapes none takes place."""
+        del call, kernel, args, kwargs
+        forgotten(self, written)
+
     def enter_script(self, call: Any, script: Any, args: Any, kwargs: Any) -> Any:
         """What scripted code returns, priced kernel by kernel."""
         # Kernels that are written in Python call functions too: those are not the model's.
@@ -104,10 +113,17 @@ class Recorder(TorchFunctionMode, Leaves):
         """What the inside of a function transform returns, priced kernel by kernel."""
         depth, self.depth = self.depth, -1  # no leaf is taken the short way: tensors are wrapped
         try:
-            with Descent(self), torch._C.DisableTorchFunction():  # noqa: SLF001 - as above
+            with Descent(self), Exchanged(self.entries, self.within_transform):
                 return inside()
         finally:
             self.depth = depth
+
+    def within_transform(self, tensor: torch.Tensor) -> torch.Tensor:
+        """What a tensor is within a function transform: its twin, unless the transform wraps it."""
+        if is_wrapped(tensor):
+            return tensor
+        with outside_of_transforms():
+            return self.twin(tensor)
 
     def __enter__(self) -> Self:
         """Starts recording; the number of modes says later whether another one came between."""
@@ -128,15 +144,28 @@ class Recorder(TorchFunctionMode, Leaves):
     def convert(self, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         """The tensor in another type; that is an operation as any other."""
         entry = self.entries.find(torch.Tensor.to)
-        made: torch.Tensor = self._apply_rule(entry, torch.Tensor.to, (tensor, dtype), {})
+        made: torch.Tensor = self.apply_rule(entry, torch.Tensor.to, (tensor, dtype), {})
         return made
 
     def _leave_aside(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         return ASIDE[entry.treatment](self.aside, entry, func, args, kwargs)
 
+    def _assign(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        """Nothing; an attribute of a tensor is set, and what its data are from now on is known."""
+        if entry.name == "data.__set__" and isinstance(args[1], torch.Tensor):
+            target, source = args[:2]
+            registry = self.registry
+            # One of the caller's that looks as before costs what it did.
+            if not registry.is_foreign(target) or not alike(registry, target, source):
+                return set_data(self, func, target, source)
+        return self._leave_aside(entry, func, args, kwargs)
+
     def _ask_value(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         try:
-            return self.aside.ask_value(entry, func, args, kwargs)
+            found = self.aside.ask_value(entry, func, args, kwargs)
+            if entry.name == "data_ptr" and leaves("data_ptr", [], varies=True):
+                self.unknown(entry.name)  # what is computed there with constants is not seen
+            return found  # noqa: TRY300 - both are within: what is refused is unknown too
         except TraceError:
             # Said in the report as well: a model may catch the error and go another way.
             self.unknown(entry.name)
@@ -150,18 +179,20 @@ class Recorder(TorchFunctionMode, Leaves):
         return made
 
     def _tell_history(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        tensor = args[0]
-        number = self.registry.number_of(tensor)
-        if number is None or self.registry.is_foreign(tensor):
-            return func(*args, **kwargs)
         if self._history is None:
-            self._history = History(self, self.leaves(), enabled=self.gradients)
-        wants = self._history.wants(number, self.switches)
-        return self._history.answer(entry.name, tensor, wants=wants)
+            noted = Noted(self.switches, self.turned, self.checkpoints, self.repeated, self.held)
+            self._history = History(
+                self.nodes, self.registry, noted, self.leaves, enabled=self.gradients
+            )
+        return self._history.ask(entry.name, args[0], partial(func, *args, **kwargs))
 
     def _differentiate(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        """Refuses, and says so in the report as well: what is made on shapes has no history."""
-        del func, args, kwargs
+        """Refuses, and says so in the report as well: what is made on shapes has no history.
+
+        What a transform wrapped has one: a function of `torch.func.vjp` asks for its gradients.
+        """
+        if any(map(is_wrapped, tensors_of(args, kwargs))):
+            return self.enter_transform(lambda: func(*args, **kwargs))
         self.unknown(f"autograd.{entry.name}")
         message = (
             f"the forward asks for gradients itself (autograd.{entry.name}), and what a trace on "
@@ -171,120 +202,8 @@ class Recorder(TorchFunctionMode, Leaves):
 
     def _make(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         if tensors_of(args, kwargs):
-            return self._descend(entry, func, args, kwargs)
+            return self.descend(entry, func, args, kwargs)
         return self.aside.make(entry, func, args, kwargs)
-
-    def _apply_rule(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        op = entry.op
-        assert op is not None and op.rule is not None  # noqa: S101, PT018 - for the type checker
-        try:
-            effect = op.rule(*args, **kwargs)
-        except RULE_MISMATCH:
-            return self._descend(entry, func, args, kwargs)
-        tensors = tensors_of(args, kwargs)
-        if effect.unchanged:
-            return tensors[0]
-        in_place = entry.in_place or kwargs.get("inplace") is True
-        made: Any
-        if in_place:
-            made = tensors[0]
-            if not fits(effect, tensors):
-                return self._descend(entry, func, args, kwargs)
-            self._write_in_place(made, func, args, kwargs)
-        else:
-            made = self._produce(entry, effect, tensors, func, args, kwargs)
-        self.record(entry.name, op.family, op.coverage, tensors, made, effect, in_place=in_place)
-        return made
-
-    def _produce(
-        self, entry: Entry, effect: Effect, tensors: Any, func: Any, args: Any, kwargs: Any
-    ) -> Any:
-        """What an operation returns: its values where they are kept, else what its rule says."""
-        if not self.registry.is_constant(tensors) or prod(effect.shape) > SMALL:
-            return allocate(entry.name, effect, tensors)
-        values, named = map_tensors(self.value, (args, kwargs))
-        made = func(*values, **named)
-        # Where constants live, whatever device the forward asked for.
-        return made.cpu() if isinstance(made, torch.Tensor) else made
-
-    def _view(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        op = entry.op
-        assert op is not None  # noqa: S101 - for the type checker
-        registry, tensors = self.registry, tensors_of(args, kwargs)
-        constant, seen, named = False, args, kwargs
-        if entry.in_place:
-            # A view in place (`squeeze_`, `requires_grad_`) would change the caller's own tensor.
-            registry.part(tensors)
-        if not registry.are_twins(tensors):  # as they nearly always are
-            constant = not entry.in_place and registry.is_constant(tensors)
-            seen, named = map_tensors(self.value if constant else self.twin, (args, kwargs))
-        try:
-            # By this class's own: views are native on meta; one in place changes what is there.
-            run = _plainly if constant else Recorder.run_kernel
-            made = run(self, func, seen, named)
-        except NotImplementedError as error:
-            raise NeedsMoreError(no_kernel(entry.name)) from error
-        # A view in place has a number, and from now on another shape: it gets a new one.
-        fresh = [out for out in tensors_in(made) if entry.in_place or not registry.knows(out)]
-        if not fresh:
-            return made
-        if entry.name == "__getitem__" and len(tensors) > 1:
-            # Indexed by a tensor: elements are gathered, which is no view.
-            self.record("index", "indexing", Coverage.PRICED, tensors, fresh, None)
-            return made
-        self.record(entry.name, op.family, op.coverage, tensors, fresh, None, view=True)
-        return made
-
-    def _descend(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        body = body_of(func)
-        if body is None or (func in self._entered and body not in WRITTEN):
-            return self._kernels(entry, func, args, kwargs)
-        self._entered.add(func)
-        try:
-            return self.enter(body, args, kwargs)
-        finally:
-            self._entered.discard(func)
-
-    def enter(self, body: Any, args: Any, kwargs: Any) -> Any:
-        """What a Python functional returns, whose body the mode follows."""
-        with self:
-            return body(*args, **kwargs)
-
-    def run_kernel(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """What a kernel returns, on meta; on fake tensors where it does not run there."""
-        try:
-            return func(*args, **kwargs)
-        except NotImplementedError:
-            if self.fakes is None:
-                raise
-            made = self.fakes.run(func, args, kwargs)
-        name, place = names_of(func)[-1], self.scopes.current or "the model"
-        self.remarks.setdefault(
-            f"{name} in {place} has no kernel that runs on shapes alone: what it returns is told "
-            "by torch's fake tensors"
-        )
-        return made
-
-    def _kernels(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        constant = self.registry.is_constant(tensors_of(args, kwargs))
-        if not constant:
-            for written in tensors_in(kwargs.get("out")):
-                self.registry.stand_in(written, meta(written))
-            if entry.in_place or is_in_place(entry.name):
-                self.registry.part(tensors_in(args[:1]))
-        seen, named = map_tensors(self.value if constant else self.twin, (args, kwargs))
-        with Descent(self, computes=constant):
-            return func(*seen, **named)
-
-    def _write_in_place(self, target: Any, func: Any, args: Any, kwargs: Any) -> None:
-        """Carries an in-place operation out where values are kept; a model's tensor stays as is."""
-        if target.is_meta:
-            return
-        if self.registry.is_constant(tensors_of(args, kwargs)):
-            values, named = map_tensors(self.value, (args, kwargs))
-            func(*values, **named)
-        else:
-            self.registry.stand_in(target, meta(target))
 
     # Functions, not the methods of one recorder: those would have it hold itself, and every tensor
     # of the trace with it, until the garbage collector comes by.
@@ -292,15 +211,15 @@ class Recorder(TorchFunctionMode, Leaves):
         Treatment.METADATA: _leave_aside,
         Treatment.DEVICE: _leave_aside,
         Treatment.VALUE: _ask_value,
-        Treatment.RULE: _apply_rule,
-        Treatment.VIEW: _view,
+        Treatment.RULE: Operations.apply_rule,
+        Treatment.VIEW: Operations.take_view,
         Treatment.FACTORY: _make,
-        Treatment.SETTER: _leave_aside,
+        Treatment.SETTER: _assign,
         Treatment.INITIALIZER: _leave_aside,
         Treatment.HISTORY: _tell_history,
         Treatment.GRADIENT: _differentiate,
         Treatment.SWITCH: _switch,
-        Treatment.DESCENT: _descend,
+        Treatment.DESCENT: Operations.descend,
     }
     """How each treatment is carried out."""
 
@@ -331,10 +250,6 @@ CONVERTING = {
     for treatment in (Treatment.RULE, Treatment.DESCENT)
 }
 """The treatments that are others under autocast."""
-
-
-def _plainly(_: Recorder, func: Any, args: Any, kwargs: Any) -> Any:
-    return func(*args, **kwargs)
 
 
 def _converted(recorder: ref[Recorder], tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -28,6 +28,21 @@ def run_as_written(call: Any, script: Any, args: tuple[Any, ...], kwargs: dict[s
         return run(*given)
 
 
+def unseen_kernels(script: Any) -> list[str]:
+    """The kernels of a script that torch's dispatcher is not told of, each as often as it is there.
+
+    Source: `torch.jit.optimize_for_inference`, which puts oneDNN's in (frozen_ops_to_mkldnn.cpp).
+    """
+    found: list[str] = []
+    blocks = [script.graph]
+    while blocks:
+        for node in blocks.pop().nodes():
+            blocks += node.blocks()
+            if node.kind().startswith(("prim::mkldnn", "prim::MKLDNN")):
+                found.append(node.kind())
+    return found
+
+
 def _positional(script: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any] | None:
     """The arguments in order, with defaults, which a graph does not know; None if they do not fit.
 

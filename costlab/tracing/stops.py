@@ -5,6 +5,8 @@ Does not know how a forward is carried further.
 
 from __future__ import annotations
 
+import re
+
 from costlab.errors import TraceError
 
 
@@ -42,8 +44,13 @@ SIGNS = (
     "FakeTensor",
     "not allocated yet",
     "not at the same device",
+    "but it's on meta",
 )
 """What torch's own errors say where a tensor without values is the reason."""
+BACKENDS = re.compile(r"\b(cpu|cuda|gpu|xpu|mps|hip|mkldnn|onednn|itensor\w*)\b", re.IGNORECASE)
+"""What a kernel of one device or library names, which does not take tensors of another."""
+SCRIPTED = "failed in the TorchScript interpreter"
+"""In what TorchScript says of a kernel that stopped, be it without a word of its own."""
 NO_FAKE = "no fake impl registered"
 """What torch says of an operation that was registered without its shapes."""
 
@@ -51,6 +58,25 @@ NO_FAKE = "no fake impl registered"
 def has_no_kernel(error: RuntimeError) -> bool:
     """Whether an operation stopped because it has no kernel for shapes, and not by its operands."""
     return isinstance(error, NotImplementedError) or NO_FAKE in str(error)
+
+
+def reason_of_script(text: str) -> str:
+    r"""What an error of TorchScript's tells last, which is why it stopped; empty if it does not.
+
+    >>> reason_of_script("The following operation failed\nRuntimeError: it is odd\n")
+    'RuntimeError: it is odd'
+    >>> reason_of_script("The following operation failed\nRuntimeError: \n")
+    ''
+    """
+    last = text.strip().rpartition("\n")[2]
+    return "" if last.endswith("Error:") else last
+
+
+def _wants_more(text: str) -> bool:
+    """Whether an error of torch's is one of tensors without values, or on another device."""
+    if any(sign in text for sign in SIGNS) or BACKENDS.search(text):
+        return True
+    return SCRIPTED in text and not reason_of_script(text)
 
 
 def needs_more(error: BaseException) -> bool:
@@ -64,7 +90,7 @@ def needs_more(error: BaseException) -> bool:
     while cause is not None and id(cause) not in seen:
         if isinstance(cause, NeedsMoreError | NotImplementedError):
             return True
-        if isinstance(cause, RuntimeError) and any(sign in str(cause) for sign in SIGNS):
+        if isinstance(cause, RuntimeError) and _wants_more(str(cause)):
             return True
         seen.add(id(cause))
         cause = cause.__cause__ or cause.__context__

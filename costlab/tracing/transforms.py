@@ -4,24 +4,33 @@ Function transforms (`torch.vmap`, `torch.func.grad`, …), `torch.compile`, and
 
 A transform wraps tensors, and what a function mode is told of a wrapped one is not all of it: the
 axis that `vmap` runs over is hidden. So its inside is priced kernel by kernel, below the wrapping,
-where the kernels have every axis. Does not know the kernels.
+where the kernels have every axis. What is not wrapped, such as a weight in a closure, is exchanged
+above it: a transform notes where its operands are, and wants their gradients there. Does not know
+the kernels.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch._functorch import apis, eager_transforms
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 from torch.nn.modules import transformer
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map_only
 
 from costlab.tracing.calls import Interception
+from costlab.tracing.entries import Treatment
+from costlab.tracing.tensors import map_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from costlab.tracing.calls import Handler
+    from costlab.tracing.entries import Entries
 
 TRANSFORMS = (
     Interception("vmap_impl", apis),
@@ -37,14 +46,57 @@ CAUSALITY = Interception("_detect_is_causal_mask", transformer)
 """Whether the values of a mask are those of a causal one, which an encoder and a decoder ask."""
 
 
+QUESTIONS = frozenset({Treatment.METADATA, Treatment.DEVICE, Treatment.HISTORY})
+"""What is asked of the tensor itself, and not of what stands for it."""
+
+
+class Exchanged(TorchFunctionMode):
+    """Has each call within a transform see what stands for a tensor that no transform wraps."""
+
+    def __init__(self, entries: Entries, seen: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """`seen` says what stands for a tensor; a question is put to the tensor itself."""
+        super().__init__()
+        self.entries, self.seen = entries, seen
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """The result of a call; the modes further out are not told of it."""
+        named = kwargs or {}
+        with torch._C.DisableTorchFunction():  # noqa: SLF001 - torch has no public name for it
+            if self.entries.find(func).treatment not in QUESTIONS:
+                args, named = map_tensors(self.seen, (args, named))
+            return func(*args, **named)
+
+
+def is_wrapped(tensor: torch.Tensor) -> bool:
+    """Whether a transform hides dimensions of a tensor, or its history."""
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(tensor))  # noqa: SLF001 - torch has no public name for it
+
+
+@contextmanager
+def outside_of_transforms() -> Iterator[None]:
+    """What is made here is a tensor as any other: no transform wraps it, nothing is recorded."""
+    with (
+        temporarily_clear_interpreter_stack(),
+        torch._C.DisableTorchFunction(),  # noqa: SLF001 - torch has no public name for it
+        torch._C._DisableTorchDispatch(),  # noqa: SLF001 - as above
+    ):
+        yield
+
+
 def carried_out(
-    below: Callable[[Callable[[], Any]], Any],
+    below: Callable[[Callable[[], Any]], Any], seen: Callable[[torch.Tensor], torch.Tensor]
 ) -> Iterator[tuple[Interception, Handler]]:
-    """What has `below(inside)` carry out the inside of each outermost transform."""
+    """What has `below(inside)` carry out the inside of each outermost transform.
+
+    `seen` says what a transform is given in the place of a tensor.
+    """
     inside = False
 
     def transform(call: Any, function: Any, args: Any, kwargs: Any) -> Any:
         nonlocal inside
+        args, kwargs = tree_map_only(torch.Tensor, seen, (args, kwargs))
         if inside:
             return call(function, *args, **kwargs)
         inside = True

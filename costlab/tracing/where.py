@@ -14,17 +14,20 @@ import torch
 
 from costlab.errors import TraceError
 from costlab.inputspec import format_spec
-from costlab.tracing.registry import RAGGED
+from costlab.tracing.numbered import RAGGED
+from costlab.tracing.stops import SCRIPTED, reason_of_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
+    from types import FrameType, TracebackType
 
     from costlab.graph import TensorSpec
     from costlab.tracing.scopes import Scopes
 
 HERE = Path(__file__).parent
 TORCH = str(Path(torch.__file__).parent) + os.sep
+FOR_OTHERS = frozenset({TORCH + "_tensor.py", TORCH + "storage.py"})
+"""Where torch hands on what others ask of a tensor, such as `__cuda_array_interface__`."""
 OURS = str(HERE.parent) + os.sep
 ZOO = str(HERE.parent / "zoo") + os.sep
 RUN = str(HERE / "forward.py")
@@ -43,8 +46,10 @@ WAYS_OUT = {
 """What is said instead of torch's own words where those do not tell what to do."""
 LEVELS = 20
 """Levels of a path that a message tells in full."""
-SCRIPT = "The following operation failed in the TorchScript interpreter"
-"""How TorchScript's interpreter begins to tell of an error."""
+NO_REASON = (
+    "scripted code stopped without a reason, as kernels of oneDNN do that are given no values"
+)
+"""What is said where TorchScript's interpreter does not tell why it stopped."""
 
 
 class Failure(NamedTuple):
@@ -77,8 +82,8 @@ def _told(error: Exception) -> str:
     text = str(error)
     if isinstance(error, RecursionError):
         return f"{text}: calls are nested too deep; raise sys.setrecursionlimit before"
-    if SCRIPT in text:
-        return text.strip().rpartition("\n")[2]
+    if SCRIPTED in text:
+        return reason_of_script(text) or NO_REASON
     return next((way for sign, way in WAYS_OUT.items() if sign in text), text)
 
 
@@ -113,6 +118,17 @@ def user_line(frames: Iterable[traceback.FrameSummary]) -> str:
     within = every[names.index(RUN) + 1 :] if RUN in names else every
     own = [frame for frame in within if not _is_foreign(frame.filename)]
     return f"{own[-1].filename}:{own[-1].lineno}" if own else ""
+
+
+def for_torch(frame: FrameType | None) -> bool:
+    """Whether the code that is running asks for torch's own sake, as to see what shares memory.
+
+    What torch tells other libraries of a tensor, it asks for theirs.
+    """
+    while frame is not None and frame.f_code.co_filename.startswith(OURS):
+        frame = frame.f_back
+    file = "" if frame is None else frame.f_code.co_filename
+    return file.startswith(TORCH) and file not in FOR_OTHERS
 
 
 def _is_foreign(file: str) -> bool:

@@ -11,7 +11,7 @@ from costlab.graph import Autograd, Coverage
 from costlab.training.backward import products
 from costlab.training.document import NOTHING, BlockCost, Memory, Training
 from costlab.training.memory import peaks
-from costlab.training.needs import Needs, Step, gradient_needs
+from costlab.training.needs import Needs, gradient_needs
 from costlab.training.optimizers import operations, state_bytes
 from costlab.training.saved import Kept, kept
 from costlab.training.updates import DEFAULT
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from costlab.graph import Checkpoint, Graph
+    from costlab.training.flow import Step
 
 __all__ = ["DEFAULT", "BlockCost", "Memory", "Training", "training_of"]
 
@@ -167,11 +168,14 @@ def _memory(graph: Graph, needs: Needs, found: Mapping[int, Kept], optimizer: st
     buffer_bytes = sum(spec.bytes for spec in graph.buffers)
     state = sum(state_bytes(optimizer, spec) for spec in trained)
     most = peaks(graph, needs, found)
+    # What no module registers is given to no optimizer, and is there all the same.
+    strays = (graph.autograd or Autograd()).strays
+    there = parameter_bytes + buffer_bytes + sum(graph.tensors[at].spec.bytes for at in strays)
     return Memory(
         parameter_bytes=parameter_bytes,
         buffer_bytes=buffer_bytes,
         gradient_bytes=sum(spec.bytes for spec in trained),
         optimizer_state_bytes=state,
         peak_activation_bytes=most.activations,
-        peak_bytes=parameter_bytes + buffer_bytes + state + most.with_gradients,
+        peak_bytes=there + state + most.with_gradients,
     )

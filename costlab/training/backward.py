@@ -143,6 +143,7 @@ GRADIENTS: dict[str, Gradient] = {
     "bilinear": of_bilinear,
     "scaled_dot_product_attention": of_attention,
     "flex_attention": of_attention,
+    "_scaled_dot_product_flash_attention_for_cpu": of_attention,
     **dict.fromkeys(LAYERS, of_layers),
     **{f"{layer}_cell": of_cell for layer in LAYERS},
 }

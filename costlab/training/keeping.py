@@ -10,6 +10,8 @@ operand, `y0`, `y1` a result, and what is made besides:
 - `planes`: a factor for each plane (sample and channel) of the first operand;
 - `scalar`: one element of the first operand's type;
 - `channels`, `rows`, `groups`: a mean and a deviation for each; `scales`: a deviation for each row;
+- `instances`: a mean and a deviation for each plane, and what a channel holds for each of its own;
+- `norms`: a norm for each row, and the same once it is held above zero;
 - `lines`: a float32 for each row of the result, the logarithm of a softmax's denominator.
 
 The last text stands for all further operands. Source: torch's derivatives.yaml, checked against
@@ -48,6 +50,8 @@ KEPT: dict[str, Keeps] = {
     "layer_norm": ("x0 x1 x2 rows",),
     "group_norm": ("x0 x1 groups",),
     "rms_norm": ("x0 x1 scales",),
+    "instance_norm": ("x0 instances",),
+    "normalize": ("x0 norms",),
     "_weight_norm_interface": ("x0 x1 y1",),
     "native_layer_norm": ("x0 x1 x2 y1 y2",),
     "native_group_norm": ("x0 x1 y1 y2",),
@@ -96,7 +100,7 @@ KEPT: dict[str, Keeps] = {
     "lerp": ("x2", "x2", "x0 x1 x2"),
     "addcdiv": ("x2", "x2", "x1 x2"),
     "where": ("picks",),
-    "masked_fill": ("x1",),
+    **each(("x1",), "masked_fill masked_scatter"),
     # What was picked, and where.
     **each(
         ("x0 places",),
@@ -125,12 +129,40 @@ KEPT: dict[str, Keeps] = {
     # Losses.
     "cross_entropy": ("x1 +x0 scalar",),
     "nll_loss": ("x0 x1 scalar",),
+    **each(("x0 x1 y1",), "nll_loss_forward nll_loss2d_forward"),
     "l1_loss": ("+x0",),
     "pairwise_distance": ("+x0 y0",),
+    **each(
+        ("x0 x1",),
+        "aten::mse_loss aten::smooth_l1_loss aten::huber_loss aten::binary_cross_entropy "
+        "_prelu_kernel",
+    ),
+    # Backwards that are a part of the forward, and are gone through backwards in turn.
+    **each(
+        ("x0 x1",),
+        "_softmax_backward_data _log_softmax_backward_data elu_backward glu_backward tanh_backward "
+        "sigmoid_backward gelu_backward silu_backward mish_backward softplus_backward "
+        "hardswish_backward",
+    ),
+    **each(
+        ("x0 x1 x2",),
+        "convolution_backward _prelu_kernel_backward mse_loss_backward smooth_l1_loss_backward "
+        "huber_loss_backward binary_cross_entropy_backward",
+    ),
+    **each(("x1",), "threshold_backward leaky_relu_backward hardtanh_backward"),
+    "hardsigmoid_backward": ("x1", ""),
+    "log_sigmoid_backward": ("x0 x1 x2",),
+    **each(
+        ("x2",),
+        "max_pool2d_with_indices_backward max_pool3d_with_indices_backward nll_loss_backward "
+        "nll_loss2d_backward",
+    ),
+    "embedding_dense_backward": ("x1",),
+    "_scaled_dot_product_flash_attention_for_cpu": ("x0 x1 x2 y0 y1",),
     # Gradients that read nothing of the forward but shapes.
     **each(
         ("",),
-        "add sub rsub neg sign round ceil floor trunc frac deg2rad rad2deg floor_divide "
+        "add sub rsub neg sign round ceil floor trunc frac deg2rad rad2deg bernoulli floor_divide "
         "reversed_floor_divide reversed_remainder alpha_dropout feature_alpha_dropout sum mean "
         "cumsum half bfloat16 float double cfloat cdouble cpu cuda to type type_as interpolate "
         "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d "
@@ -139,7 +171,8 @@ KEPT: dict[str, Keeps] = {
         "unfold fold cat stack hstack vstack dstack column_stack pad constant_pad_nd repeat tile "
         "repeat_interleave roll flip fliplr flipud rot90 clone copy fill zero tril triu "
         "__setitem__ _to_copy copy_ _pin_memory _scaled_mm "
-        "histc",
+        "histc avg_pool2d_backward slice_backward select_backward "
+        "_scaled_dot_product_flash_attention_for_cpu_backward",
     ),
 }
 """What is kept of each operation."""

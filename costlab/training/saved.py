@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from costlab.graph import ITEM_BITS, Coverage
 from costlab.training.backward import LAYERS
+from costlab.training.flow import has_gradient
 from costlab.training.keeping import BY_RESULT, KEPT
-from costlab.training.needs import has_gradient
 
 if TYPE_CHECKING:
     from costlab.graph import Graph, Node, TensorSpec
-    from costlab.training.needs import Step
+    from costlab.training.flow import Step
 
 FOUR_BYTES = 4
 INDEX_BYTES = 8
+STATISTICS = frozenset({"channels", "groups", "instances", "rows", "scales"})
+"""What is kept of normalizations (`costlab.training.keeping`)."""
 
 
 class Kept(NamedTuple):
@@ -82,7 +84,7 @@ def _pieces(graph: Graph, node: Node, step: Step) -> tuple[str, ...] | None:
         # By a number only the base is read again; of a number, the exponent and the result.
         entry = ("x0 y0",) if node.attributes.get("constant") == "base" else ("x0",)
     elif node.op == "einsum":
-        entry = ("x1", "x0") if node.macs or len(specs) > 1 else ("",)
+        entry = _factors(node) if len(specs) > 1 else ("",)
     elif node.op.startswith("adaptive_avg_pool"):
         # To one place it is a mean, which keeps nothing.
         single = prod(out.shape[2:]) == 1
@@ -93,30 +95,55 @@ def _pieces(graph: Graph, node: Node, step: Step) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(piece for text in texts for piece in text.split()))
 
 
+def _factors(node: Node) -> tuple[str, str]:
+    """Of each factor of an Einstein sum the other one, as it is once its own axes are summed.
+
+    Source: ATen's einsum, which sums the axes of one operand alone before it multiplies.
+    """
+    left, right = (
+        f"x{at}" if elements is None else f"sum{at}"
+        for at, elements in enumerate(node.attributes["summed"])
+    )
+    return right, left
+
+
 def _bytes(graph: Graph, node: Node, step: Step, piece: str) -> int:
     """The bytes of what an operation makes for its backward alone."""
     x = graph.tensors[step.operands[0]].spec
     y = graph.tensors[node.outputs[0]].spec
-    statistic = max(_item_bytes(x), FOUR_BYTES)
+    if piece in STATISTICS:
+        return _statistics(graph, node, step, piece)
     if piece in ("+x0", "+y0"):
         return x.bytes if piece == "+x0" else y.bytes
-    if piece == "channels":
-        # In eval mode the registered statistics are read, and none are made.
-        trained = node.flops > 2 * x.elements
-        return 2 * x.shape[1] * statistic if trained else 0
-    if piece in ("rows", "scales"):
-        return (2 if piece == "rows" else 1) * statistic * _rows(graph, step, x)
-    if piece == "groups":
-        groups: int = node.attributes["groups"]
-        return 2 * statistic * x.shape[0] * groups
+    if piece in ("sum0", "sum1"):
+        return int(node.attributes["summed"][int(piece[-1])]) * _item_bytes(x)
     sizes = {
         "mask": y.elements,
         "places": INDEX_BYTES * y.elements,
         "lines": FOUR_BYTES * prod(y.shape[:-1]),
         "planes": prod(x.shape[:2]) * _item_bytes(x),
         "scalar": _item_bytes(x),
+        "norms": 2 * int(node.attributes.get("norms", 0)) * _item_bytes(x),
     }
     return sizes[piece]
+
+
+def _statistics(graph: Graph, node: Node, step: Step, piece: str) -> int:
+    """The bytes of what a normalization computed of its input, in float32 at least."""
+    x, told = graph.tensors[step.operands[0]].spec, node.attributes
+    item = max(_item_bytes(x), FOUR_BYTES)
+    if piece == "channels":
+        # In eval mode the registered statistics are read, and none are made.
+        trained = node.flops > 2 * x.elements
+        return 2 * x.shape[1] * item if trained else 0
+    if piece == "groups":
+        groups: int = told["groups"]
+        return 2 * item * x.shape[0] * groups
+    if piece == "instances":
+        held = graph.tensors[step.operands[-1]].spec  # all but the input are of one type
+        each = (2 * item if told["from_data"] else 0) + int(told["repeated"]) * _item_bytes(held)
+        return prod(x.shape[:2]) * each
+    return (2 if piece == "rows" else 1) * item * _rows(graph, step, x)
 
 
 def _item_bytes(spec: TensorSpec) -> int:
@@ -132,16 +159,31 @@ def _rows(graph: Graph, step: Step, x: TensorSpec) -> int:
 
 
 def _recurrent(graph: Graph, node: Node, step: Step) -> Kept:
-    """Of each step of a recurrent layer its gates and its states; besides, what went in.
+    """What ATen's own kernels keep of each step: gates, what comes of them, and the states.
 
-    Kernels differ here: that of cuDNN keeps a reserve that nothing says the contents of.
+    An LSTM keeps its four gates, tanh of the cell's state, and both states before the step; a GRU
+    its three gates, two factors of a product before it was written over one, the new value and the
+    state; a plain layer the state after the step. With a projection, what is projected as well.
+
+    Named as an estimate: oneDNN (an LSTM of float32 on a CPU) and cuDNN keep a reserve that nothing
+    says the contents of. Source: ATen's RNN.cpp (`LSTMCell`, `GRUCell`, `SimpleCell`).
     """
     told = node.attributes
     specs = [graph.tensors[number].spec for number in step.operands]
-    x = specs[0]
     hidden: int = told["hidden"]
-    steps = prod(x.shape[:-1]) * told.get("layers", 1) * told.get("directions", 1)
-    kinds = {"lstm": 4 + 2, "gru": 4 + 1, "rnn": 0 + 1}
-    values = next(count for kind, count in kinds.items() if node.op.startswith(kind))
-    last = (*step.operands, *node.outputs[:1])
-    return Kept(tuple(dict.fromkeys(last)), steps * hidden * values * _item_bytes(x), True)
+    states = 2 if node.op.startswith("lstm") else 1
+    # The first state; of packed sequences the sizes of batches come before it.
+    first = next(at for at, spec in enumerate(specs[1:], 1) if has_gradient(spec))
+    rows = prod(specs[0].shape[:-1])
+    layers, directions = told.get("layers", 1), told.get("directions", 1)
+    *_, samples, width = (1, *specs[first].shape)[-2:]
+    made = {"lstm": 5 * hidden, "gru": 6 * hidden, "rnn": hidden}
+    values = rows * next(count for kind, count in made.items() if node.op.startswith(kind))
+    if not node.op.startswith("rnn"):  # the first states went in
+        values += (rows - samples) * (width + hidden * (states - 1))
+    if width != hidden:
+        values += rows * hidden
+    values *= layers * directions
+    values += (layers - 1) * rows * directions * width
+    tensors = tuple(dict.fromkeys(step.operands))
+    return Kept(tensors, values * _item_bytes(specs[0]), assumed=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import exp, floor, inf
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from costlab.bench.document import Correctness
 from costlab.bench.harness import measure
@@ -37,6 +37,7 @@ class Clockwork:
     step_s: float = 0.0
     read_s: float = 0.0
     joules_per_s: float = 0.0
+    watts: Callable[[float], float | None] = lambda _: None
     waited_s: float | None = None
     now: float = 0.0
     due: float = 0.0
@@ -66,6 +67,7 @@ class Clockwork:
         return State(
             clock_mhz=self.clock(self.now),
             base_mhz=BASE_MHZ,
+            power_w=self.watts(self.now),
             energy_j=self.joules_per_s * self.now if self.joules_per_s else None,
             throttle=self.throttle(self.now),
             waited_s=self.waited_s,
@@ -99,6 +101,11 @@ class Spring:
     @property
     def how(self) -> Mapping[str, str]:
         """As everywhere."""
+        return {}
+
+    @property
+    def flags(self) -> Mapping[str, Any]:
+        """None."""
         return {}
 
     def compiled(self) -> Compiled:

@@ -1,4 +1,4 @@
-"""An environment that has torch, triton, rich, typer, numpy and pytest, and nothing else."""
+"""An environment that has torch, triton, rich, typer and numpy, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from importlib.metadata import (
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PLAIN = ("torch", "triton", "rich", "typer", "numpy", "pytest", "costlab", "pip", "setuptools")
+PLAIN = ("torch", "triton", "rich", "typer", "numpy", "costlab", "pip", "setuptools")
 NAME = re.compile(r"[\w.-]+")
 SITE = """
 import sys
@@ -62,9 +62,9 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def blocked() -> list[str]:
-    """The importable names that only other distributions have."""
-    kept = needed()
+def blocked(besides: tuple[str, ...] = ()) -> list[str]:
+    """The importable names that only other distributions have; some more may be there `besides`."""
+    kept = needed((*PLAIN, *besides))
     return sorted(
         name
         for name, of in packages_distributions().items()
@@ -72,7 +72,8 @@ def blocked() -> list[str]:
     )
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, besides: tuple[str, ...] = ()) -> dict[str, str]:
     """The environment of a process in which only a plain environment's packages can be imported."""
-    (folder / "sitecustomize.py").write_text(SITE.format(blocked=blocked()), encoding="utf-8")
+    names = blocked(besides)
+    (folder / "sitecustomize.py").write_text(SITE.format(blocked=names), encoding="utf-8")
     return {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}

@@ -1,12 +1,13 @@
-"""What the reference model predicts of factorized convolutions, in bf16 on an H200.
+"""What the reference model predicts of an H200 in bf16, before anything was measured there.
 
-Each row: the convolutions before and after, grid, width, batch; then the saving in per cent by
-multiply-adds, by the roofline alone, by waves of tiles with 2 µs a kernel, and by these with batch
-normalization and ReLU as kernels of their own. Minus is slower.
+Of factorizations each row: the convolutions before and after, grid, width, batch; then the saving
+in per cent by multiply-adds, by the roofline alone, by waves of tiles with 2 µs a kernel, and by
+these with batch normalization and ReLU as kernels of their own. Minus is slower.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -70,4 +71,128 @@ PREDICTIONS = tuple(
     Prediction(before, after.replace("+", " "), *map(int, sizes), *map(float, savings))
     for before, after, *rest in map(str.split, _ROWS.strip().splitlines())
     for sizes, savings in [(rest[:3], rest[3:])]
+)
+
+
+class Range(NamedTuple):
+    """How many times as fast something is predicted to be, from the least to the most."""
+
+    low: float
+    high: float
+
+    @property
+    def said(self) -> str:
+        """In a cell.
+
+        >>> Range(0.53, 0.7).said, Range(1.91, 1.91).said
+        ('×0.53 to ×0.70', '×1.91')
+        """
+        least = f"×{self.low:.2f}"
+        return least if self.low == self.high else f"{least} to ×{self.high:.2f}"
+
+    def agrees(self, gain: float) -> bool:
+        """Whether a gain is on the same side of 1, within the range, or as near to 1 as that is.
+
+        >>> Range(1.6, 1.6).agrees(1.2), Range(1.6, 1.6).agrees(0.98), Range(0.9, 1.03).agrees(1.02)
+        (True, False, True)
+        """
+        if self.low - NONE <= 1 <= self.high + NONE and abs(gain - 1) <= NONE:
+            return True
+        return gain > 1 if self.low > 1 else gain < 1 if self.high < 1 else self.holds(gain, gain)
+
+    def holds(self, low: float, high: float) -> bool:
+        """Whether an interval meets what is predicted, to the digits in which that is told.
+
+        >>> Range(0.7, 1.1).holds(1.12, 1.2), Range(0.7, 1.1).holds(1.05, 1.2)
+        (False, True)
+        """
+        return low <= self.high + DIGIT and high >= self.low - DIGIT
+
+
+NONE, DIGIT = 0.05, 0.005
+
+
+class Reduction(NamedTuple):
+    """A way to reduce a grid: what it is predicted to take, and the arm that runs it so."""
+
+    way: str
+    predicted_s: float
+    arm: str
+
+
+class Place(NamedTuple):
+    """Where, and how many at once."""
+
+    place: str
+    batch: int
+
+
+REDUCTION = Place("35x35x320 to 17x17x640", 256)
+REDUCTIONS = (
+    Reduction("pool then conv", 410e-6, "cudnn-fused"),
+    Reduction("conv then pool", 1590e-6, "cudnn-fused"),
+    Reduction("parallel", 282e-6, "cudnn-fused"),
+    Reduction("parallel", 236e-6, "ours"),
+)
+"""The parallel one copies for its concatenation; ours writes into slices instead."""
+
+
+class Fusing(NamedTuple):
+    """Two convolutions as one kernel over a kernel each: at the roof, and what tiles leave."""
+
+    roof: Range
+    tiled: Range | None = None
+
+
+def _fusings() -> dict[tuple[str, int], Fusing]:
+    found = {}
+    line = {32: Range(1.0, 1.0), 256: Range(1.0, 1.0)}
+    rows: tuple[tuple[str, tuple[int, ...], dict[int, Range], dict[int, Range]], ...] = (
+        # By one image: 17 to 35 µs against 6.5 to 7.7, as there are tiles for three processors.
+        ("1x7 7x1, 17x17", (128, 160, 192), {1: Range(1.0, 1.04), **line},
+         {1: Range(6.5 / 35, 7.7 / 17), 32: Range(0.53, 0.7), 256: Range(0.53, 0.7)}),
+        ("3x3 3x3, 35x35", (48, 64, 96), {1: Range(1.0, 1.0), **line},
+         dict.fromkeys((1, 32, 256), Range(0.88, 1.03))),
+        ("3x1 1x3, 35x35", (64,), {1: Range(1.86, 1.86), 32: Range(1.91, 1.91),
+                                   256: Range(1.91, 1.91)}, {256: Range(1.61, 1.61)}),
+        ("3x1 1x3, 35x35", (96,), {1: Range(1.42, 1.42), 32: Range(1.28, 1.28),
+                                   256: Range(1.27, 1.27)}, {256: Range(1.08, 1.08)}),
+        ("2x2 2x2, 35x35", (64,), {1: Range(1.58, 1.58), 32: Range(1.44, 1.44),
+                                   256: Range(1.43, 1.43)}, {}),
+    )  # fmt: skip
+    for name, widths, roofs, tiles in rows:
+        for width in widths:
+            for batch, roof in roofs.items():
+                found[f"{name}x{width}", batch] = Fusing(roof, tiles.get(batch))
+    return found
+
+
+FUSINGS = _fusings()
+"""By subject and batch."""
+AS_ONE = "3x3 → 3x1 1x3, 35x35x64", 256
+"""The pair, and the batch, of which one kernel is predicted to save what multiply-adds promise."""
+MERGED = {
+    "1x1 64 + 48 + 64 → merged, 35x35x288": Range(2.24, 2.24),
+    "1x1 192 + 160 + 160 → merged, 17x17x768": Range(1.2, 1.5),
+    "1x1 320 + 384 + 448 → merged, 8x8x2048": Range(1.0, 1.0),
+}
+"""1x1 convolutions of one input as one, at the roof, by pair."""
+
+
+class Gain(NamedTuple):
+    """Kernels of our own over another arm: which subjects, at which batches, how many times."""
+
+    subjects: re.Pattern[str]
+    arm: str
+    batches: tuple[int, ...]
+    gain: Range
+
+
+GAINS = (
+    Gain(re.compile(r"\d+x\d+, .*"), "cudnn-fused", (1, 32, 256), Range(0.7, 1.1)),
+    Gain(re.compile("3x1 1x3, 35x35x64"), "cudnn-fused", (256,), Range(1.15, 1.35)),
+    # Against three kernels, as a graph: what is at best to be gained.
+    Gain(re.compile("3x3, 35x35x64"), "graph", (256,), Range(2.3, 2.3)),
+    Gain(re.compile(r"1x7 7x1, 17x17x\d+"), "graph", (256,), Range(1.6, 1.9)),
+    Gain(re.compile("3x3, 8x8x448"), "graph", (256,), Range(1.2, 1.2)),
 )

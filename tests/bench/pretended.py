@@ -37,7 +37,9 @@ AXES = Axes(
 STUDY = Study(
     "pretended", "What a clock says", (Pair("1→2", TWO, ONE), Pair("1→3", THREE, ONE)), AXES, AXES
 )
-PLAN = Plan(min_pairs=10, limit_s=20.0, settle_s=0.1, warmup_s=0.3, energy_s=0.0, resamples=200)
+PLAN = Plan(
+    min_pairs=10, span_s=0.0, limit_s=20.0, settle_s=0.1, warmup_s=0.3, energy_s=0.0, resamples=200
+)
 REQUEST = Request(STUDY, AXES, limit_s=600.0, plan=PLAN)
 
 Step = tuple[str, str]
@@ -65,6 +67,11 @@ class Made:
     def how(self) -> Mapping[str, str]:
         """One word, to be found again."""
         return {"rotates": "springs"}
+
+    @property
+    def flags(self) -> Mapping[str, Any]:
+        """Torch's, which nothing here sets."""
+        return {"rounded": False}
 
     @property
     def peak_bytes(self) -> int | None:

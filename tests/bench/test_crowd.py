@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +14,10 @@ from costlab.bench.document import Measurements
 from costlab.bench.harness import measure
 from costlab.cli import measuring
 from costlab.cli.measuring import Asked, threads_for
-from tests.bench.clockwork import MS, PLAN, Clockwork, Shared, Spring
+from tests.bench.clockwork import MS, PLAN, Clockwork, Shared, Spring, run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ASKED = Asked("blocks", (), "", "auto", {}, True, 45.0, None, False, False, None)
@@ -88,3 +89,49 @@ def test_patience_where_enough_will_be_left() -> None:
     plan = replace(PLAN, limit_s=3.0, patience_s=60.0, half_width=1e-9)
     found = measure(Spring(device, 1.0), Spring(device, 1.0), device, device, plan, 0)
     assert 2 * len(found.kept) == plan.fewest_pairs
+
+
+@dataclass
+class Scheduled(Clockwork):
+    """A device that others have for `away_s` after each `turn_s` that it worked."""
+
+    turn_s: float = 0.004
+    away_s: float = 0.006
+    worked_s: float = 0.0
+
+    def time_s(self, call: Callable[[], None], calls: int) -> float:
+        """The time of so many calls, and of what it had to wait meanwhile."""
+        assert self.waited_s is not None
+        took_s = super().time_s(call, calls)
+        turns = (self.worked_s + took_s) // self.turn_s - self.worked_s // self.turn_s
+        self.worked_s += took_s
+        self.waited_s += turns * self.away_s
+        self.now += turns * self.away_s
+        return took_s + turns * self.away_s
+
+
+@pytest.mark.parametrize("ratio", [0.8, 1.0])
+def test_samples_that_fit_between_turns_are_taken(ratio: float) -> None:
+    """Others take the core after 4 ms each time: of samples of 5 ms none counts, shorter ones do.
+
+    Samples that are never made shorter show that it is this which saves the comparison.
+    """
+    seconds = 0.0004
+    assert PLAN.sample_s > Scheduled.turn_s > seconds
+    for shortest_s, saved in ((PLAN.shortest_sample_s, True), (PLAN.sample_s, False)):
+        plan = replace(PLAN, shortest_sample_s=shortest_s)
+        device = Scheduled(waited_s=0.0)
+        paired = run(device, ratio, plan, seconds)
+        found = paired.comparison()
+        assert (found is not None) is saved
+        assert all(count == paired.calls[0] for count in paired.calls)
+        if found is not None:
+            assert found.ratio == pytest.approx(ratio)
+            assert found.dropped
+            assert min(paired.calls) * seconds * ratio >= plan.shortest_sample_s
+
+
+def test_samples_stay_long_where_nobody_waits() -> None:
+    """On a machine of one's own no sample is shorter than the plan says."""
+    device = Scheduled(waited_s=0.0, turn_s=1e9)
+    assert run(device, seconds=0.0004).calls == run(Clockwork(), seconds=0.0004).calls

@@ -121,6 +121,87 @@ def test_what_cannot_be_said_is_refused(model: nn.Module, why: str) -> None:
         fuse(model.eval(), stand_in)
 
 
+def finished() -> nn.Sequential:
+    """A convolution with its normalization and ReLU."""
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()).eval()
+
+
+@pytest.mark.parametrize("place", ["", "0", "1", "2"])
+@pytest.mark.parametrize("how", ["hook", "pre-hook", "forward"])
+def test_what_was_put_in_a_layers_place_is_not_lost(place: str, how: str) -> None:
+    """Hooks and a forward of the instance would not be called: refused, of the model and each part.
+
+    Each of them doubles what is written or read, so that a fused call would be wrong; the same
+    model without them is fused.
+    """
+    model = finished()
+    x = torch.rand(1, 3, 5, 5)
+    with torch.no_grad():
+        assert torch.allclose(fuse(model, stand_in)(x), model(x), atol=1e-5)
+    layer = model.get_submodule(place)
+    if how == "hook":
+        layer.register_forward_hook(lambda _layer, _args, y: 2 * y)
+    elif how == "pre-hook":
+        layer.register_forward_pre_hook(lambda _layer, args: (2 * args[0],))
+    else:
+        before = layer.forward
+        layer.forward = lambda x: 2 * before(x)
+    where = f"{place}: it has" if place else "the model has"
+    with pytest.raises(ArmError, match=where):
+        fuse(model, stand_in)
+
+
+class Functional(nn.Module):
+    """A convolution that is no layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(4, 3, 3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """ReLU of the convolution."""
+        return F.relu(F.conv2d(x, self.weight))
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (Functional(), "calls conv2d itself"),
+        (nn.Conv2d(3, 4, 3), "calls conv2d itself"),
+        (nn.Sequential(nn.ReLU()), "no convolution"),
+        (nn.Sequential(nn.ConvTranspose2d(3, 4, 3), nn.ReLU()), "ConvTranspose2d is none of"),
+    ],
+)
+def test_what_would_not_be_fused_is_refused(model: nn.Module, why: str) -> None:
+    """An arm that fuses nothing would be eager under another name."""
+    with pytest.raises(ArmError, match=why):
+        fuse(model.eval(), stand_in)
+
+
+def test_statistics_of_a_batch_cannot_be_folded() -> None:
+    """A normalization that was left in train mode has none of its own yet."""
+    model = finished()
+    model[1].train()
+    with pytest.raises(ArmError, match="1: it is in train mode"):
+        fuse(model, stand_in)
+
+
+def test_an_input_by_keyword_is_fused_too() -> None:
+    """A forward may call its convolution with `input=`."""
+
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.conv(input=x))
+
+    model, x = Named().eval(), torch.rand(1, 3, 5, 5)
+    with torch.no_grad():
+        assert torch.allclose(fuse(model, stand_in)(x), model(x), atol=1e-5)
+
+
 def test_training_is_refused() -> None:
     """The fused call has no backward."""
     with pytest.raises(ArmError, match="no backward"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import _gpu_agreement, _gpu_checks, _gpu_counters, _gpu_files
+from benchmarks import _gpu_checks, _gpu_counters, _gpu_files
 from benchmarks._gpu_checks import marked, within
 from benchmarks._gpu_files import Folder, floor_of, rounded, thinned
 from costlab.bench.document import Comparison, Measured, Measurements, Timing
@@ -107,44 +107,13 @@ def test_the_files_with_gpu_tests_are_found() -> None:
     assert marked(ROOT)
 
 
-def test_fresh_processes_that_differ_are_named(tmp_path: Path) -> None:
-    """Too few processes say nothing; three say where they agree, differ, or could not be asked."""
-    one, other = [["conv_a", 1]], [["conv_b", 1]]
-    runs: list[dict[str, object]] = [{"x": one, "y": one, "z": one} for _ in range(3)]
-    assert _gpu_agreement.told({"runs": runs[:2]}) == ""
-    assert "the same kernels in 3 of 3 sides" in _gpu_agreement.told({"runs": runs})
-    runs[1] = {"x": other, "y": one, "z": "a fresh process failed: no room"}
-    told = _gpu_agreement.told({"runs": runs})
-    assert "the same kernels in 1 of 2 sides that were asked for, others in: x" in told
-    assert told.endswith("not told: z.")
-    folder = Folder(tmp_path)
-    folder.save(Measurements("factorizations", {}, (), notes=("kept",)))
-    for text in (told, f"{_gpu_agreement.SAID} agree."):
-        folder.say("factorizations", text, _gpu_agreement.SAID)
-    found = folder.document("factorizations")
-    assert found is not None
-    assert found.notes == ("kept", f"{_gpu_agreement.SAID} agree.")
-
-
-def test_processes_are_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was chosen is kept after each process; without time for one, it is left for later."""
-    folder, asked = Folder(tmp_path), []
-
-    def choose(sides: object, **_: object) -> dict[str, object]:
-        asked.append(sides)
-        if len(asked) == 2:
-            raise KeyboardInterrupt
-        return {"x": [["conv", 1]]}
-
-    monkeypatch.setattr(_gpu_agreement, "choices", choose)
-    end_s = time.monotonic() + 1000
-    with pytest.raises(KeyboardInterrupt):
-        _gpu_agreement.agree(folder.agreed(), end_s, folder.agree)
-    assert _gpu_agreement.missing(folder.agreed()) == 2
-    late = _gpu_agreement.agree(folder.agreed(), time.monotonic() + 1, folder.agree)
-    assert late == "no time was left for 2 of 3 processes"
-    assert _gpu_agreement.agree(folder.agreed(), end_s, folder.agree) == ""
-    assert (len(asked), _gpu_agreement.missing(folder.agreed())) == (4, 0)
+def test_tests_run_side_by_side_where_they_can() -> None:
+    """Compiling takes a core each; what the sanitizer watches is not run twice."""
+    command = _gpu_checks.pytest_command(["a.py"], 6)
+    assert command[command.index("-n") + 1] == "6"
+    assert command[command.index("-k") + 1] == "not no_stray_access"
+    assert "-n" not in _gpu_checks.pytest_command(["a.py"])
+    assert 1 <= _gpu_checks.processes() <= _gpu_checks.MOST_PROCESSES
 
 
 def test_tests_that_were_run_are_not_run_again(

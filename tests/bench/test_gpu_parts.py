@@ -1,67 +1,43 @@
-"""What a GPU study measures in which order, and how it meets trouble, on a pretended clock."""
+"""What a GPU study measures, in which order, and what of it is asked first."""
 
 from __future__ import annotations
 
-import re
-import signal
-import time
-from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import _gpu_measure, gpu_study
-from benchmarks._gpu_asked import Asked
-from benchmarks._gpu_ending import BROKEN, TERMINATED, TIME_UP, Ended, ended_by
-from benchmarks._gpu_files import Folder, floor_of
-from benchmarks._gpu_measure import Measuring
-from benchmarks._gpu_pace import estimate_s
+from benchmarks._gpu_files import Folder
 from benchmarks._gpu_parts import (
     AGREEMENT,
+    LEFT_OUT,
     MEASURED_NETWORKS,
     NULL,
     PLAN,
+    SHOWCASE,
     TRAINED,
-    Part,
-    Slice,
     parts,
 )
 from benchmarks._gpu_plan import plan
-from costlab.bench.document import Measurements
+from benchmarks._gpu_subjects import NETWORK_BLOCKS, OTHERS_BLOCKS
+from costlab import sources
+from costlab.bench.anatomy import study_of_model
+from costlab.bench.example import inputs_of
 from costlab.bench.gauge import THROTTLE
 from costlab.bench.plan import POWER_CAP
 from costlab.bench.roofline import GRAPHED
-from costlab.bench.studies import FACTORIZATIONS, GRID_REDUCTION
-from costlab.bench.study import Pair
-from costlab.errors import UsageError
-from tests.bench.pretended import AXES, ONE, STUDY, Pretended, out_of_memory
-from tests.bench.pretended import PLAN as PRETENDED
+from costlab.bench.studies import FACTORIZATIONS, GRID_REDUCTION, INCEPTION_V3_BLOCKS
+from costlab.blocks import block_tree
+from costlab.tracing import trace
 
-REFERENCE = replace(STUDY, name="identical-arms", pairs=(Pair("1 twice", ONE, ONE),))
-PRETENDED_PARTS = (
-    Part(2, "ceilings", (Slice(REFERENCE, AXES, PRETENDED),)),
-    Part(3, "pairs", (Slice(STUDY, AXES, PRETENDED),)),
-)
-
-
-def measuring(folder: Path, backend: Pretended, *, end_s: float = 1e9) -> Measuring:
-    """A process that measures, as if it were one."""
-    return Measuring(Folder(folder), backend, end_s)
-
-
-@pytest.fixture(autouse=True)
-def _pretended_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_gpu_measure, "parts", lambda *, tiny: PRETENDED_PARTS if not tiny else ())
-
-
-def keys(folder: Path) -> list[str]:
-    """The cases of the pretended study."""
-    return sorted(Folder(folder).measured("pretended"))
+if TYPE_CHECKING:
+    from costlab.bench.study import Case
 
 
 def test_the_whole_network_is_held_against_each_other_arm() -> None:
     """In bf16 at batch 1, 32 and 256; first what max-autotune makes, which is a graph as well."""
-    (part,) = (part for part in parts() if part.number == 9)
+    (part,) = (part for part in parts() if part.number == 8)
     cases = [case for piece in part.slices for case in piece.cases()]
     assert {case.pair for case in cases} == {"inception_v3"}
     assert {case.variant.arm for case in cases} == {"best-blocks"}
@@ -79,7 +55,8 @@ def test_ours_is_measured_wherever_the_kernels_take_it() -> None:
         for part in parts()
         for piece in part.slices
         for case in piece.cases()
-        if case.variant.arm == "ours" and (case.layout, case.regime) == ("nhwc", "cold")
+        if case.variant.arm == case.baseline.arm == "ours"
+        and (case.layout, case.regime) == ("nhwc", "cold")
     }
     pairs = [pair.name for study in (FACTORIZATIONS, GRID_REDUCTION) for pair in study.pairs]
     assert cases == {
@@ -112,30 +89,127 @@ def test_what_matters_most_comes_first() -> None:
     assert {case.study for case in whole} == {"blocks", "networks"}
     inferred = {(c.pair, c.batch) for c in whole if not c.variant.subject.training}
     assert {(name, batch) for name in MEASURED_NETWORKS for batch in (1, 32, 256)} <= inferred
-    assert {c.pair for c in whole if c.variant.subject.training} == set(TRAINED)
+    assert not any(case.variant.subject.training for case in whole)
+    after = next(part for part in parts() if part.number == 7).slices[0]
+    assert {case.pair for case in after.cases()} == set(TRAINED)
+    assert {case.batch for case in after.cases()} == {32}
 
 
 def test_what_is_asked_first_takes_about_three_calls() -> None:
     """Parts 1 to 6 fit into some twenty-five minutes, by what cases are taken to last."""
     lines = list(plan(parts(), Folder(Path("nowhere")), 0))
-    first_s = sum(one.left_s for one in lines if one.is_part and int(one.title[0]) <= AGREEMENT)
+    first_s = sum(one.left_s for one in lines if 0 < one.part <= AGREEMENT)
     assert 15 * 60 < first_s < 27 * 60
 
 
+def planned() -> list[Case]:
+    """Every case of every part."""
+    return [case for part in parts() for piece in part.slices for case in piece.cases()]
+
+
 def test_every_arm_meets_every_pair_in_the_end() -> None:
-    """Taken together, the parts measure each pair in bf16 and tf32, in all arms, cold and warm."""
-    cases = [case for part in parts() for piece in part.slices for case in piece.cases()]
-    pairs = {pair.name for study in (FACTORIZATIONS, GRID_REDUCTION) for pair in study.pairs}
-    for arm in ("eager", "graph", "compile", "cudnn-fused"):
-        for batch in (1, 32, 256):
-            for precision in ("bf16", "tf32"):
-                met = {
-                    case.pair
-                    for case in cases
-                    if (case.variant.arm, case.batch, case.precision) == (arm, batch, precision)
-                }
-                assert pairs <= met, (arm, batch, precision)
-    assert pairs <= {case.pair for case in cases if case.regime == "warm"}
+    """The full product: each pair in six arms, at each batch, in bf16 and tf32, cold and warm."""
+    found = {
+        (case.pair, case.variant.arm, case.batch, case.precision, case.regime)
+        for case in planned()
+        if case.baseline.arm == case.variant.arm and case.layout == "nhwc"
+    }
+    pairs = [pair.name for study in (FACTORIZATIONS, GRID_REDUCTION) for pair in study.pairs]
+    arms = ("eager", "graph", "cudnn-fused", "compile", "compile-autotune", "ours")
+    wanted = set(product(pairs, arms, (1, 32, 256), ("bf16", "tf32"), ("cold", "warm")))
+    assert sorted(wanted - found) == []
+    assert len(pairs) == 20
+
+
+def test_every_network_is_measured_whole_and_by_block_in_the_end() -> None:
+    """Six networks: whole in each arm at each batch, a step at 32, each block at each batch."""
+    cases = planned()
+    found = {(c.pair, c.variant.arm, c.batch) for c in cases if c.study == "networks"}
+    arms = ("graph", "compile", "autotune-graph", "cudnn-fused", "ours")
+    assert set(product(MEASURED_NETWORKS, arms, (1, 32, 256))) <= found
+    assert set(product(TRAINED, ("graph", "compile"), (32,))) <= found
+    blocks = {(c.pair, c.batch) for c in cases if c.study in {"blocks", "network-blocks"}}
+    others = [f"{name}: {block}" for name, own in OTHERS_BLOCKS.items() for block in own]
+    assert set(product((*INCEPTION_V3_BLOCKS, *others), (1, 32, 256))) == blocks
+    assert {*OTHERS_BLOCKS, "inception_v3"} == set(MEASURED_NETWORKS)
+
+
+@pytest.mark.parametrize("network", OTHERS_BLOCKS)
+def test_the_blocks_are_all_that_run(network: str) -> None:
+    """Each block of a network that moves a byte, of those of one class and cost the first."""
+    study = study_of_model(network)
+    model = sources.find(network).build()
+    root = block_tree(trace(model, inputs_of(study.pairs[0].variant, 1), mode="eval"))
+    cost = {block.path: block.cost for block in root.children}
+    kinds: dict[object, str] = {}
+    for pair in study.pairs[1:]:
+        own = cost[pair.name]
+        kind = type(model.get_submodule(pair.name)), own.macs, own.params, own.bytes
+        kinds.setdefault(kind, pair.name)
+    assert OTHERS_BLOCKS[network] == tuple(kinds.values())
+    (shape,) = {p.variant.shape for p in NETWORK_BLOCKS.pairs if p.variant.source == network}
+    assert shape == study.pairs[0].variant.shape
+
+
+def test_ours_is_held_against_the_others_in_pairs() -> None:
+    """Each convolution, factorization and reduction of the studies, against each other arm."""
+    cases = [case for case in planned() if case.study == "arms"]
+    assert {(case.baseline.arm, case.layout, case.regime) for case in cases} == {
+        ("ours", "nhwc", "cold")
+    }
+    assert all(case.baseline.subject == case.variant.subject for case in cases)
+    subjects = {
+        side.name
+        for study in (FACTORIZATIONS, GRID_REDUCTION)
+        for pair in study.pairs
+        for side in (pair.baseline, pair.variant)
+        if side is not None
+    }
+    found = {
+        (case.pair, case.variant.arm, case.batch) for case in cases if case.precision == "bf16"
+    }
+    arms = ("cudnn-fused", "compile", "graph", "autotune-graph")
+    assert found == set(product(subjects, arms, (1, 32, 256)))
+    third = next(part for part in parts() if part.number == 3)
+    first = {
+        (case.pair, case.variant.arm)
+        for piece in third.slices
+        for case in piece.cases()
+        if case.study == "arms"
+    }
+    for name in SHOWCASE:
+        pair = next(pair for pair in FACTORIZATIONS.pairs if pair.name == name)
+        assert pair.baseline is not None
+        assert set(product([pair.variant.name], ("cudnn-fused", "compile", "graph"))) <= first
+        assert (pair.baseline.name, "cudnn-fused") in first
+
+
+def test_no_arm_is_held_against_itself_where_there_is_no_other() -> None:
+    """On a device with one of the arms there is nothing to compare, and no case."""
+    pieces = [piece for part in parts() for piece in part.slices if piece.study.name == "arms"]
+    assert pieces
+    assert not [case for piece in pieces for case in piece.cases(["eager", "compile"])]
+    both = [case for piece in pieces for case in piece.cases(["ours", "compile"])]
+    assert {(case.baseline.arm, case.variant.arm) for case in both} == {("ours", "compile")}
+
+
+def test_what_is_left_out_is_in_no_part() -> None:
+    """What the page says that the plan leaves out, no part measures."""
+    cases = planned()
+    assert {case.precision for case in cases} == {"bf16", "tf32"}
+    assert {case.finish for case in cases} == {"bn_relu"}
+    other = [case for case in cases if case.layout == "nchw"]
+    assert {(case.batch, case.pair in SHOWCASE) for case in other} == {(32, True)}
+    assert {case.variant.arm for case in other} == {"eager", "graph", "compile"}
+    trained = [case for case in cases if case.variant.subject.training]
+    assert {case.batch for case in trained} == {32}
+    assert {case.variant.arm for case in trained} == {"graph", "compile"}
+    assert {case.study for case in trained} == {"networks"}
+    assert {c.pair for c in cases if c.variant.arm == "best-blocks"} == {"inception_v3"}
+    whole = [c for c in cases if c.study in {"networks", "blocks", "network-blocks"}]
+    assert {(c.precision, c.layout, c.regime) for c in whole} == {("bf16", "nhwc", "cold")}
+    assert {c.variant.arm for c in whole if c.study == "network-blocks"} == {"graph"}
+    assert len(LEFT_OUT) == 8
 
 
 def test_a_case_is_planned_once() -> None:
@@ -158,130 +232,19 @@ def test_every_named_pair_is_one_of_its_study() -> None:
             assert list(piece.cases())
 
 
+def test_energy_is_read_over_three_seconds() -> None:
+    """Of the showcase, which comes first: a sensor that samples a quarter of the time needs them.
+
+    Source: Yang et al. 2023, "Part-time Power Measurements" (arXiv:2312.02741).
+    """
+    third = next(part for part in parts() if part.number == 3)
+    assert [case.pair for case in third.slices[0].cases()] == list(SHOWCASE)
+    assert third.slices[0].plan.energy_s >= 3
+    assert PLAN.energy_s == 0
+
+
 def test_the_power_cap_is_tolerated() -> None:
     """The one reason that the plan tolerates is one that the gauge tells; a hot board is none."""
     assert PLAN.tolerated == NULL.tolerated == (POWER_CAP,)
     assert POWER_CAP in THROTTLE.values()
     assert "hardware thermal slowdown" not in PLAN.tolerated
-
-
-def test_the_pretended_study_is_measured(tmp_path: Path) -> None:
-    """Ceilings and noise are measured once, in the part before, and stand in every document."""
-    backend = Pretended()
-    measuring(tmp_path, backend).go(list(PRETENDED_PARTS))
-    assert len(keys(tmp_path)) == 2
-    assert backend.steps.count(("ceilings", "")) == 1
-    reference, found = (Folder(tmp_path).document(n) for n in ("identical-arms", "pretended"))
-    assert reference is not None
-    assert found is not None
-    assert found.complete
-    assert found.null == floor_of(reference)
-    assert found.ceilings == reference.ceilings
-    assert found.environment["plan"]["tolerated"] == list(PRETENDED.tolerated)
-    assert backend.open == []
-
-
-def test_nothing_is_measured_twice(tmp_path: Path) -> None:
-    """A second call finds everything done."""
-    measuring(tmp_path, Pretended()).go(list(PRETENDED_PARTS))
-    again = Pretended()
-    measuring(tmp_path, again).go(list(PRETENDED_PARTS))
-    assert [step for step in again.steps if step[0] in {"prepare", "ceilings"}] == []
-
-
-def test_no_case_is_begun_without_time(tmp_path: Path) -> None:
-    """A case that needs longer than what is left is left for another call; what was done stays."""
-    with pytest.raises(Ended) as ended:
-        measuring(tmp_path, Pretended(), end_s=time.monotonic() + 0.01).go(list(PRETENDED_PARTS))
-    assert ended.value.code == TIME_UP
-    assert keys(tmp_path) == []
-    measuring(tmp_path, Pretended()).go(list(PRETENDED_PARTS))
-    assert len(keys(tmp_path)) == 2
-
-
-def test_a_failed_case_does_not_end_the_study(tmp_path: Path) -> None:
-    """Out of memory is kept with its case, and the next is measured."""
-    backend = Pretended(trouble={("prepare", "two"): (1, out_of_memory())})
-    measuring(tmp_path, backend).go(list(PRETENDED_PARTS))
-    found = Folder(tmp_path).document("pretended")
-    assert found is not None
-    assert [bool(case.error) for case in found.cases] == [True, False]
-
-
-def test_a_broken_device_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a failure that the device does not survive, no other case fails because of it."""
-    backend = Pretended(trouble={("prepare", "two"): (1, RuntimeError("CUDA error: misaligned"))})
-    monkeypatch.setattr(Measuring, "_usable", lambda self: not self.backend.trouble)
-    with pytest.raises(Ended) as ended:
-        measuring(tmp_path, backend).go(list(PRETENDED_PARTS))
-    assert ended.value.code == BROKEN
-    assert len(keys(tmp_path)) == 1
-    measuring(tmp_path, Pretended()).go(list(PRETENDED_PARTS))
-    found = Folder(tmp_path).document("pretended")
-    assert found is not None
-    broken, sound = (case.error for case in found.cases)
-    assert re.fullmatch(r"RuntimeError \[.*:\d+\]: CUDA error: misaligned", broken)
-    assert sound == ""
-
-
-def test_another_device_measures_its_own_ceilings(tmp_path: Path) -> None:
-    """On another device of the kind the ceilings are measured anew, and the first are kept."""
-    measuring(tmp_path, Pretended()).go(list(PRETENDED_PARTS))
-
-    class Other(Pretended):
-        def environment(self) -> dict[str, object]:
-            return {**super().environment(), "uuid": "another"}
-
-    other = Other()
-    measuring(tmp_path, other).go(list(PRETENDED_PARTS))
-    assert ("ceilings", "") in other.steps
-    earlier = Folder(tmp_path).record()["machines"]
-    assert [one["environment"].get("uuid") for one in earlier] == [None]
-
-
-def test_results_of_another_kind_are_left_alone(tmp_path: Path) -> None:
-    """A folder with the results of another kind of device is refused, and stays as it is."""
-    measuring(tmp_path, Pretended()).go(list(PRETENDED_PARTS))
-    before = (tmp_path / "identical-arms.json").read_text(encoding="utf-8")
-    with pytest.raises(UsageError, match="holds results of another device"):
-        measuring(tmp_path, Pretended(device="another")).go(list(PRETENDED_PARTS))
-    assert (tmp_path / "identical-arms.json").read_text(encoding="utf-8") == before
-
-
-@pytest.mark.parametrize("number", [signal.SIGALRM, signal.SIGTERM])
-def test_a_signal_ends_it_once(number: int) -> None:
-    """The first signal raises; a second one, while results are kept, does nothing."""
-    raised = []
-    with ended_by(time.monotonic() + 60):
-        for _ in range(2):
-            try:
-                signal.raise_signal(number)
-            except Ended as ended:
-                raised.append(ended.code)
-    assert raised == [TIME_UP if number == signal.SIGALRM else TERMINATED]
-
-
-def test_the_case_that_a_process_died_of_is_passed(tmp_path: Path) -> None:
-    """It is kept with how the process died, so that the next process begins behind it."""
-    folder = Folder(tmp_path)
-    folder.save(Measurements("pretended", {}, ()))
-    case = next(iter(STUDY.cases(AXES)))
-    folder.note(current=[3, case.key])
-    asked = Asked(1.0, folder, "cpu", tiny=False, force=False, parts=PRETENDED_PARTS)
-    study = gpu_study.Study(asked, 0.0, [])
-    assert study._blame(list(PRETENDED_PARTS), -signal.SIGSEGV)
-    found = folder.document("pretended")
-    assert found is not None
-    assert [(one.key, one.error) for one in found.cases] == [
-        (case.key, f"the process died: signal {int(signal.SIGSEGV)}")
-    ]
-    # It died of no case: to begin another would be of no use.
-    assert not study._blame(list(PRETENDED_PARTS), 1)
-
-
-def test_estimates_follow_what_was_measured() -> None:
-    """A case takes what those of its study and arm took on average; else a guess."""
-    piece = PRETENDED_PARTS[1].slices[0]
-    cases = list(piece.cases())
-    assert estimate_s(piece, cases, {"pretended eager": (4, 10.0)}) == 2 * 2.5
-    assert estimate_s(piece, cases, {}) > 0

@@ -34,6 +34,21 @@ def test_the_null_arm_is_one_side_twice() -> None:
     assert (found.ratio, found.low, found.high, found.verdict) == (1, 1, 1, "SAME")
 
 
+def test_a_comparison_spans_some_time() -> None:
+    """Thirty pairs of short calls are not the end: it lasts as long as the plan says, no longer.
+
+    Cut off before that it is no less precise for it.
+    """
+    for span_s, limit_s in ((0.0, 8.0), (3.0, 8.0), (6.0, 4.0)):
+        device = Clockwork()
+        plan = replace(PLAN, sample_s=0.001, span_s=span_s, limit_s=limit_s, warmup_s=0.0)
+        found = run(device, plan=plan)
+        asked_s = min(span_s, limit_s)
+        assert asked_s - 0.5 <= device.now <= asked_s + 0.5
+        assert found.stopped == "precise"
+        assert 2 * len(found.kept) >= plan.min_pairs
+
+
 def test_blocks_are_abba_or_baab() -> None:
     """Both orders occur, nothing else does, and the seed repeats their sequence."""
 

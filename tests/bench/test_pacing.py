@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from math import exp
 
 import pytest
 
 from costlab.bench.harness import energy_j, measure
+from costlab.bench.plan import Plan
 from costlab.errors import UsageError
 from tests.bench.clockwork import BASE_MHZ, MS, PLAN, Clockwork, Spring, run, seeded
 
@@ -100,6 +102,19 @@ def test_energy_is_power_times_time() -> None:
     side = Spring(device, MS)
     assert energy_j(side, device, device, 10, PLAN) == pytest.approx(0.3)
     assert device.now == pytest.approx(8.0, abs=0.02)
+
+
+def test_power_is_the_median_of_what_counts() -> None:
+    """Of 300 W, and 700 W in every fourth reading, 300 W are told; without a sensor, nothing."""
+    reads = count()
+    device = Clockwork(watts=lambda _: 700.0 if next(reads) % 4 == 3 else 300.0)
+    assert run(device).power_w == 300.0
+    assert run(Clockwork()).power_w is None
+
+
+def test_energy_takes_long_enough_for_a_sensor() -> None:
+    """A plan that reads energy at all does so over three seconds unless it says otherwise."""
+    assert Plan().energy_s >= 3.0
 
 
 def test_no_counter_gives_no_energy() -> None:

@@ -44,6 +44,12 @@ def test_several_runs_are_one_call() -> None:
     assert summed(runs) == ((Kernel("a", 2, 2.0),), 2.0)
 
 
+def test_what_most_runs_do_not_have_is_no_kernel() -> None:
+    """One run in which an operation seems to be another one adds no kernel to the call."""
+    usual, odd = [Ran("clamp", 0.0, 1.0)], [Ran("relu", 0.0, 9.0)]
+    assert summed([usual, odd, usual]) == ((Kernel("clamp", 1, 1.0),), 0.0)
+
+
 def test_nothing_ran_is_no_kernel() -> None:
     """A trace without kernels has none, and no gaps."""
     assert summed([[], []]) == ((), 0.0)

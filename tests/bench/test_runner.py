@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
+from costlab.bench.cpu import Cpu
+from costlab.bench.document import Measurements
+from costlab.bench.judging import FLOOR
+from costlab.bench.plan import QUICK
+from costlab.bench.precision import recorded
 from costlab.bench.roofs import beaten
 from costlab.bench.runner import run
-from costlab.bench.study import Pair, Study
+from costlab.bench.single import Bench
+from costlab.bench.study import Case, Pair, Side, Study, Subject
 from tests.bench.pretended import (
     AXES,
     REQUEST,
     TWO,
+    Made,
     Pretended,
     measured,
 )
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
     from costlab.bench.document import Ceilings
     from costlab.bench.progress import Moment
     from costlab.bench.request import Outcome
+    from costlab.bench.study import Precision
 
 
 def test_a_study_is_measured() -> None:
@@ -150,3 +160,41 @@ def test_a_cache_slower_than_memory_is_measured_again(monkeypatch: pytest.Monkey
     found = measured(Pretended())
     assert found.ceilings is not None
     assert found.ceilings.cache_bytes_per_s == 4e10
+
+
+def test_a_case_has_the_flags_that_it_was_measured_under() -> None:
+    """They are read while both sides are ready, and stand with the case."""
+    assert [case.flags for case in measured(Pretended()).cases] == [{"rounded": False}] * 2
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_flags_are_those_of_the_precision(precision: Precision) -> None:
+    """In a saved document a CPU's case has what its precision sets, whatever was set before."""
+    subject = Subject("small", "conv3x3(inputs=4)", (4, 8, 8), takes_finish=True)
+    side = Side(subject, "eager")
+    case = Case("flags", "one", side, side, 1, precision, "nhwc", "bare", "cold")
+    plan = replace(QUICK, limit_s=0.5, waited_share=1e9, warmup_s=0.01, span_s=0.0)
+    before = recorded()
+    assert before["cudnn.benchmark"] is False
+    backend = Cpu()
+    case_found = Bench(backend, None, FLOOR, 0, plan.limit_s).measured(case, plan)
+    assert case_found is not None
+    found = Measurements("flags", backend.environment(), (case_found,))
+    document = json.loads(found.to_json())
+    assert document["environment"]["flags_before"] == before
+    flags = document["cases"][0]["flags"]
+    assert flags["cudnn.benchmark"] is True
+    assert flags["cudnn.allow_tf32"] is False
+    assert flags["matmul.allow_tf32"] is False
+    assert recorded() == before
+
+
+def test_flags_that_a_side_sets_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that turns a flag while it is timed is named with it."""
+    turns = count()
+    told = property(lambda _made: {"rounded": next(turns) % 2 == 1, "same": 1})
+    monkeypatch.setattr(Made, "flags", told)
+    first = measured(Pretended()).cases[0]
+    assert first.flags == {"rounded": False, "same": 1}
+    assert first.comparison is not None
+    assert "a side set flags of torch while it was timed: rounded" in first.comparison.reason

@@ -9,9 +9,10 @@ import pytest
 
 from costlab.bench.document import Measurements, Session
 from costlab.bench.identical import NO_FLOOR
+from costlab.bench.request import AGAIN
 from costlab.bench.runner import run
 from costlab.bench.seams import State
-from tests.bench.pretended import CALL_S, REQUEST, Pretended, measured
+from tests.bench.pretended import CALL_S, PLAN, PREPARE_S, REQUEST, Pretended, measured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,9 +65,35 @@ def test_a_case_that_was_drowned_is_measured_again() -> None:
     assert prepared == ["one", "one", "one", "two", "one", "three", "one", "two"]
 
 
+def test_what_is_drowned_is_measured_as_long_as_there_is_time() -> None:
+    """Twice in vain is not the end: the third time there are pairs, and only those are told."""
+    backend = Crowded(drowned=7)  # of two nulls, then two sides of the first case and one more
+    found = measured(backend)
+    assert [case.is_drowned for case in found.cases] == [False, False]
+    assert all(not case.baseline.dropped for case in found.cases)
+    assert found.complete
+    assert not any(note.startswith(AGAIN) for note in found.notes)
+
+
+def test_what_stays_drowned_ends_with_the_time() -> None:
+    """It is tried until the time is over, no longer, and is said to have been; resuming forgets."""
+    short = replace(REQUEST, limit_s=90.0, plan=replace(PLAN, limit_s=5.0))
+    backend = Crowded(drowned=999)
+    found = run(short, backend).found
+    assert 80 < backend.now_s < 90 + 2 * PREPARE_S + 1
+    assert all(case.is_drowned for case in found.cases)
+    (note,) = (note for note in found.notes if note.startswith(AGAIN))
+    times = backend.steps.count(("prepare", "three"))
+    assert times > 2
+    assert f"{times} times in all" in note
+    again = run(replace(REQUEST, anew=True), Pretended(), known=found).found
+    assert again.complete
+    assert not any(note.startswith(AGAIN) for note in again.notes)
+
+
 def test_a_drowned_case_has_no_numbers_and_is_resumed() -> None:
     """Without a pair that counts nothing is said but why; --resume measures it, and only it."""
-    drowned = measured(Crowded(drowned=99))
+    drowned = run(replace(REQUEST, limit_s=90.0), Crowded(drowned=99)).found
     assert all(case.is_drowned and case.comparison is None for case in drowned.cases)
     assert all("other processes had the cores" in case.error for case in drowned.cases)
     assert all(len(case.variant.samples_s) > 10 for case in drowned.cases)

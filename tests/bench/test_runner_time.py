@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import pytest
+
+from costlab.bench import standards
+from costlab.bench.allotment import UNSEEN_S, UNSEEN_SHARE, Allotment
+from costlab.bench.document import Comparison
+from costlab.bench.identical import NO_FLOOR, ONCE, floor_of
 from costlab.bench.runner import run
 from tests.bench import pretended
 from tests.bench.pretended import (
+    AXES,
     PLAN,
     PREPARE_S,
     REQUEST,
     STUDY,
+    Made,
     Pretended,
 )
 
 if TYPE_CHECKING:
-    import pytest
+    from costlab.bench.progress import Moment
+    from costlab.bench.study import Case, Side
 
 
 def test_the_time_is_up_between_blocks() -> None:
@@ -91,3 +100,83 @@ def test_slow_calls_are_waited_for_where_there_is_time(monkeypatch: pytest.Monke
     found = run(short, backend).found
     assert [case.comparison and case.comparison.pairs for case in found.cases] == [10, 10]
     assert backend.now_s <= 120.0
+
+
+@dataclass(slots=True)
+class Slow(Pretended):
+    """A backend on which a side takes long to prepare, as under a compiler."""
+
+    prepare_s: float = 0.0
+    begun: list[tuple[str, float]] = field(default_factory=list)
+
+    def prepare(self, side: Side, case: Case, seed: int) -> Made:
+        """A side, ready to run after so long."""
+        self.begun.append((side.arm, self.now_s))
+        if side.arm == "compile":
+            self.now_s += self.prepare_s
+        # slots make a new class, which super() without arguments does not know
+        return super(Slow, self).prepare(side, case, seed)
+
+
+def test_identical_arms_take_a_share_of_the_run() -> None:
+    """However vague they are, they leave nine tenths of the time to the cases."""
+    plan = replace(PLAN, half_width=1e-9, limit_s=60.0)
+    heard: list[Moment] = []
+    run(replace(REQUEST, plan=plan, limit_s=100.0), Pretended(), watch=heard.append)
+    (null,) = (at for at, moment in enumerate(heard) if moment.what.startswith("identical"))
+    before, after = heard[null].left_s, heard[null + 1].left_s
+    assert before - after <= standards.NULL_SHARE * before + PREPARE_S + 0.1
+
+
+@pytest.mark.parametrize(("limit_s", "times"), [(100.0, 2), (4.0, 1)])
+def test_identical_arms_are_tried_again_in_the_first_half(limit_s: float, times: int) -> None:
+    """Drowned, the same case is timed once more while half of the time is left, and not after."""
+    drowned = Comparison(1.0, 0.9, 1.1, 4, 6, "AMBIGUOUS", "time limit")
+    backend, asked = Pretended(), list[str]()
+    time = Allotment(backend, PLAN, backend.now_s + limit_s, all_s=limit_s)
+
+    def timed(case: Case) -> Comparison:
+        asked.append(case.key)
+        backend.now_s += 3.0
+        return drowned
+
+    noted: list[str] = []
+    cases = list(STUDY.cases())
+    assert len(cases) > 1
+    floor_of(cases, timed, fewest_pairs=10, has_time=lambda: time.is_young, note=noted.append)
+    assert asked == [cases[0].key] * times
+    assert noted == [NO_FLOOR if times == 2 else ONCE]
+
+
+def test_what_compiles_waits_for_what_does_not() -> None:
+    """In a short look all cases of the first arm come before those of an arm that compiles."""
+    axes = replace(AXES, arms=("eager", "compile"), by_arm=True)
+    found = list(STUDY.cases(axes))
+    assert [case.variant.arm for case in found] == ["eager"] * 2 + ["compile"] * 2
+    plain = STUDY.cases(replace(axes, by_arm=False))
+    assert sorted(case.key for case in plain) == sorted(case.key for case in found)
+
+
+def test_an_arm_not_seen_before_is_begun_in_time() -> None:
+    """Nobody knows how long a compiler takes: it is not begun in the last quarter of a run."""
+    axes = replace(AXES, arms=("eager", "compile"), by_arm=True)
+    plan = replace(PLAN, half_width=1e-9, limit_s=5.0)
+    compiled: list[float] = []
+    for limit_s in range(8, 60):
+        backend = Slow(prepare_s=10.0)
+        begun_s = backend.now_s
+        run(replace(REQUEST, axes=axes, plan=plan, limit_s=float(limit_s)), backend)
+        compiled = [at for arm, at in backend.begun if arm == "compile"]
+        least_s = min(UNSEEN_S, UNSEEN_SHARE * limit_s)
+        assert all(begun_s + limit_s - at >= least_s for at in compiled[:1])
+    assert compiled
+
+
+def test_what_was_spent_before_counts() -> None:
+    """The time of a short look begins before the run does; its limit is told as it was given."""
+    request = replace(REQUEST, plan=replace(PLAN, half_width=1e-9, limit_s=60.0), limit_s=30.0)
+    backend = Pretended()
+    begun_s = backend.now_s
+    found = run(replace(request, spent_s=12.0), backend).found
+    assert backend.now_s - begun_s < 18.0 + 2 * PREPARE_S + 0.1
+    assert any("The time limit of 0.5 min" in note for note in found.notes)

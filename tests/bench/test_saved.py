@@ -56,7 +56,7 @@ def test_the_schema_notices_every_change(found: Measurements) -> None:
     document["environment"] = {}  # which may hold anything
     for ceilings in (document["ceilings"], document["sessions"][0]["ceilings"]):
         ceilings["flops_per_s"] = ceilings["how"] = {}
-    free = ("('environment',", "'flops_per_s')", "'how'")
+    free = ("('environment',", "'flops_per_s')", "'how'", "'flags'")
     changes = [
         (what, edited)
         for what, edited in mutations(document)
@@ -92,7 +92,8 @@ def test_keys_of_a_later_costlab_are_left_out(found: Measurements) -> None:
 
     def more(value: Any) -> Any:
         if isinstance(value, dict):
-            known = {key: below if key == "how" else more(below) for key, below in value.items()}
+            named = ("how", "flags")
+            known = {key: below if key in named else more(below) for key, below in value.items()}
             return known | {"novel": [1]}
         return [more(below) for below in value] if isinstance(value, list) else value
 
@@ -113,7 +114,7 @@ def test_what_was_added_to_the_version_may_be_missing(found: Measurements) -> No
     document = saved(found)
     del document["sessions"]
     for case in document["cases"]:
-        del case["session"], case["threads"]
+        del case["session"], case["threads"], case["flags"], case["power_w"]
         for side in ("baseline", "variant"):
             del case[side]["dropped"], case[side]["how"]
     sides = [side for case in from_dict(document).cases for side in (case.baseline, case.variant)]

@@ -79,14 +79,15 @@ def test_the_plain_percentile_interval_would_not_cover() -> None:
     assert held / TRIALS < 0.9
 
 
-@pytest.mark.parametrize(("correlation", "least"), [(0.3, 0.9), (0.5, 0.85)])
+@pytest.mark.parametrize(("correlation", "least"), [(0.3, 0.92), (0.5, 0.9), (0.7, 0.86)])
 def test_neighbouring_blocks_that_agree_widen_the_interval(
     correlation: float,
     least: float,
 ) -> None:
     """Where each block resembles the last, the interval still holds the truth most of the time.
 
-    Without the widening it would in 86 and 74 of 100 simulations.
+    Without the widening it would in 83, 74 and 57 of 100 simulations, and with one whose
+    correlation is not corrected for its bias in 93, 88 and 82.
     """
     random, held = seeded(0), 0
     for seed in range(TRIALS):

@@ -99,23 +99,46 @@ def test_parts_take_a_finish(name: str) -> None:
     assert ("finish" in signature(builder).parameters) == (find(name).kind != "network")
 
 
-def test_grids_and_widths_are_the_networks_own() -> None:
-    """Inception-v3 has, at each grid and width, a convolution larger than 1×1 of such a width."""
+def patches() -> dict[int, dict[tuple[int, int], set[tuple[int, int]]]]:
+    """Of Inception-v3, by grid and patch, the widths that convolutions without a stride join."""
     graph = trace(sources.find("inception_v3").build(), "f32[1,3,299,299]", mode="eval")
-    has = {
-        (width, *graph.tensors[node.outputs[0]].spec.shape[2:])
-        for node in graph.nodes
-        if node.op == "conv2d" and node.attributes["kernel"] != (1, 1)
-        for width in node.attributes["channels"]
+    found: dict[int, dict[tuple[int, int], set[tuple[int, int]]]] = {}
+    for node in graph.nodes:
+        if node.op == "conv2d" and (patch := node.attributes["kernel"]) != (1, 1):
+            grids = {graph.tensors[at[0]].spec.shape[2] for at in (node.inputs, node.outputs)}
+            if len(grids) == 1:
+                at_grid = found.setdefault(grids.pop(), {})
+                at_grid.setdefault(patch, set()).add(node.attributes["channels"])
+    return found
+
+
+def places(large: str, small: str) -> set[tuple[int, int]]:
+    """The grids and widths at which the study sets one convolution against another."""
+    return {
+        (pair.variant.shape[1], pair.variant.shape[0])
+        for pair in FACTORIZATIONS.pairs
+        if pair.name.startswith(f"{large} → {small},")
     }
-    assert {pair.variant.shape for pair in FACTORIZATIONS.pairs} <= has
-    assert (97, 35, 35) not in has
+
+
+def test_grids_and_widths_are_the_networks_own() -> None:
+    """Each factorization stands at the places that the module says, read off Inception-v3."""
+    has = patches()
+    at_35 = {width for widths in has[35].values() for both in widths for width in both}
+    assert places("5x5", "3x3 3x3") == {(35, width) for width in at_35}
+    read = {(35, width) for width, _ in has[35][3, 3]}
+    read |= {(8, width) for patch in ((3, 3), (3, 1), (1, 3)) for width, _ in has[8][patch]}
+    assert (3, 3) not in has[17]
+    assert places("3x3", "3x1 1x3") == read | {(17, 192)}
+    assert places("7x7", "1x7 7x1") == {(17, width) for width, _ in has[17][1, 7]}
+    assert places("3x3", "2x2 2x2") == {one for one in places("3x3", "3x1 1x3") if one[0] > 8}
+    assert 0.2 < 1 - (8 / 9) ** 2 < 0.22  # of 9×9 that an even patch reads at 8×8
 
 
 def test_the_grids_and_widths_that_are_asked_for() -> None:
     """35² × 48, 64, 96; 17² × 128, 160, 192; 8² × 384, 448: each is in some pair."""
-    places = {pair.variant.shape for pair in FACTORIZATIONS.pairs}
-    assert places == {
+    found = {pair.variant.shape for pair in FACTORIZATIONS.pairs}
+    assert found == {
         (width, grid, grid)
         for grid, widths in ((35, (48, 64, 96)), (17, (128, 160, 192)), (8, (384, 448)))
         for width in widths
@@ -145,7 +168,12 @@ def test_the_networks_are_the_zoos() -> None:
     assert len(shapes) == len(NETWORKS.pairs)
     for (source, training), shape in shapes.items():
         assert find(source).input_shape == shape
+        assert find(source).kind == "network"
         assert (source, not training) in shapes
+    families = ("alexnet", "vgg16", "vgg19", "prelu_net_c", "googlenet", "bn_inception")
+    residual = [f"resnet{depth}" for depth in (18, 34, 50, 101, 152)]
+    later = ("inception_v3", "inception_v4", "inception_resnet_v1", "inception_resnet_v2")
+    assert {source for source, _ in shapes} == {*families, *residual, *later}
 
 
 def test_pairs_can_be_chosen() -> None:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from costlab.budgets.refs import parse_ref, resolve, worktree
+from costlab.budgets.refs import parse_ref, resolve
+from costlab.budgets.worktrees import worktree
 from costlab.report import Report
 from tests.cli.repository import git
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from costlab.budgets.absence import below_submodule, unproven
-from costlab.budgets.refs import parse_ref, resolve, worktree
+from costlab.budgets.refs import parse_ref, resolve
+from costlab.budgets.worktrees import worktree
 from tests.cli.repository import commit, git
 
 MODULE = "class Net: ...\nif NEVER:\n    class Perhaps: ...\n"

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costlab.budgets.diffing import difference
-from costlab.budgets.refs import is_ref, parse_ref, resolve, worktree
+from costlab.budgets.refs import is_ref, parse_ref, resolve
+from costlab.budgets.worktrees import worktree
 from costlab.errors import CostlabError, SourceError, UsageError
 from tests.budgets.refs import LAYERS, NET, PIXELS, at, left_behind
 from tests.cli.repository import git

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from costlab.budgets.refs import parse_ref, resolve, worktree
+from costlab.budgets.refs import parse_ref, resolve
+from costlab.budgets.worktrees import worktree
 from tests.budgets.refs import gone, left_behind
 from tests.cli.repository import git
 
@@ -29,7 +30,7 @@ def test_the_worktree_is_removed(repository: Path, error: type[BaseException]) -
 def is_running(process: int) -> bool:
     """Whether a process runs; one that has ended and that nobody has waited for does not."""
     told = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(process)],  # noqa: S607
+        ["ps", "-o", "stat=", "-p", str(process)],  # noqa: S607 - any ps will do
         capture_output=True,
         text=True,
         check=False,
@@ -55,7 +56,8 @@ def test_a_signal_while_the_model_runs(
     git(repository, "commit", "-qm", "slow")
     code = textwrap.dedent(
         """
-        from costlab.budgets.refs import parse_ref, resolve, worktree
+        from costlab.budgets.refs import parse_ref, resolve
+        from costlab.budgets.worktrees import worktree
         with worktree(resolve(parse_ref("git:HEAD"))) as tree:
             tree.report("slow.py:Net")
         """

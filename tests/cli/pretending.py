@@ -37,8 +37,8 @@ def chosen(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Device:
     (folder / "study.toml").write_text(TOML, encoding="utf-8")
 
     def make(**given: object) -> Pretended:
-        backend = Pretended(**given)  # type: ignore[arg-type]
-        monkeypatch.setattr(backends, "choose", lambda name, threads=None: backend)  # noqa: ARG005
+        backend = Pretended(**given)  # type: ignore[arg-type]  # its own arguments
+        monkeypatch.setattr(backends, "choose", lambda name, threads=None: backend)  # noqa: ARG005 - as choose takes them
         return backend
 
     return make

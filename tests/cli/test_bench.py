@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,6 +107,24 @@ def test_the_studies_are_listed(costlab: Costlab) -> None:
         sum(1 for _ in FACTORIZATIONS.cases()),
     )
     assert first["quick"]["pairs"] == list(FACTORIZATIONS.quick.pairs)
+
+
+def test_the_pairs_of_a_study_are_listed(costlab: Costlab, device: Device) -> None:
+    """By the names that --pair takes: of a study, of a file, and of a model on given inputs."""
+    device()
+    told = costlab("bench", "--list", "factorizations", "--format", "csv").out.splitlines()
+    assert told[0].startswith("pair,baseline,variant")
+    assert len(told) == 1 + len(FACTORIZATIONS.pairs)
+    names = [name for name, *_ in csv.reader(told[1:])]
+    assert names == [pair.name for pair in FACTORIZATIONS.pairs]
+    (study,) = json.loads(costlab("bench", "--list", "study.toml", "--format", "json").out)[
+        "studies"
+    ]
+    (pair,) = study["pairs"]
+    measured = costlab("bench", "study.toml", "--pair", pair, "--batch", "1")
+    assert measured.code == 0
+    model = ("bench", "--list", "torch.nn:Embedding(9, 4)", "-i", "i64[2,5]")
+    assert "i64[2,5]" in costlab(*model).out
 
 
 def test_two_files_side_by_side(costlab: Costlab, tmp_path: Path) -> None:

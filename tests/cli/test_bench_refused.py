@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from costlab.bench.cuda import judged
 from costlab.bench.document import Measurements
+from costlab.bench.gauge import Process
 from costlab.store import load
-from tests.bench.pretended import out_of_memory
+from tests.bench.pretended import Pretended, out_of_memory
 from tests.cli.pretending import GOLDEN, TOML, Device, chosen
 
 if TYPE_CHECKING:
@@ -69,7 +71,12 @@ NONSENSE: dict[str, tuple[tuple[str, ...], str]] = {
         ("torch.nn:Linear(4, 2)", "-i", "input=f32[3,4]", "--batch", "2"),
         "say their own batch: change those, and leave --batch out",
     ),
-    "a list of one": (("--list", "blocks"), "--list lists the studies; leave 'blocks' out"),
+    "a list of two": (
+        ("--list", "blocks", "networks"),
+        "one study at a time; leave 'networks' out",
+    ),
+    "a list of none": (("--list", "nonesuch"), "A study is one of factorizations"),
+    "a list with inputs": (("--list", "-i", "f32[1,3,9,9]"), "inputs are of a model: name it"),
 }
 
 
@@ -128,3 +135,25 @@ def test_a_model_that_is_not_there_is_told_at_once(costlab: Costlab, device: Dev
     assert "nothing can be measured: " in found.err
     assert found.err.count("inputs=-4") == 1
     assert ("ceilings", "") not in backend.steps
+
+
+def test_a_busy_gpu_is_refused_or_forced(
+    costlab: Costlab, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 2 and nothing kept; with --force it is measured, and the document says so."""
+
+    def busy(_device: Pretended, *, force: bool) -> tuple[str, ...]:
+        return judged((Process(77, None),), force=force)
+
+    device()
+    monkeypatch.setattr(Pretended, "refuse_if_busy", busy)
+    words = ("bench", "study.toml", "--batch", "1", "--out", "a.json")
+    found = costlab(*words)
+    assert found.code == 2
+    assert "1 other process uses the GPU (77)" in found.err
+    assert "--force" in found.err
+    assert not Path("a.json").exists()
+    assert costlab(*words, "--force").code == 0
+    kept = load("a.json")
+    assert isinstance(kept, Measurements)
+    assert "1 other process uses the GPU (77); measured with --force" in kept.notes

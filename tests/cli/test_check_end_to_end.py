@@ -99,6 +99,55 @@ def branch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+ABSOLUTE = """
+[models.net]
+model = "nets.py:Net"
+inputs = ["f32[1,3,16,16]"]
+
+[[budgets]]
+id = "total"
+macs = { max = "9M" }
+
+[[budgets]]
+id = "second"
+modules = ["second"]
+macs = { max = "1k" }
+
+[[budgets]]
+id = "convolutions"
+ops = ["conv2d"]
+macs = { max = "9M" }
+"""
+
+
+def test_absolute_limits_tell_the_change(branch: Path, costlab: Costlab) -> None:
+    """A baseline that no limit is relative to is measured, and each value told against it."""
+    change(branch / "nets.py", WIDER)
+    (branch / "costlab.toml").write_text(ABSOLUTE, encoding="utf-8")
+    said = costlab("check", "--baseline", "git:main", "--format", "text", "--format", "json:a.json")
+    assert said.code == 1
+    document = json.loads((branch / "a.json").read_text(encoding="utf-8"))
+    grown = {check["budget"]: check["value"] - check["base"] for check in document["checks"]}
+    assert grown == dict.fromkeys(("total", "second", "convolutions"), GROWN)
+    assert "because second" in said.out
+    assert "out channels 8" in said.out
+
+
+def test_a_baseline_that_cannot_be_measured_fails_no_absolute_limit(
+    branch: Path, costlab: Costlab
+) -> None:
+    """What stops at the commit is a note, where nothing is relative to it."""
+    (branch / "costlab.toml").write_text(ABSOLUTE.replace("1k", "9M"), encoding="utf-8")
+    sound = (branch / "nets.py").read_text(encoding="utf-8")
+    (branch / "nets.py").write_text("raise ValueError('broken then')\n", encoding="utf-8")
+    commit(branch, "broken")
+    (branch / "nets.py").write_text(sound, encoding="utf-8")
+    said = costlab("check", "--baseline", "git:HEAD")
+    assert said.code == 0
+    assert "note: baseline: net at git:HEAD" in said.out
+    assert "broken then" in said.out
+
+
 def test_a_branch_that_only_renames_passes(branch: Path, costlab: Costlab) -> None:
     """Another name for a class and for what it holds costs nothing, and nothing is said to."""
     change(branch / "nets.py", ("Block", "Bottleneck"), ("squeeze", "reduce"))

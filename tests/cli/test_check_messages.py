@@ -116,15 +116,49 @@ def test_a_missing_baseline_silences_no_budget(desk: Path, costlab: Costlab) -> 
     assert "no budget speaks" not in said.out
 
 
-def test_an_anchor_that_nothing_uses_is_told(desk: Path, costlab: Costlab) -> None:
-    """Without an anchor_increase an anchor holds nothing."""
-    (desk / "costlab.toml").write_text(NET, encoding="utf-8")
-    limit = ("--max", "macs=1G")
-    said = costlab("check", "net.py:make", "-i", "f32[1,3,8,8]", *limit, "--anchor", "file:b")
-    (desk / "costlab.toml").unlink()
-    said = costlab("check", "net.py:make", "-i", "f32[1,3,8,8]", *limit, "--anchor", "file:b")
+@pytest.mark.usefixtures("desk")
+def test_an_anchor_that_nothing_uses_is_told(costlab: Costlab) -> None:
+    """Where no limit is relative to it, no change from it is told, and why is."""
+    limit = ("--max", "macs=1G", "--anchor", "file:b")
+    said = costlab("check", "net.py:make", "-i", "f32[1,3,8,8]", *limit)
     assert said.code == 0
     assert "anchor file:b is not used: no budget has an anchor_increase" in said.out
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize("base", ["file:b", "git:nowhere", "merge-base:nowhere"])
+def test_a_baseline_fails_no_absolute_limit(costlab: Costlab, base: str) -> None:
+    """One that is not there is told, and what was to hold holds."""
+    limit = ("--max", "macs=1G", "--baseline", base)
+    said = costlab("check", "net.py:make", "-i", "f32[1,3,8,8]", *limit)
+    assert said.code == 0
+    assert f"note: baseline {base}: no change from it is told, as " in said.out
+
+
+def test_a_model_that_is_none_is_told_first(desk: Path, costlab: Costlab) -> None:
+    """A name that was mistyped needs no limit."""
+    said = costlab("check", "inception_v33")
+    assert (said.code, "Did you mean inception_v3?" in said.out) == (2, True)
+    assert "no limit" not in said.out
+    assert desk.is_dir()
+    assert "there is no limit for inception_v3" in costlab("check", "inception_v3").out
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize("more", [(), ("--module", "Mixed_7?")])
+def test_60_columns_hold(
+    costlab: Costlab, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    """What folds and what can be spared make room; what is over stands in each row."""
+    monkeypatch.setenv("COLUMNS", "60")
+    limits = ("--max", "macs=400M", "--max", "params_executed=27.5M")
+    said = costlab("check", "inception_v3", *limits, *more).out
+    assert max(map(len, said.splitlines())) <= 60
+    rows = said.partition("─\n")[2]
+    assert rows.count(" over\n") == (0 if more else 1)
+    assert rows.count(" left\n") == (6 if more else 1)
+    unsaid = costlab("check", "inception_v33").out
+    assert max(map(len, unsaid.splitlines())) <= 60
 
 
 def test_nothing_at_all_is_told(desk: Path, costlab: Costlab) -> None:

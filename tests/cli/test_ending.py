@@ -17,6 +17,7 @@ from costlab.cli import ending
 from costlab.cli.ending import Terminated, terminable
 from costlab.store import load
 from tests.bench.plain import ROOT
+from tests.cli.pretending import TOML
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,20 +41,6 @@ class Stuck(Pretended):
 backends.choose = lambda name, threads=None: Stuck()
 main(["bench", "study.toml", "--out", "a.json"])
 """
-STUDY = """
-[subjects.one]
-model = "conv3x3(inputs=4)"
-[subjects.two]
-model = "conv3x3(inputs=4)"
-[[pairs]]
-baseline = "one"
-variant = "two"
-[axes]
-batches = [1, 2]
-precisions = ["fp32"]
-finishes = ["bare"]
-arms = ["eager"]
-"""
 
 
 @pytest.mark.parametrize(
@@ -66,7 +53,7 @@ def test_what_was_measured_is_shown_and_kept(
     tmp_path: Path, number: int, at: str, times: str
 ) -> None:
     """In the midst of what Python cannot leave: the first case is in the table and in the file."""
-    (tmp_path / "study.toml").write_text(STUDY, encoding="utf-8")
+    (tmp_path / "study.toml").write_text(TOML, encoding="utf-8")
     process = subprocess.Popen(
         [sys.executable, "-c", STUCK.replace("AT", at).replace("TIMES", times)],
         cwd=tmp_path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +26,16 @@ def test_the_table_re_adds(costlab: Costlab) -> None:
         assert document["macs"] + sum(n for _, n in counter["terms"]) == counter["macs"]
 
 
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_what_a_term_does_not_have_is_blank(costlab: Costlab, form: str) -> None:
+    """A term is printed by nobody: its cells are empty, and do not say that a number is missing."""
+    done = costlab("explain", "net.py:Net", "-i", IMAGE, "--format", form)
+    assert done.code == 0
+    assert "the sum of" in done.out
+    assert not {"–", "&#8211;", "none"} & set(re.split(r"[\s<>|]+", done.out))  # noqa: RUF001 - the dash
+
+
 def test_an_unknown_counter_is_refused(costlab: Costlab) -> None:
     """With the nearest name that is known."""
     done = costlab("explain", "inception_v3", "--counter", "fvcor")
@@ -39,6 +50,22 @@ def test_a_run_is_beside_the_rules(costlab: Costlab) -> None:
     assert done.code == 0
     assert "printed when run" in done.out
     assert "the same" in done.out
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize(
+    ("model", "spec", "agrees"),
+    [("net.py:Net", IMAGE, False), ("torch.nn:Linear(4, 2)", "f32[1,4]", True)],
+)
+def test_what_a_graph_does_not_tell(
+    costlab: Costlab, model: str, spec: str, *, agrees: bool
+) -> None:
+    """Of ptflops it is said what its rules cannot know, unless a run agrees with them."""
+    words = ("explain", model, "-i", spec, "--counter", "ptflops")
+    told, ran = (" ".join(costlab(*words, *run).out.split()) for run in ((), ("--run",)))
+    assert "calls by some names alone" in told
+    assert ("not explained" not in ran) is agrees
+    assert ("calls by some names alone" not in ran) is agrees
 
 
 @pytest.mark.usefixtures("desk")

@@ -158,6 +158,29 @@ def test_what_is_no_model(costlab: Costlab, desk: Path, model: str, message: str
     assert not (desk / "a.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nets", "nets is a folder; name what is in it, such as nets/net.py:make"),
+        ("hub", "hub is a folder; name what is in it, such as hf:hub"),
+        ("r.json", "r.json is no model; if it is a saved report, `costlab show r.json` shows it"),
+        ("notes.txt", "notes.txt is a file that holds no model. A model is "),
+    ],
+)
+def test_what_is_there_and_no_model(costlab: Costlab, desk: Path, name: str, message: str) -> None:
+    """A folder is no file, and a saved report has commands of its own."""
+    (desk / "nets").mkdir()
+    (desk / "hub").mkdir()
+    (desk / "hub" / "config.json").write_text("{}", encoding="utf-8")
+    assert costlab("report", "figure5", "--format", "json:r.json").code == 0
+    (desk / "notes.txt").write_text("", encoding="utf-8")
+    for command in (("report",), ("compare", "figure5"), ("explain",)):
+        found = costlab(*command, name)
+        assert found.code == 2
+        assert found.err.startswith(f"error: {message}")
+    assert costlab("diff", "r.json", "figure5").code == 0
+
+
 def test_a_pickle_is_never_read(costlab: Costlab, desk: Path) -> None:
     """A file of weights is refused by its name, also where it exists."""
     (desk / "weights.pt").write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
@@ -177,9 +200,12 @@ def test_a_wrong_shape(costlab: Costlab, desk: Path) -> None:
     assert f"net.py:{FAILING_LINE}]: RuntimeError: " in message
     assert "Traceback" not in found.err
     assert re.search(r"^stem +4×8×8 +16 +768 ", found.out, re.MULTILINE)
-    assert "warning: the forward stopped at body.wide" in found.out
+    # The table's title says that it stopped; why is on stderr, and said once.
+    assert "incomplete: the forward stopped" in found.out
+    assert (found.out + found.err).count("the forward stopped at body.wide") == 1
     saved = json.loads((desk / "a.json").read_text(encoding="utf-8"))
     assert saved["complete"] is False
+    assert "the forward stopped at body.wide" in saved["warnings"][0]
     assert saved["total"]["macs"] == 8 * 8 * 3 * 4 + 8 * 8 * 4 * 4
     assert costlab("show", "a.json").code == 0
 

@@ -35,7 +35,7 @@ def test_the_formats_look_as_they_should(costlab: Costlab, desk: Path, form: str
         "json": '{\n "schema": "costlab.report/1"',
         "csv": "block,output,params,macs,",
         "markdown": "**net.py",
-        "html": '<div class="costlab">',
+        "html": '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
     }
     assert shown.out.startswith(begins[form])
     assert "chatter" not in shown.out
@@ -48,7 +48,7 @@ def test_several_at_once(costlab: Costlab, desk: Path) -> None:
     found = costlab(*SMALL, "--format", "csv", "--format", "json:a.json", "--format", "html:a.html")
     assert found.out.startswith("block,")
     assert json.loads((desk / "a.json").read_text(encoding="utf-8"))["model"] == "net.py:Net"
-    assert (desk / "a.html").read_text(encoding="utf-8").startswith("<div")
+    assert (desk / "a.html").read_text(encoding="utf-8").startswith("<!doctype")
     assert sorted(path.name for path in desk.glob("[!_]*")) == ["a.html", "a.json", "net.py"]
 
 

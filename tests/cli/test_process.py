@@ -139,6 +139,19 @@ def test_an_error_keeps_its_code_in_a_pipe(saved: str) -> None:
     assert "cannot write /no/a.csv" in found.stderr
 
 
+@pytest.mark.parametrize("arguments", ["reprot", "show /no/a.json", "show /no/a.json --debug"])
+def test_an_error_that_nobody_reads_keeps_its_code(arguments: str) -> None:
+    """A stderr whose reader went away (`2>&1 | head`) does not turn a 2 into a 1."""
+    found = piped(f"(sleep 0.2; $costlab {arguments} 2>&1) | true")
+    assert (found.returncode, found.stdout, found.stderr) == (2, "", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_a_full_disk_for_errors() -> None:
+    """Nor does a stderr that takes no more."""
+    assert piped("$costlab reprot 2>/dev/full").returncode == 2
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 @pytest.mark.parametrize("arguments", ["list", "--help"])
 def test_a_full_disk(arguments: str) -> None:

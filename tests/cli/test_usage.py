@@ -10,6 +10,7 @@ REFUSED = [
     ([], r"error: no command was given\.\nUsage: costlab"),
     (["reprot", "inception_v3"], r"no such command 'reprot'\. Did you mean 'report'\?"),
     (["report"], r"missing argument 'MODEL'\. Try `costlab report --help`\."),
+    (["baseline"], r"missing argument 'action'\. Choose from: update, merge\. Try `costlab base"),
     (["report", "a", "b"], r"unexpected extra argument\(s\) \(b\)\. Try `costlab report --help`"),
     (["report", "inception_v3", "--dept", "2"], r"no option --dept\. Did you mean --depth\?"),
     (["report", "inception_v3", "--depth"], r"option '--depth' requires an argument"),

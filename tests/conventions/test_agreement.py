@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import pytest
+from torch import nn
 
 from costlab import sources
 from costlab.conventions.asking import ASK, asked
@@ -60,6 +62,22 @@ def test_each_exception_is_one() -> None:
     for case, name in [*BEYOND, *FAILS]:
         counter = next(counter for counter in of(case, "eval").counters if counter.name == name)
         assert counter.agrees is not True
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("itself", [False, True])
+def test_a_module_that_stands_for_all_in_it(*, itself: bool) -> None:
+    """Of timm's attention ptflops counts no projection, be it the whole model or a part of it."""
+    torchvision()  # which timm imports
+    vision = pytest.importorskip("timm.models.vision_transformer")
+    attention = vision.Attention(8, 2, qkv_bias=True)
+    layers = OrderedDict(before=nn.Linear(8, 8), attention=attention, behind=nn.ReLU())
+    model = attention if itself else nn.Sequential(layers)
+    found = explain(model, ("f32[2,5,8]",), [TOOLS["ptflops"]], mode="eval", name="attention")
+    (counter,) = asked(found, model, ("f32[2,5,8]",)).counters
+    projections = 2 * 5 * (8 * 24 + 8 * 8)
+    assert -projections in dict(counter.terms).values()
+    assert counter.agrees
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

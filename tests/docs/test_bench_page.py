@@ -5,26 +5,31 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from costlab.bench import backends
 from costlab.bench.document import Measurements
-from costlab.bench.plan import Plan
-from costlab.bench.studies import FACTORIZATIONS
-from costlab.bench.study import ARMS, REGIMES
+from costlab.bench.plan import QUICK, Plan
+from costlab.bench.saved import plain
+from costlab.bench.studies import FACTORIZATIONS, STUDIES
+from costlab.bench.study import ARMS, REGIMES, without_threads
 from costlab.bench.studyfile import parsed
 from costlab.cli import main
 from costlab.errors import UsageError
 from docs import bench_page, bench_studyfile, generate
+from docs.bench_cpu import DOCUMENTS, Kept
 from tests.bench import pretended
 from tests.docs import pretended_gpu
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KEPT = generate.RESULTS / "bench_cpu.json"
+KEPT = generate.RESULTS / DOCUMENTS[0].file
+THERE = [document for document in DOCUMENTS if (generate.RESULTS / document.file).exists()]
+"""The documents of a CPU that were measured."""
 
 
 def result() -> dict[str, Any]:
@@ -66,16 +71,49 @@ def test_the_cpu_is_named() -> None:
     """The result says which CPU it is of; it is complete, and compared identical arms."""
     found = Measurements.from_dict(result())
     assert f"## On a CPU: {found.environment['cpu']}" in bench_page.page(result())
+
+
+@pytest.mark.parametrize("document", THERE, ids=[document.file for document in THERE])
+def test_what_is_kept_was_measured_as_it_is_now(document: Kept) -> None:
+    """Each document is complete, of a CPU, by today's plan, and each case has its flags.
+
+    Its identical arms are no further apart than their own interval: nothing else was measured.
+    """
+    found = document.read(generate.RESULTS)
+    assert found is not None
+    assert found.study == document.study
     assert found.environment["device"] == "cpu"
+    assert found.environment["plan"] == plain(asdict(QUICK))
     assert found.complete
     assert found.null is not None
+    assert found.null.low <= 1 <= found.null.high
+    assert all(case.flags for case in found.cases)
+    page = bench_page.page(result())
+    assert f"### `{document.study}`\n\n`{document.command}`\n\n" in page
+
+
+def test_the_first_document_is_there() -> None:
+    """The page cannot be made without it."""
+    assert DOCUMENTS[0] in THERE
+    assert {document.study for document in DOCUMENTS} == set(STUDIES)
+
+
+def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
+    """A study without a document is named, with the command that measures it."""
+    for document in DOCUMENTS[1:]:
+        command = (
+            f"no results of `{document.study}` are in `benchmarks/results`; `{document.command}`"
+        )
+        assert command in bench_page.page(result(), tmp_path)
+        (tmp_path / document.file).write_text(json.dumps(result()), encoding="utf-8")
+        assert command not in bench_page.page(result(), tmp_path)
 
 
 def test_the_command_that_is_named_writes_the_results(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As it stands on the page it replaces the file that the page is made of."""
-    kept = tmp_path / "benchmarks" / "results" / "bench_cpu.json"
+    kept = tmp_path / "benchmarks" / "results" / DOCUMENTS[0].file
     kept.parent.mkdir(parents=True)
     kept.write_text("{}", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -84,17 +122,17 @@ def test_the_command_that_is_named_writes_the_results(
     names = {side.name for side in sides if side is not None}
     monkeypatch.setattr(pretended, "CALL_S", dict.fromkeys(names, 0.01))
     backend = pretended.Pretended()
-    monkeypatch.setattr(backends, "choose", lambda name, threads=None: backend)  # noqa: ARG005
-    command, *arguments = shlex.split(bench_page.REGENERATED)
+    monkeypatch.setattr(backends, "choose", lambda name, threads=None: backend)  # noqa: ARG005 - as choose takes them
+    command, *arguments = shlex.split(DOCUMENTS[0].command)
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert (command, ended.value.code) == ("costlab", 0)
     found = Measurements.from_dict(json.loads(kept.read_text(encoding="utf-8")))
     assert found.complete
-    assert [case.key for case in found.cases] == [
-        case.key for case in Measurements.from_dict(result()).cases
-    ]
-    assert f"`{bench_page.REGENERATED}`" in bench_page.page(json.loads(found.to_json()))
+    assert {without_threads(case.key) for case in found.cases} == {
+        without_threads(case.key) for case in Measurements.from_dict(result()).cases
+    }
+    assert f"`{DOCUMENTS[0].command}`" in bench_page.page(json.loads(found.to_json()))
 
 
 def test_no_gpu_is_said_plainly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

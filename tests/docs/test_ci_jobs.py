@@ -34,7 +34,7 @@ def shell(step: str, folder: Path, **variables: str) -> subprocess.CompletedProc
         [str(folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
     )
     return subprocess.run(
-        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", STEPS[step]["run"]],  # noqa: S607
+        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", STEPS[step]["run"]],  # noqa: S607 - any bash will do
         cwd=folder,
         env=environment(PATH=path, **variables),
         capture_output=True,

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from costlab.cost import METRICS
+from costlab.onnx.reading import FEW
 from costlab.report import Report
 from docs import generate
 from tests.docs.blocks import blocks
@@ -29,6 +30,11 @@ def test_each_count_by_hand() -> None:
     assert {name for name, *_ in rows} == {block.path for block in found.blocks}
     for name, metric, _, count in rows:
         assert getattr(found.block(name).cost, metric) == number(count), (name, metric)
+
+
+def test_how_large_sizes_may_be() -> None:
+    """The page says up to how many elements a graph of ONNX is taken to compute sizes."""
+    assert f"of at most {FEW} elements along one axis" in PAGE
 
 
 def test_what_is_not_told_is_nothing() -> None:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks._gpu_files import AGREED, COUNTED, RECORD
 from costlab.store import load, save
 from docs import gpu_page
 from docs.gpu_answer import answer
+from docs.gpu_predictions import savings
 from docs.gpu_results import Results, read
-from docs.gpu_tables import counters, predictions
+from docs.gpu_tables import counters
 from tests.bench.predictions import PREDICTIONS
 from tests.docs import pretended_gpu
 
@@ -118,7 +120,7 @@ def test_explanations_add_up(folder: Path) -> None:
 
 def test_predictions_stand_beside_measurements(folder: Path) -> None:
     """Each prediction of a case that was measured has its row, and is judged by sign and size."""
-    text, told = predictions(read(folder))
+    text, told, *_ = savings(read(folder))
     known = {(p.grid, p.width, p.batch, p.before, p.after) for p in PREDICTIONS}
     pairs = {(35, 64, "5x5", "3x3 3x3"), (35, 64, "3x3", "3x1 1x3"), (17, 192, "7x7", "1x7 7x1")}
     expected = [
@@ -134,14 +136,19 @@ def test_predictions_stand_beside_measurements(folder: Path) -> None:
 def test_a_wrong_prediction_is_counted_as_wrong(folder: Path) -> None:
     """The guard can fail: if all is slower, no prediction of a saving has the right sign."""
     slower = with_verdict(read(folder), "SLOWER", 3.0)
-    shown = [row for row in rows(predictions(slower)[1]) for at in (3, 5) if points(row[at]) < 0]
-    assert f"{len(shown)} had the right sign and 0 were within" in predictions(slower)[0]
+    shown = [row for row in rows(savings(slower)[1]) for at in (3, 5) if points(row[at]) < 0]
+    assert f"{len(shown)} had the right sign and 0 were within" in savings(slower)[0]
 
 
 def test_what_is_missing_is_said(folder: Path) -> None:
     """Of networks, blocks and counters there is nothing, and the page says so in each place."""
     page = gpu_page.page(folder)
-    for title in ("Blocks of Inception-v3", "Whole networks", "Hardware counters"):
+    for title in (
+        "Blocks of Inception-v3",
+        "Blocks of other networks",
+        "Whole networks",
+        "Hardware counters",
+    ):
         assert section(page, title).strip().endswith("Not yet measured.")
     assert "The tests that need a GPU: not yet run." in page
     empty = gpu_page.written(Results("none", {}))
@@ -152,7 +159,7 @@ def test_networks_are_shown_when_they_are_there(tmp_path: Path) -> None:
     """A network has its row, and nothing is then called missing."""
     page = gpu_page.page(pretended_gpu.write(tmp_path, networks=True))
     (row,) = rows(section(page, "Whole networks"))
-    assert row[:3] == ["googlenet", "`graph`", "1"]
+    assert row[:4] == ["googlenet", "`graph`", "1", "`eager`"]
 
 
 def test_the_power_cap_is_told(folder: Path) -> None:
@@ -193,13 +200,26 @@ def test_counters_are_weighed_by_time() -> None:
 
 
 def test_other_files_are_read_too(tmp_path: Path, folder: Path) -> None:
-    """The record of the tests, with what the memory checker said, stands on the page."""
+    """All that a study writes beside its documents; what the memory checker said is on the page."""
     save(load(folder / "factorizations.json"), tmp_path / "factorizations.json")
     told = {"passed": 44, "failed": 0, "skipped": 0, "sanitizer": {"cases": {"5x5": "clean"}}}
-    (tmp_path / "session.json").write_text(json.dumps({"correctness": told}), encoding="utf-8")
+    (tmp_path / RECORD).write_text(json.dumps({"correctness": told}), encoding="utf-8")
+    chosen = {"runs": [{"5x5 · eager · b256": [["a kernel", 1]]}], "batch": 256}
+    (tmp_path / AGREED).write_text(json.dumps(chosen), encoding="utf-8")
+    (tmp_path / COUNTED).write_text(json.dumps({"sides": {}}), encoding="utf-8")
     page = gpu_page.page(tmp_path)
     assert "44 passed, 0 failed, 0 skipped" in page
     assert "The memory checker on kernels of our own: 5x5: clean." in page
+
+
+def test_tests_that_were_not_run_are_told(tmp_path: Path, folder: Path) -> None:
+    """Where they could not be, the page says why, and gives no counts of what was not run."""
+    save(load(folder / "factorizations.json"), tmp_path / "factorizations.json")
+    told = {"passed": 0, "failed": 0, "skipped": 0, "why": "pytest is not installed"}
+    (tmp_path / "session.json").write_text(json.dumps({"correctness": told}), encoding="utf-8")
+    page = gpu_page.page(tmp_path)
+    assert "The tests that need a GPU: not run, pytest is not installed." in page
+    assert "0 passed" not in page
 
 
 def test_pictures_are_the_same_twice(folder: Path) -> None:

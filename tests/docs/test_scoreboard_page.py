@@ -56,10 +56,39 @@ def test_times_are_compared_where_both_are_right() -> None:
             "costlab": counter((5, 0.1), (5, 0.1), (5, 0.4)),
             "guesser": counter((4, 0.1), (4, 0.1), (4, 0.1)),
             "slow": counter((5, 0.2), (5, 0.8), (4, 0.1)),
-        }
+        },
+        "models",
     )
     rows = told.splitlines()[2:]
-    assert rows == ["| slow | 2 of 3 | 1.00 s | 200 ms | 5.00× | 4.00× |"]
+    assert rows == ["| slow | 2 of 3 | 2 of 2 | 1.00 s | 200 ms | 5.00× | 4.00× |"]
+
+
+def test_operations_have_times_of_their_own() -> None:
+    """Who is faster on single operations is said, by name, and models are not among them."""
+
+    def counter(*took_s: float, macs: int = 5) -> dict[str, object]:
+        told = {"truth": 5, "named": False, "macs": macs}
+        groups = ["models", *["operations"] * (len(took_s) - 1)]
+        return {
+            "cases": [
+                told | {"case": str(at), "group": group, "took_s": [each] * 3}
+                for at, (group, each) in enumerate(zip(groups, took_s, strict=True))
+            ]
+        }
+
+    counters = {
+        "costlab": counter(0.5, 0.004, 0.004, 0.001),
+        "quick": counter(9.0, 0.001, 0.002, 0.003),
+        "guesser": counter(0.1, 0.0001, 0.0001, 0.0001, macs=4),
+    }
+    said = scoreboard_page.on_operations(counters)
+    assert "the fastest on 1 of 3" in said
+    assert "takes 4.00 ms at the median" in said
+    assert said.endswith("on the others the fastest is quick (2).")
+    rows = scoreboard_page.beside(counters, "operations").splitlines()[2:]
+    mean = (0.25 * 0.5 * 3) ** (1 / 3)
+    assert rows == [f"| quick | 3 of 3 | 1 of 3 | 6.00 ms | 9.00 ms | 0.667× | {mean:.3f}× |"]
+    assert "fastest on 1 of 1." in scoreboard_page.fastest(counters)
 
 
 def entry(macs: int, **changed: object) -> dict[str, object]:
@@ -97,3 +126,29 @@ def test_a_difference_is_explained_or_says_that_it_is_not() -> None:
     assert "| `told` | 100 | -10 | a vector (-10) |" in page
     assert "| `odd` | 100 | -9 | **not explained**: no rule says so |" in page
     assert "Not built (1)" in page
+
+
+def test_the_slowest_have_their_reasons() -> None:
+    """Where a model's time goes, and what it has much of, is counted from what was looked at."""
+    why = {
+        "where": {"mul": 10, "adding up by block": 60, "conv2d": 25, "relu": 5},
+        "calls": {"relu": 2, "mul": 1500, "conv2d": 30, "add": 3},
+        "modules": 1000,
+        "weights": 40,
+    }
+    models = {"slow": entry(1, operations=1535), "quick": entry(1, samples_s=[0.001])}
+    results = {
+        "models": models,
+        "versions": {"timm": "1"},
+        "machine": {"cores": 2, "cpu": "a"},
+        "swept_s": 750.0,
+        "slowest": {"slow": why, "quick": {"error": "its process died"}},
+    }
+    page = timm_page.page(results)
+    assert "The whole sweep took 750 s on these cores" in page
+    (row,) = (line for line in page.splitlines() if line.startswith("| `slow`"))
+    assert "| adding up by block 60 %, conv2d 25 %, mul 10 % |" in row
+    assert "| 1,500 mul, 30 conv2d, 3 add; 1,000 modules, 40 weights and buffers |" in row
+    assert next(line for line in page.splitlines() if "`quick`" in line).endswith("|  |  |")
+    del results["slowest"], results["swept_s"]
+    assert "The whole sweep" not in timm_page.page(results)  # as kept before these were

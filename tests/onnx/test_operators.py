@@ -31,8 +31,7 @@ def test_every_operator_is_priced_free_or_named_as_unknown() -> None:
         if schema.domain:
             continue
         name: Any = schema.name
-        # Published types lack these two.
-        defined = schema.has_function or schema.has_context_dependent_function  # type: ignore[attr-defined]
+        defined = schema.has_function or schema.has_context_dependent_function  # type: ignore[attr-defined]  # published types lack these two
         sorted_in = [("", name) in TABLE, name in UNKNOWN, name in CONTROL]
         assert sum(sorted_in) == 1 or (not any(sorted_in) and defined), name
 

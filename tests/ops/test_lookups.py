@@ -71,6 +71,63 @@ def test_writing_with_whole_axes(
         assert effect.shape == (2, 4, 5, 6)
 
 
+def by_loop(target: torch.Tensor, axis: int, mask: torch.Tensor, values: torch.Tensor) -> int:
+    """The choices of an assignment by a mask, element by element; 0 where values are placed."""
+    rest = target.dim() - axis - mask.dim()
+    placed = values.dim() > rest and values.shape[-1 - rest] > 1
+    return 0 if placed else sum(1 for _ in target.flatten())
+
+
+MASKED: list[tuple[tuple[int, ...], int, tuple[int, ...], tuple[int, ...]]] = [
+    # The target, where the mask begins, its shape, and the shape of the values.
+    ((2, 3), 0, (2, 3), ()),
+    ((2, 3), 0, (2, 3), (1,)),
+    ((2, 3), 0, (2, 3), (6,)),
+    ((2, 3), 0, (2,), ()),
+    ((2, 3), 0, (2,), (3,)),
+    ((2, 3), 0, (2,), (2, 3)),
+    ((2, 3), 0, (2,), (1, 3)),
+    ((2, 3), 0, (2,), (2, 1)),
+    ((2, 3), 1, (3,), (2, 3)),
+    ((2, 3), 1, (3,), (2, 1)),
+    ((2, 3, 4), 1, (3, 4), (12,)),
+    ((2, 3, 4), 0, (2, 3), (6, 4)),
+    ((2, 3), 0, (3,), ()),
+    ((2, 3), 0, (2,), (4,)),
+    ((2, 3), 0, (2,), (3, 3)),
+    ((2, 3), 0, (2, 3), (7,)),
+]
+
+
+@pytest.mark.parametrize(("shape", "axis", "masked", "given"), MASKED)
+def test_writing_by_a_mask(
+    shape: tuple[int, ...], axis: int, masked: tuple[int, ...], given: tuple[int, ...]
+) -> None:
+    """A choice an element, or as many elements moved as are given, where torch takes the values."""
+    target, values = tensor(*shape), tensor(*given)
+    mask = torch.ones(masked, dtype=torch.bool)
+    indices = [*[None] * axis, mask]
+    effect = effect_of("index_put", target, indices, values)
+    try:
+        torch.ops.aten.index_put(target, indices, values)
+    except (RuntimeError, IndexError):
+        assert effect is None
+    else:
+        assert effect is not None
+        assert effect.shape == shape
+        assert effect.flops == by_loop(target, axis, mask, values)
+
+
+def test_writing_by_a_mask_that_the_rule_leaves() -> None:
+    """Added by a mask, by two, or by a mask and positions: as many as values say."""
+    target, mask = tensor(2, 3), torch.ones(2, dtype=torch.bool)
+    positions = torch.zeros(2, dtype=torch.int64)
+    scalar = torch.tensor(1.0)
+    assert effect_of("index_put", target, [mask], scalar, True) is None
+    assert effect_of("index_put", target, [mask, positions], scalar) is None
+    assert effect_of("index_put", target, [torch.tensor(True)], scalar) is None
+
+
 def test_the_rules_answer() -> None:
     """The draws above are not all declined."""
     index, table = torch.zeros(2, 3, dtype=torch.int64), tensor(4, 5)

@@ -37,7 +37,7 @@ DESCENDED = frozenset({
 
 UNPRICED_METHODS = frozenset({
     # Depend on values, or read them.
-    "argwhere", "bincount", "equal", "allclose", "histogram", "item", "masked_scatter",
+    "argwhere", "bincount", "equal", "allclose", "histogram", "item",
     "masked_select", "nonzero", "nonzero_static", "tolist", "unique", "unique_consecutive", "mode",
     # Decompositions and solvers.
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse", "logdet", "lu",

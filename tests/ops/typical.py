@@ -68,8 +68,12 @@ def elementwise_calls() -> dict[str, Call]:
             part = name.removeprefix("reversed_")
             function = getattr(torch.Tensor, f"__r{short.get(part, part)}__")
             calls[name] = call(function, MATRIX, 2.0)
-        elif name in {"where", "masked_fill", "Tensor.where"}:
-            operands = {"where": (MATRIX > 0, MATRIX, 0.0), "masked_fill": (MATRIX, MATRIX > 0, 1)}
+        elif name in {"where", "masked_fill", "masked_scatter", "Tensor.where"}:
+            operands = {
+                "where": (MATRIX > 0, MATRIX, 0.0),
+                "masked_fill": (MATRIX, MATRIX > 0, 1),
+                "masked_scatter": (MATRIX, MATRIX > 0, MATRIX),
+            }
             calls[name] = call(
                 function or torch.where, *operands.get(name, (MATRIX, MATRIX > 0, VECTOR))
             )
@@ -149,6 +153,7 @@ def conversions() -> dict[str, Call]:
             name: call(getattr(torch.Tensor, name), MATRIX, 2, 3)
             for name in ("new_empty", "new_zeros", "new_ones")
         },
+        "bernoulli": call(torch.Tensor.bernoulli, MATRIX, 0.5),
         "to": call(torch.Tensor.to, MATRIX, torch.float16),
         "type": call(torch.Tensor.type, MATRIX, torch.float16),
         "type_as": call(torch.Tensor.type_as, MATRIX, WHOLE),

@@ -6,7 +6,7 @@ import torch
 from torch import _C
 
 from tests.ops.draws import tensor
-from tests.ops.operands import CHANNELS, IMAGES, MATRIX, VECTOR, Call, call
+from tests.ops.operands import CHANNELS, CLASSES, IMAGES, MATRIX, VECTOR, Call, call
 
 
 def kernels() -> dict[str, Call]:
@@ -26,6 +26,10 @@ def kernels() -> dict[str, Call]:
             aten._native_batch_norm_legit_no_training, *statistics, 0.1, 1e-5
         ),
         "native_group_norm": call(aten.native_group_norm, x, c, c, 2, 4, 81, 2, 1e-5),
+        "nll_loss_forward": call(aten.nll_loss_forward, MATRIX, CLASSES, None, 1, -100),
+        "nll_loss2d_forward": call(
+            aten.nll_loss2d_forward, x, torch.zeros(2, 9, 9, dtype=torch.long), None, 1, -100
+        ),
         "native_dropout": call(aten.native_dropout, MATRIX, 0.5, True),
         "grid_sampler_2d": call(aten.grid_sampler_2d, x, tensor(2, 3, 3, 2), 0, 0, False),
         "grid_sampler_3d": call(
@@ -34,6 +38,7 @@ def kernels() -> dict[str, Call]:
         "_euclidean_dist": call(aten._euclidean_dist, MATRIX, MATRIX),
         "_cdist_forward": call(aten._cdist_forward, MATRIX, MATRIX, 2.0, None),
     }
+    calls.update(gradients())
     for rank in (2, 3):
         name = f"_adaptive_avg_pool{rank}d"
         calls[name] = call(getattr(aten, name), IMAGES[rank], [2] * rank)
@@ -46,6 +51,65 @@ def kernels() -> dict[str, Call]:
     for mode, rank in blended.items():
         name = f"upsample_{mode}{rank}d"
         calls[name] = call(getattr(aten, name), IMAGES[rank], [7] * rank, False)
+    return calls
+
+
+def gradients() -> dict[str, Call]:
+    """Kernels of a backward, and of losses."""
+    aten = torch.ops.aten
+    x, weight, queries = IMAGES[2], tensor(6, 4, 2, 2), tensor(2, 3, 5, 4)
+    out, statistics = aten._scaled_dot_product_flash_attention_for_cpu(queries, queries, queries)
+    attended = (out, queries, queries, queries, out, statistics, 0.0, False)
+    one, settings = torch.tensor(1.0), (None, 1, -100)
+    grid, classes = tensor(2, 4, 2, 2), CLASSES[:2, None, None].expand(2, 2, 2).contiguous()
+    half, size = MATRIX.sigmoid(), torch.tensor(3.0)
+    calls = {
+        "convolution_backward": call(
+            aten.convolution_backward, tensor(2, 6, 8, 8), x, weight, [6], [1, 1], [0, 0], [1, 1],
+            False, [0, 0], 1, [True] * 3,
+        ),
+        "_scaled_dot_product_flash_attention_for_cpu": call(
+            aten._scaled_dot_product_flash_attention_for_cpu, queries, queries, queries
+        ),
+        "_scaled_dot_product_flash_attention_for_cpu_backward": call(
+            aten._scaled_dot_product_flash_attention_for_cpu_backward, *attended
+        ),
+        "elu_backward": call(aten.elu_backward, MATRIX, 1.0, 1.0, 1.0, False, MATRIX),
+        "glu_backward": call(aten.glu_backward, MATRIX[:, :2], MATRIX, 1),
+        "_prelu_kernel": call(aten._prelu_kernel, MATRIX, VECTOR),
+        "_prelu_kernel_backward": call(aten._prelu_kernel_backward, MATRIX, MATRIX, VECTOR),
+        "avg_pool2d_backward": call(
+            aten.avg_pool2d_backward, tensor(2, 4, 4, 4), x, [2, 2], [2, 2], [0, 0], False, True,
+            None,
+        ),
+        "aten::binary_cross_entropy": call(aten.binary_cross_entropy, half, half, None, 0),
+        "binary_cross_entropy_backward": call(
+            aten.binary_cross_entropy_backward, MATRIX, half, half, None, 0
+        ),
+        "nll_loss_backward": call(
+            aten.nll_loss_backward, one, MATRIX, CLASSES, *settings, size
+        ),
+        "nll_loss2d_backward": call(
+            aten.nll_loss2d_backward, one, grid, classes, *settings, size
+        ),
+        "embedding_dense_backward": call(
+            aten.embedding_dense_backward, tensor(3, 4), CLASSES, 9, -1, False
+        ),
+        "slice_backward": call(aten.slice_backward, MATRIX, [5, 4], 0, 1, 4, 1),
+        "select_backward": call(aten.select_backward, VECTOR, [3, 4], 0, 1),
+    }  # fmt: skip
+    for name, given in {"mse": (), "smooth_l1": (1.0,), "huber": (1.0,)}.items():
+        forward, backward = f"{name}_loss", f"{name}_loss_backward"
+        calls[f"aten::{forward}"] = call(getattr(aten, forward), MATRIX, MATRIX + 1, 1, *given)
+        calls[backward] = call(getattr(aten, backward), MATRIX, MATRIX, MATRIX + 1, 0, *given)
+    for name in ("_softmax_backward_data", "_log_softmax_backward_data"):
+        calls[name] = call(getattr(aten, name), MATRIX, half, 1, torch.float32)
+    for rank in (2, 3):
+        image, window = IMAGES[rank], [2] * rank
+        pooled, at = getattr(aten, f"max_pool{rank}d_with_indices")(image, window)
+        name = f"max_pool{rank}d_with_indices_backward"
+        places = (window, window, [0] * rank, [1] * rank, False, at)
+        calls[name] = call(getattr(aten, name), pooled, image, *places)
     return calls
 
 

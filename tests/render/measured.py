@@ -58,7 +58,7 @@ TWO = Timing(
 
 def model(seconds: float, binds: str = "compute") -> Model:
     """What a side should take."""
-    return Model(seconds, seconds / 4, seconds / 2, 1.1, 2e-6, binds)  # type: ignore[arg-type]
+    return Model(seconds, seconds / 4, seconds / 2, 1.1, 2e-6, binds)  # type: ignore[arg-type]  # one of literals
 
 
 EXPLANATION = Explanation(0.28, -0.0412, -0.2537, -0.0148, -0.0094, -0.1248)
@@ -76,6 +76,8 @@ SLOWER = Measured(
     models=(model(1.02e-5), model(7.3e-6, "memory")),
     explanation=EXPLANATION,
     throttled=("sw_power_cap",),
+    flags={"cudnn.allow_tf32": False, "cudnn.benchmark": True, "matmul.fp32_precision": "ieee"},
+    power_w=611.5,
 )
 FAILED = Measured(
     key="5x5 → 3x3 3x3, 35x35x64 · compile · b32 · bf16 · nhwc · bn_relu · cold",

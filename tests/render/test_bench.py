@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
-from io import StringIO
+from statistics import median
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
 import pytest
 
 from costlab.bench.contrast import contrast
 from costlab.bench.document import Comparison, Explanation, Measurements
 from costlab.bench.saved import to_json
-from costlab.bench.studies import STUDIES
-from costlab.errors import UsageError
-from costlab.render import FORMATS, plots, terminal
-from costlab.render.bench import bench_rows, bench_tables, studies_table
+from costlab.render import FORMATS, terminal
+from costlab.render.bench import bench_rows, bench_tables
 from costlab.render.bench_columns import PAGE, PARTS, TENTHS, tenths
-from costlab.render.contrast import contrast_rows, contrast_tables
-from tests.render.measured import EXPLANATION, FAILED, FIVE, FOUND, NULL, SLOWER
+from costlab.render.contrast import contrast_tables
+from tests.render.measured import EXPLANATION, FAILED, FIVE, FOUND, NULL, SLOWER, TWO
 
 if TYPE_CHECKING:
     from costlab.render.table import Table, Value
@@ -62,7 +58,8 @@ def test_the_document(golden: Golden) -> None:
 def test_a_pipe_is_no_wider_than_a_page() -> None:
     """Where nothing says how wide a line may be, columns that can be spared go, and are named."""
     assert max(map(len, text(FOUND).splitlines())) <= PAGE
-    assert "A wider terminal, COLUMNS=200 or CSV shows all columns." in text(FOUND)
+    said = " ".join(text(FOUND).split())
+    assert "A wider terminal, COLUMNS=200 or CSV shows all columns." in said
     told = contrast(FOUND, FOUND)
     shown = "\n".join(map(terminal.render, contrast_tables(told)))
     assert max(map(len, shown.splitlines())) <= PAGE
@@ -192,71 +189,6 @@ def test_nothing_measured_is_a_table_too() -> None:
     assert text(Measurements("factorizations", {}, ())).startswith("factorizations\n")
 
 
-def test_the_studies() -> None:
-    """Each study is listed with its cases."""
-    table = studies_table(STUDIES.values())
-    assert [cell(table, row, "study") for row in range(len(STUDIES))] == list(STUDIES)
-    assert all(cell(table, row, "cases") for row in range(len(STUDIES)))
-
-
-def test_two_documents(golden: Golden) -> None:
-    """The same cases twice, and what differs around them."""
-    faster = replace(SLOWER, variant=replace(SLOWER.variant, samples_s=(30e-6, 31e-6, 29e-6)))
-    environment = {**FOUND.environment, "torch": "2.13.0"}
-    told = contrast(FOUND, replace(FOUND, cases=(faster,), environment=environment))
-    shown = [terminal.render(table) for table in contrast_tables(told)]
-    golden("bench_compare.txt", "\n".join(shown))
-    rows = contrast_rows(told)
-    assert [row.cells[0] for row in rows.rows] == [SLOWER.key] * 2
-    assert [cell(rows, row, "first_verdict") for row in (0, 1)] == [None, "SLOWER"]
-
-
-def test_two_documents_of_machines_that_differ() -> None:
-    """Ceilings that differ, and noise that nobody measured, are warned of; notes are told."""
-    assert FOUND.ceilings is not None
-    slow = replace(FOUND.ceilings, copy_bytes_per_s=FOUND.ceilings.copy_bytes_per_s / 2)
-    other = replace(FOUND, ceilings=slow, null=None, notes=("the machine is busy",))
-    sides, _, runs, *_ = contrast_tables(contrast(FOUND, other))
-    assert any("those of the first: a copy 0.5 times;" in text for text in sides.warnings)
-    assert any("the second run compared no identical arms" in text for text in sides.warnings)
-    assert "Of the second: the machine is busy" in runs.notes
-    alike, *_ = contrast_tables(contrast(FOUND, FOUND))
-    assert alike.warnings == ()
-
-
-def drawn(svg: str) -> str:
-    """The words of a picture, if it is one."""
-    root = ET.parse(StringIO(svg)).getroot()  # noqa: S314 - it is ours
-    assert root.tag.endswith("}svg")
-    return " ".join("".join(root.itertext()).split())
-
-
-def test_the_pictures() -> None:
-    """Both are SVG, name what they show, and are the same in every run."""
-    pytest.importorskip("matplotlib")
-    latency, roofline = plots.latency_svg(FOUND), plots.roofline_svg(FOUND)
-    assert "5x5 → 3x3 3x3, 35x35x64 · eager" in drawn(latency)
-    assert "bf16: 788 TFLOP/s" in drawn(roofline)
-    assert "3x3 3x3, 35x35x64" in drawn(roofline)
-    assert (latency, roofline) == (plots.latency_svg(FOUND), plots.roofline_svg(FOUND))
-
-
-def test_nothing_to_draw() -> None:
-    """Without a comparison, or without ceilings, it is said what is missing."""
-    pytest.importorskip("matplotlib")
-    with pytest.raises(plots.NothingToPlotError, match="no variant was compared"):
-        plots.latency_svg(replace(FOUND, cases=(FAILED,)))
-    with pytest.raises(plots.NothingToPlotError, match="needs ceilings"):
-        plots.roofline_svg(replace(FOUND, ceilings=None))
-
-
-def test_pictures_need_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it is not installed, the message says what to install."""
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(UsageError, match=r"pip install 'costlab\[plot\]'"):
-        plots.latency_svg(FOUND)
-
-
 def compared(**changed: object) -> Comparison:
     """The comparison of the slower case, changed."""
     assert SLOWER.comparison is not None
@@ -326,15 +258,13 @@ def test_a_narrow_page_keeps_the_interval() -> None:
     assert "[-17.6, -15.2]" in text(FOUND, 80)
 
 
-def test_a_picture_tells_noise_and_roofs() -> None:
-    """The noise floor is a band, an AMBIGUOUS point is hollow, a point above its roof is marked."""
-    pytest.importorskip("matplotlib")
-    doubt = replace(SLOWER, comparison=compared(verdict="AMBIGUOUS"))
-    plain, hollow = plots.latency_svg(FOUND), plots.latency_svg(replace(FOUND, cases=(doubt,)))
-    assert "noise of identical arms" in drawn(plain)
-    assert "noise of identical arms" not in drawn(plots.latency_svg(replace(FOUND, null=None)))
-    assert "AMBIGUOUS" not in drawn(plain)
-    assert "AMBIGUOUS" in drawn(hollow)
-    fast = replace(SLOWER, baseline=replace(FIVE, samples_s=(5e-6,)))
-    assert "above its roof" in drawn(plots.roofline_svg(replace(FOUND, cases=(fast,))))
-    assert "above its roof" not in drawn(plots.roofline_svg(FOUND))
+def test_power_bandwidth_and_gaps_are_shown() -> None:
+    """Watts of the case, bytes of the operands over the median, and the seconds between kernels."""
+    table = bench_tables(FOUND)[0]
+    for row, side in enumerate((FIVE, TWO)):
+        assert cell(table, row, "power") == "612 W"
+        assert cell(table, row, "bytes_per_s") == round(side.bytes / median(side.samples_s))
+        assert cell(table, row, "gaps_s") == side.gaps_s
+    programs = bench_rows(FOUND)
+    assert cell(programs, 0, "power_w") == SLOWER.power_w
+    assert "gaps_s" in [column.key for column in programs.columns]

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from costlab.bench.contrast import contrast
-from costlab.bench.document import Comparison, Session
+from costlab.bench.document import Comparison, Model, Session
+from costlab.cli.measurements import lacking
 from costlab.errors import UsageError
 from costlab.render.bench import bench_rows, bench_tables
 from costlab.render.contrast import contrast_rows, contrast_tables
@@ -104,6 +105,48 @@ def test_what_neighbours_drowned_has_no_numbers() -> None:
     assert f"Not measured: {SLOWER.variant.subject} · b256: others had the cores" in told
     with pytest.raises(UsageError, match="no case was measured in both"):
         contrast(replace(FOUND, cases=(drowned,)), replace(FOUND, cases=(drowned,)))
+
+
+@pytest.mark.parametrize(
+    ("environment", "fewer"),
+    [
+        ({"device": "cpu", "threads": 4}, "OMP_NUM_THREADS=3 or less"),
+        ({"device": "cpu", "threads": 1}, ""),
+        ({"device": "cuda", "threads": 4}, ""),
+    ],
+)
+def test_what_to_do_where_neighbours_drowned_a_case(
+    environment: dict[str, object], fewer: str
+) -> None:
+    """It is told once, with the error that it has; fewer threads are a way where there are any."""
+    places = tuple(range(len(FIVE.samples_s)))
+    sides = [
+        replace(side, dropped=places, error="of 5 blocks of samples, 0 count")
+        for side in (SLOWER.baseline, SLOWER.variant)
+    ]
+    drowned = replace(
+        SLOWER, baseline=sides[0], variant=sides[1], comparison=None, explanation=None
+    )
+    found = replace(FOUND, cases=(drowned,), environment=environment)
+    (note,) = (note for note in bench_tables(found)[0].notes if note.startswith("Not measured"))
+    assert "when others are done, --out FILE and --resume measure that again" in note
+    assert ("fewer threads" in note) == bool(fewer)
+    assert fewer in note
+    told = lacking(found, ())
+    assert told.startswith("nothing could be measured: others had the cores")
+    assert fewer in told
+
+
+def test_a_roof_of_bytes_alone_is_told() -> None:
+    """A side without products shows a share of its bytes' time, and the legend says so."""
+    assert SLOWER.models is not None
+    passes = Model(0.0, 0.0, 1.18e-5, 1.0, 0.0, "memory")
+    case = replace(SLOWER, models=(SLOWER.models[0], passes))
+    table = bench_tables(replace(FOUND, cases=(case,)))[0]
+    assert any("of what has no products, the time of its bytes alone" in n for n in table.notes)
+    place = [column.key for column in table.columns].index("of_roof")
+    assert table.rows[1].cells[place] == pytest.approx(1.18e-5 / 59e-6)
+    assert not any("of what has no products" in note for note in bench_tables(FOUND)[0].notes)
 
 
 def test_a_floor_is_that_of_the_case_s_own_session() -> None:

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from costlab.budgets.difference import BlockChange, Cause, Change, Delta, Difference
 from costlab.budgets.wording import growth, headline
 from costlab.cost import METRICS
-from costlab.render import FORMATS, terminal
+from costlab.render import FORMATS, html, markdown, terminal
 from costlab.render.cells import literal
 from costlab.render.csv import render as render_csv
 from costlab.render.diff import MARKS, diff_data, diff_markdown, diff_tables
@@ -76,6 +76,18 @@ What changed, and why
 def test_a_table_and_a_tree() -> None:
     """The headline, a row a metric, and a row a change with its mark, size and reason."""
     assert text(differing(block("stem"), block("new", 500, "added"))) == PAGE
+
+
+def test_signed_numbers_end_in_one_line() -> None:
+    """On a page, too, changes stand below each other, digit below digit."""
+    totals, tree = diff_tables(differing(block("stem")))
+    assert [column.title.strip() for column in totals.columns if column.right] == [
+        *("base", "head", "change", "percent")
+    ]
+    assert [column.key for column in tree.columns if column.right] == ["macs", "percent", "params"]
+    rules = markdown.render(totals).splitlines()[3]
+    assert rules == "| :--- | ---: | ---: | ---: | ---: |"
+    assert '<td class="number">same</td>' in html.render(totals)
 
 
 def test_no_tree_of_nothing() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from costlab.render import FORMATS, terminal
+from costlab.render import FORMATS, html, terminal
 from costlab.render.table import Column, Row, Table
 from tests.conftest import GOLDEN, Golden, compare
 from tests.render.inception import INCEPTION, TOTAL_MACS, TOTAL_PARAMS
@@ -50,6 +50,26 @@ def test_csv_adds_up() -> None:
         assert sum(int(row[key] or 0) for row in blocks) == int(total[key])
         assert sum(int(row[key]) for row in children) == int(mixed_6b[key])
     assert sum(float(row["share"] or 0) for row in blocks) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_a_page_says_what_it_is() -> None:
+    """A page of its own has one head: its characters, and colours as its reader has them."""
+    page = html.page([INCEPTION, INCEPTION])
+    head, body = page.split("</head>")
+    assert head.startswith("<!doctype html>")
+    assert '<meta charset="utf-8">' in head
+    assert '<meta name="color-scheme" content="light dark">' in head
+    assert f"<title>{INCEPTION.title}</title>" in head
+    assert body.count("<table>") == 2
+    assert page.count("<html") == page.count("<body>") == 1
+
+
+def test_short_texts_leave_room_for_others() -> None:
+    """Only a column of which a text is long is wide and folds in HTML."""
+    columns = (Column("unit", "unit", "text", prose=8), Column("why", "why", "text", prose=8))
+    long = " ".join(["word"] * 9)
+    shown = html.render(Table("", columns, (Row(("MACs", "short")), Row(("MACs", long)))))
+    assert '<td class="text">MACs</td><td class="prose">short</td>' in shown
 
 
 def test_csv_of_a_numpy_float() -> None:

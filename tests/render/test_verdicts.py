@@ -163,7 +163,7 @@ def test_a_finding_is_shown_inside_the_repository(
 
 def test_a_file_outside_has_no_better_place() -> None:
     """Where even the budget file is outside, there is still a place."""
-    assert Tree("/repo", "/tmp", "costlab.toml").of(check()) == Place("pyproject.toml", 1)  # noqa: S108
+    assert Tree("/repo", "/tmp", "costlab.toml").of(check()) == Place("pyproject.toml", 1)  # noqa: S108 - nothing is written
 
 
 @pytest.mark.parametrize(("failing", "shown"), [(1, 1), (9, 9), (10, 9), (40, 9)])
@@ -224,6 +224,18 @@ def test_the_comment_can_be_found_again() -> None:
     assert told.startswith(f"{comment.MARKER}\n")
     assert told.count("<!--") == 1
     assert told.index("Mixed_7b") < told.index("<details>") < told.index("kept")
+
+
+def test_numbers_end_in_one_line() -> None:
+    """Value, limit, room and change are right-aligned where a page aligns; no change is none."""
+    found = Checks((check("fail", base=400_000_000),), (), {})
+    (table,) = checks_tables(found)
+    titles = [column.title for column in table.columns if column.right]
+    assert titles == ["value", "limit", "over or left", "change"]
+    assert comment.render(found).count("---:") == len(titles)
+    assert html.page([table]).count('<td class="number">') == len(titles)
+    (bare,) = checks_tables(Checks((check("fail", base=None),), (), {}))
+    assert "change" not in {column.key for column in bare.columns}
 
 
 def test_csv_is_for_programs() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import warnings
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,6 +61,19 @@ class Held(nn.Module):
         return torch.as_tensor(self.fc(many[0] + pair[1] + next(iter(table.values()))))
 
 
+class Keyed(nn.Module):
+    """Reads what it is given by name, by keys, and warns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(6, 2)
+
+    def forward(self, *, given):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - not annotated is the case
+        """The layer on the sum of two."""
+        warnings.warn("the model's own", UserWarning, stacklevel=1)
+        return self.fc(given["left"] + given["right"])
+
+
 MODELS: list[tuple[nn.Module, str, str]] = [
     (
         nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 1)),
@@ -80,9 +94,11 @@ MODELS: list[tuple[nn.Module, str, str]] = [
     ),
     (nn.LSTM(7, 3), "forward(input, hx=None)", "'f32[1,16,7]'"),
     (nn.TransformerEncoderLayer(8, 2, 8), "forward(src: Tensor", "'f32[1,16,8]'"),
+    (Keyed(), "forward(*, given)", "'given={left: f32[1,6], right: f32[1,6]}'"),
 ]
 
 
+@pytest.mark.filterwarnings("ignore:the model's own")  # the analysis of the command warns
 @pytest.mark.parametrize(
     ("model", "signature", "inputs"), MODELS, ids=[type(model).__name__ for model, *_ in MODELS]
 )
@@ -96,6 +112,13 @@ def test_the_command_works(model: nn.Module, signature: str, inputs: str) -> Non
     words = shlex.split(command)[3:]
     specs = [word for word in words if word != "--input"]
     assert analyze(model, specs, mode="eval").total.macs > 0
+
+
+def test_a_guess_warns_of_nothing() -> None:
+    """A warning of a forward that nobody asked for would only be noise."""
+    with warnings.catch_warnings(record=True, action="always") as told:
+        asked(Keyed(), "keyed")
+    assert [str(one.message) for one in told] == []
 
 
 class Strange(nn.Module):

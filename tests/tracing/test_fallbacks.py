@@ -231,6 +231,17 @@ def test_nested_tensors_are_refused(layout: torch.layout) -> None:
         costlab.analyze(Calls(nested), "f32[3,8]", on="meta")
 
 
+@pytest.mark.parametrize("on", ["auto", "meta", "fake", "real"])
+@pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_a_nested_tensor_as_input_is_refused(layout: torch.layout, on: str) -> None:
+    """Wherever it is among the inputs, and in the same words as one that a forward makes."""
+    ragged = torch.nested.nested_tensor([R(2, 8), R(3, 8)], layout=layout)
+    for inputs in (ragged, ([R(1, 8), ragged],), {"input": ragged}):
+        with pytest.raises(costlab.UsageError, match=r"rows of different lengths.*padded tensors"):
+            costlab.analyze(nn.Linear(8, 8), inputs, on=on)
+
+
 def test_a_forward_that_differentiates_is_told_so() -> None:
     """`torch.autograd.grad` in a forward has nothing to go back on, unless gradients are on."""
 

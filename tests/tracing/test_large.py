@@ -119,6 +119,47 @@ def test_the_libraries_llama_on_meta_costs_the_formula(size: str) -> None:
     assert report.coverage.unknown == ()
 
 
+OF_A_LIBRARY = """
+import json, resource, warnings
+warnings.simplefilter("ignore")
+import torch, costlab
+from tests.tracing.llama import LLAMA_70B, LLAMA_405B
+from tests.tracing.test_large import hf_config, transformers
+
+for shape in (LLAMA_70B, LLAMA_405B):
+    with torch.device("meta"):
+        model = transformers().LlamaForCausalLM(hf_config(shape))
+    report = costlab.analyze(model.eval(), {"input_ids": "i64[2,4096]"}, on="meta")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    positions = report.block("model.rotary_emb").cost.macs
+    unknown = len(report.coverage.unknown)
+    print(json.dumps([report.total.params, report.total.macs, positions, unknown, peak]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in other units elsewhere")
+def test_the_libraries_large_llamas_take_less_than_a_gigabyte() -> None:
+    """70B and 405B, in one process and with all that it imports; they cost what the formula says.
+
+    Some versions of the library compute the angles of positions as a product, in a module of its
+    own: that is beside the formula.
+    """
+    transformers()
+    done = subprocess.run(
+        [sys.executable, "-c", OF_A_LIBRARY], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    for shape, (params, macs, positions, unknown, kilobytes) in zip(
+        (LLAMA_70B, LLAMA_405B), found, strict=True
+    ):
+        assert params == shape.params
+        assert macs == shape.macs(2, 4096) + positions
+        assert positions in (0, 4096 * (shape.head // 2), 2 * 4096 * (shape.head // 2))
+        assert unknown == 0
+        assert kilobytes < 1 << 20
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_what_a_library_returns_are_the_outputs() -> None:
     """A ModelOutput's logits, and the keys and values that it caches, are what comes out."""

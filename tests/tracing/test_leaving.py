@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import ctypes
 import json
 import sys
+import warnings
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -79,6 +83,89 @@ def test_positions_as_a_list_are_no_computing() -> None:
     report = analyze(Forward(lambda x, _: x.split(x.mean(1).long().tolist())), X)
     assert not report.coverage.unknown
     assert any("tolist" in text for text in report.warnings)
+
+
+def by_pointer(x: torch.Tensor, _: Any) -> torch.Tensor:
+    """Memory that is copied by a function of C's."""
+    made = torch.empty_like(x)
+    ctypes.memmove(made.data_ptr(), x.data_ptr(), made.nbytes)
+    return made
+
+
+def by_memory(x: torch.Tensor, _: Any) -> torch.Tensor:
+    """The same, of which the memory itself is asked."""
+    made = torch.empty_like(x)
+    memory = made.untyped_storage()
+    ctypes.memmove(memory.data_ptr(), x.untyped_storage().data_ptr(), memory.nbytes())
+    return made
+
+
+def by_older_memory(x: torch.Tensor, _: Any) -> torch.Tensor:
+    """The same, as it was done before there was memory without a type."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is deprecated
+        made, of = torch.empty_like(x), attrgetter("storage")
+        ctypes.memmove(of(made)().data_ptr(), of(x)().data_ptr(), made.nbytes)
+    return made
+
+
+POINTERS = [by_pointer, by_memory, by_older_memory]
+
+
+@pytest.mark.parametrize("function", POINTERS)
+def test_a_pointer_that_is_handed_out_is_unknown(function: Any) -> None:
+    """On real tensors, and so by itself; on shapes there is no memory, which is said."""
+    for on in ("auto", "real"):
+        report = analyze(Forward(function), X, on=on)
+        assert [(entry.op, entry.calls) for entry in report.coverage.unknown] == [("data_ptr", 2)]
+        assert report.is_lower_bound
+    for on in ("meta", "fake"):
+        with pytest.raises(TraceError, match="data_ptr"):
+            analyze(Forward(function), X, on=on)
+
+
+@pytest.mark.parametrize("on", ["auto", "meta", "fake", "real"])
+def test_pointers_of_constants_are_unknown(on: Any) -> None:
+    """What is written there is seen by nobody, on whatever tensors the forward runs."""
+
+    def copied(x: torch.Tensor, _: Any) -> torch.Tensor:
+        made, source = torch.zeros(4), torch.ones(4)
+        ctypes.memmove(made.data_ptr(), source.data_ptr(), made.nbytes)
+        assert made.sum() == 4
+        return x * made
+
+    report = analyze(Forward(copied), X, on=on)
+    assert [(entry.op, entry.calls) for entry in report.coverage.unknown] == [("data_ptr", 2)]
+
+
+def test_what_is_written_by_a_pointer_to_a_weight_is_not_written_to_the_model() -> None:
+    """A copy's memory is handed out, by either way."""
+
+    def cleared(x: torch.Tensor, layer: Any) -> torch.Tensor:
+        ctypes.memset(layer.weight.data_ptr(), 0, layer.weight.nbytes)
+        ctypes.memset(layer.bias.untyped_storage().data_ptr(), 0, layer.bias.nbytes)
+        made: torch.Tensor = layer(x)
+        assert not made.any()
+        return made
+
+    model = Forward(cleared)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    assert analyze(model, X).is_lower_bound
+    assert all(map(torch.equal, before, model.parameters()))
+
+
+@pytest.mark.parametrize("on", ["auto", "meta", "fake", "real"])
+def test_torch_asking_for_itself_is_no_work(on: Any) -> None:
+    """A recurrent layer looks at what of its weights share memory, and a size tells of no place."""
+
+    def asked(x: torch.Tensor, _: Any) -> torch.Tensor:
+        layer = nn.LSTM(4, 2)
+        layer.flatten_parameters()
+        copied = copy.deepcopy(x.detach())
+        assert copied.untyped_storage().nbytes() == x.nbytes
+        return copied
+
+    assert not analyze(Forward(asked), X, on=on).coverage.unknown
 
 
 def force(x: torch.Tensor, layer: nn.Module, *, lasting: bool = True) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -12,12 +13,34 @@ from torch import nn
 import costlab
 
 KEPT: dict[str, Any] = {}
+LISTED: list[Any] = []
 
 
 class Box:
     """A place outside the model."""
 
     held: Any = None
+    function: Any = None
+
+
+BOX = Box()
+
+
+def _holding(_: Any, x: torch.Tensor) -> None:
+    """Has a function keep the tensor in a variable of its own."""
+    kept: Any = None
+
+    def keep() -> Any:
+        nonlocal kept
+        kept = x
+        return kept
+
+    keep()
+    BOX.function = keep
+
+
+def _in_a_global(_: Any, x: torch.Tensor) -> None:
+    globals()["LATEST"] = x
 
 
 @functools.lru_cache
@@ -37,13 +60,20 @@ def _into_a_cycle(_: Any, x: torch.Tensor) -> None:
 
 
 WAYS = {
-    "an attribute of Box": lambda model, x: setattr(model.box, "held", x),
+    "an attribute of Box": lambda _, x: setattr(BOX, "held", x),
+    "an attribute of Box ": lambda _, x: setattr(Box, "held", x),
+    "an attribute of Queue": lambda model, x: setattr(model.queue, "held", x),
     "a dict": lambda _, x: KEPT.update(x=x),
-    "an attribute of Keeper": lambda model, x: setattr(type(model), "last", x),
-    "a list": lambda model, x: model.box_of_boxes[0].append(x),
+    "a list": lambda _, x: LISTED.append(x),
+    "a deque": lambda model, x: model.queue.put(x),
     "lru_cache": lambda _, __: grid(300),
+    "a variable of a function": _holding,
+    "an attribute of tests.tracing.test_leftovers": _in_a_global,
 }
 NOWHERE = {
+    "an object of the model's": lambda model, x: setattr(model.box, "held", x),
+    "the model's class": lambda model, x: setattr(type(model), "last", x),
+    "a list in a tuple": lambda model, x: model.box_of_boxes[0].append(x),
     "itself": _into_itself,
     "a cycle": _into_a_cycle,
     "nothing": lambda _, x: x + 1,
@@ -59,6 +89,7 @@ class Keeper(nn.Module):
         super().__init__()
         self.layer, self.put, self.box = nn.Linear(6, 6), put, Box()
         self.listed: list[Any] = []
+        self.queue: Queue[Any] = Queue()
         self.box_of_boxes: tuple[list[Any], ...] = ([],)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -66,6 +97,15 @@ class Keeper(nn.Module):
         y: torch.Tensor = self.layer(x)
         self.put(self, y)
         return y
+
+
+def clear() -> None:
+    """Forgets what is kept outside of models."""
+    globals().pop("LATEST", None)
+    vars(BOX).clear()
+    Box.held = None
+    KEPT.clear()
+    LISTED.clear()
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
@@ -77,9 +117,8 @@ def test_what_is_left_outside_is_said(place: str, device: str) -> None:
     assert report.total.macs == 2 * 6 * 6
     (warning,) = report.warnings
     assert "outside the model: it has no values" in warning
-    assert place == "lru_cache" or f"in {place}" in warning
-    Keeper.last = None
-    KEPT.clear()
+    assert place == "lru_cache" or f"in {place.strip()}" in warning
+    clear()
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
@@ -96,3 +135,5 @@ def test_a_caller_may_keep_what_a_real_run_made() -> None:
     """On real tensors what is kept has values."""
     report = costlab.analyze(Keeper(WAYS["an attribute of Box"]), torch.zeros(2, 6), on="real")
     assert not any("outside the model" in warning for warning in report.warnings)
+    assert BOX.held.shape == (2, 6)
+    clear()

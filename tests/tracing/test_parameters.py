@@ -230,17 +230,3 @@ def test_the_model_is_left_alone() -> None:
     before = {name: dict(vars(weight)) for name, weight in model.named_parameters()}
     held(model, "f32[1,4]")
     assert {name: dict(vars(weight)) for name, weight in model.named_parameters()} == before
-
-
-@pytest.mark.filterwarnings("ignore:torch.ao.quantization is deprecated")
-def test_weights_that_are_not_registered_are_remarked_on() -> None:
-    """Quantized modules of torch hold weights that are no parameters: that is said, not hidden."""
-    model = nn.Sequential(nn.Linear(8, 16), nn.Linear(16, 4))
-    quantize: Any = torch.ao.quantization.quantize_dynamic
-    quantized = quantize(model, {nn.Linear}, dtype=torch.qint8)
-    report, found = held(quantized, "f32[2,8]")
-    assert found.elements == 0
-    (remark,) = [text for text in report.warnings if "params and bytes do not count them" in text]
-    held_by_both = 16 * 8 + 16 + 4 * 16 + 4
-    assert remark.startswith(f"0 and 1 more: {held_by_both} quantized weights are packed")
-    assert not any("packed" in text for text in costlab.analyze(model, "f32[2,8]").warnings)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 from torch.backends import opt_einsum
+from torch.nn import functional as F
 
 import costlab
 from tests.ops import loops
@@ -155,3 +156,87 @@ def test_unfolding_and_folding_sum_no_product() -> None:
     columns = costlab.analyze(nn.Fold((8, 8), 3, padding=1), R(2, 27, 64), strict=True).total
     assert (image.macs, image.flops) == (0, 0)
     assert (columns.macs, columns.flops) == (0, 2 * 27 * 64)
+
+
+def product(name: str, *shapes: tuple[int, ...], macs: int) -> Any:
+    """A case: the function of this name in `PRODUCTS`, its operands' shapes, its MACs."""
+    return pytest.param(name, shapes, macs, id=name)
+
+
+PRODUCTS: dict[str, Any] = {
+    "matmul by operator": lambda m, x: x @ m.weight,
+    "matmul from the right": lambda m, x: torch.matmul(m.weight, x),
+    "broadcast on the left": lambda _, x, y: x @ y,
+    "matrix by vector": lambda _, x, y: x @ y,
+    "einsum with an ellipsis": lambda _, x, y: torch.einsum("...ij,...jk->...ik", x, y),
+    "einsum of three": lambda _, x, y, z: torch.einsum("ij,jk,kl->il", x, y, z),
+    "tensordot": lambda _, x, y: torch.tensordot(x, y, 2),
+    "multi_dot": lambda _, x, y, z: torch.linalg.multi_dot([x, y, z]),
+    "addmm": lambda _, x, y, z: torch.addmm(x, y, z),
+    "baddbmm": lambda _, x, y, z: torch.baddbmm(x, y, z),
+    "outer": lambda _, x, y: torch.outer(x, y),
+    "dot": lambda _, x, y: torch.dot(x, y),
+    "attention by keyword": lambda _, q, k, v: F.scaled_dot_product_attention(
+        query=q, key=k, value=v, is_causal=True
+    ),
+    "attention of grouped queries": lambda _, q, k, v: F.scaled_dot_product_attention(
+        q, k, v, enable_gqa=True
+    ),
+    "unfold and product": lambda m, x: m.weight.new_zeros(4, 27) @ F.unfold(x, 3),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes", "expected"),
+    [
+        product("matmul by operator", (3, 8), macs=3 * 8 * 8),
+        product("matmul from the right", (8, 3), macs=8 * 8 * 3),
+        product("broadcast on the left", (4, 8), (5, 8, 3), macs=5 * 4 * 8 * 3),
+        product("matrix by vector", (4, 8), (8,), macs=4 * 8),
+        product("einsum with an ellipsis", (2, 4, 8), (2, 8, 3), macs=2 * 4 * 8 * 3),
+        product("einsum of three", (4, 8), (8, 3), (3, 5), macs=4 * 8 * 3 + 4 * 3 * 5),
+        product("tensordot", (2, 3, 4), (3, 4, 5), macs=2 * 3 * 4 * 5),
+        product("multi_dot", (4, 8), (8, 3), (3, 5), macs=4 * 8 * 3 + 4 * 3 * 5),
+        product("addmm", (4, 3), (4, 8), (8, 3), macs=4 * 8 * 3),
+        product("baddbmm", (2, 4, 3), (2, 4, 8), (2, 8, 3), macs=2 * 4 * 8 * 3),
+        product("outer", (4,), (3,), macs=4 * 3),
+        product("dot", (4,), (4,), macs=4),
+        product("attention by keyword", *[(2, 4, 5, 8)] * 3, macs=2 * 4 * 5 * 5 * (8 + 8)),
+        product(
+            "attention of grouped queries",
+            (2, 4, 5, 8),
+            (2, 2, 5, 8),
+            (2, 2, 5, 8),
+            macs=2 * 4 * 5 * 5 * (8 + 8),
+        ),
+        product("unfold and product", (1, 3, 8, 8), macs=4 * 27 * 6 * 6),
+    ],
+)
+def test_functional_products_are_counted(
+    name: str, shapes: tuple[tuple[int, ...], ...], expected: int
+) -> None:
+    """A product costs its sizes, however it is written."""
+    model = Calls(PRODUCTS[name])
+    assert macs(model, tuple(R(shape) for shape in shapes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "expected"),
+    [
+        (nn.ConvTranspose2d(8, 6, 4, 2, 1, groups=2), (2, 8, 5, 5), 2 * 8 * 5 * 5 * 3 * 4 * 4),
+        (nn.Conv2d(3, 4, 3, padding="same"), (3, 8, 8), 4 * 8 * 8 * 3 * 3 * 3),
+        (nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular"), (1, 3, 8, 8), 4 * 64 * 27),
+        (nn.Conv1d(8, 8, 3, groups=8, dilation=2), (2, 8, 20), 2 * 8 * 16 * 3),
+        (nn.Linear(8, 4), (2, 10, 8), 2 * 10 * 8 * 4),
+        (nn.Linear(8, 4), (8,), 8 * 4),
+        (nn.LSTM(8, 16, 2, bidirectional=True), (5, 2, 8), 10 * 2 * (64 * 24 + 64 * 48)),
+        (nn.GRU(8, 16), (5, 2, 8), 10 * 3 * 16 * (8 + 16)),
+        (nn.LSTMCell(8, 16), (2, 8), 2 * 4 * 16 * (8 + 16)),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else None,
+)
+def test_layers_cost_their_equation(
+    layer: nn.Module, shape: tuple[int, ...], expected: int
+) -> None:
+    """Transposed, padded, unbatched, grouped and recurrent layers cost what their equation says."""
+    assert macs(layer, R(shape)) == expected

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from costlab.bench.kernels.interpreted import interpreting
+from costlab.bench.kernels.tilings import SMALLEST
 from costlab.bench.kernels.weights import misfit, step_of
 from costlab.bench.seams import ArmError
 
@@ -122,36 +123,28 @@ def bias_of(weights: Weights) -> Tensor:
     return weights.packed if weights.bias is None else weights.bias
 
 
-def layer_of(weights: Weights) -> dict[str, int]:
-    """Sizes of a layer, as the kernels call them."""
-    return {
-        "C": weights.channels,
-        "F": weights.filters,
-        "KH": weights.kernel[0],
-        "KW": weights.kernel[1],
-        "SH": weights.stride[0],
-        "SW": weights.stride[1],
-        "TOP": weights.padding[0],
-        "LEFT": weights.padding[1],
-    }
+def layer_of(weights: Weights) -> tuple[int, ...]:
+    """Sizes of a layer, as the kernels have them (`LAYER` of `device.tiles`)."""
+    return (
+        weights.channels,
+        weights.filters,
+        *weights.kernel,
+        *weights.stride,
+        *weights.padding[:2],
+    )
 
 
-def side_of(weights: Weights, name: str) -> dict[str, int]:
-    """The same of one of two layers, by its name."""
-    found = layer_of(weights)
-    return {f"{key}_{name}": found[key] for key in ("F", "KH", "KW", "TOP", "LEFT")}
+def finish_of(weights: Weights) -> tuple[bool, bool]:
+    """Whether a bias is added, and ReLU applied (`FINISH`)."""
+    return weights.bias is not None, weights.relu
 
 
-def blocks_of(tiling: Tiling) -> dict[str, int]:
-    """The sides of a tile."""
-    return {
-        "BLOCK_M": tiling.block_m,
-        "BLOCK_F": tiling.block_f,
-        "BLOCK_K": tiling.block_k,
-    }
+def blocks_of(tiling: Tiling) -> tuple[int, int, int]:
+    """The sides of a tile (`BLOCKS`)."""
+    return tiling.block_m, tiling.block_f, tiling.block_k
 
 
-def dealt(outputs: Sequence[Tensor]) -> tuple[list[Any], dict[str, int]]:
+def dealt(outputs: Sequence[Tensor]) -> tuple[list[Any], tuple[int, ...]]:
     """Outputs and the steps of their positions, filled up to `OUTPUTS`; and where filters end.
 
     An output that is not there has no filters: all end where those of the last one do.
@@ -161,7 +154,7 @@ def dealt(outputs: Sequence[Tensor]) -> tuple[list[Any], dict[str, int]]:
     ends += [ends[-1]] * missing
     steps = [position_step(output) for output in outputs]
     positional = [*outputs, *[outputs[0]] * missing, *steps, *[steps[0]] * missing]
-    return positional, {f"E{index}": end for index, end in enumerate(ends[:-1])}
+    return positional, tuple(ends)
 
 
 def current(x: Tensor) -> AbstractContextManager[None]:
@@ -176,9 +169,14 @@ def scratch(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return made.fill_(torch.nan) if POISONED.get() else made
 
 
-def arithmetic() -> dict[str, Any]:
-    """How products are formed: float32 as TF32, but in the interpreter."""
-    return {"PRECISION": "tf32", "WIDE": interpreting()}
+def arithmetic(*, packed: bool = False) -> tuple[bool, str, bool]:
+    """How products are formed (`ARITHMETIC`): float32 as TF32, but in the interpreter."""
+    return packed, "tf32", interpreting()
+
+
+def packs(weights: Weights) -> bool:
+    """Whether taps and channels are one axis of the sum: a step would be mostly zeros else."""
+    return weights.channels < SMALLEST
 
 
 def options_of(tiling: Tiling, *, pdl: bool = False) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import torch
 from costlab.bench.correctness import UNIT_ROUNDOFF
 from costlab.bench.kernels.arguments import POISONED
 from costlab.bench.kernels.in_series import convolve_in_series
+from costlab.bench.kernels.outcomes import note
 from costlab.bench.kernels.running import Pooling, convolve, convolve_and_pool, convolve_both
 from costlab.bench.kernels.tilings import (
     INTERPRETED,
@@ -64,6 +65,7 @@ def tried(
     kind = str(x.dtype).removeprefix("torch.")
     key = " · ".join((device, f"triton {triton.__version__}", name, *map(said, shapes), kind))
     if key in SETTLED:
+        note(key, SETTLED[key].way)
         return SETTLED[key]
 
     wanted = list(expected())
@@ -81,7 +83,9 @@ def tried(
         )
         return float(median_ms) / 1e3
 
-    return best(key, candidates, right, time_s)
+    chosen = best(key, candidates, right, time_s)
+    note(key, chosen.way)
+    return chosen
 
 
 def poisoned(

@@ -14,6 +14,8 @@ from costlab.bench.kernels.arguments import (
     arithmetic,
     bias_of,
     blocks_of,
+    finish_of,
+    layer_of,
     options_of,
     position_step,
     refuse_alias,
@@ -58,19 +60,14 @@ def convolve_in_series(
     refuse_alias(x, y)
     pair = Lines(a, b, tiling.lines)
     layers: dict[str, Any] = {
-        "C": first.channels,
-        "MID": first.filters,
-        "F": second.filters,
-        "KH1": first.kernel[0],
-        "KW1": first.kernel[1],
-        "TOP1": first.padding[0],
-        "LEFT1": first.padding[1],
+        "LAYER1": layer_of(first),
+        "LAYER2": layer_of(second),
+        "FINISH1": finish_of(first),
+        "FINISH2": finish_of(second),
         "ROWWISE": pair.rowwise,
         "LINES": tiling.lines,
-        "BIAS1": first.bias is not None,
-        "BIAS2": second.bias is not None,
-        "RELU1": first.relu,
-        "RELU2": second.relu,
+        "BLOCKS": blocks_of(tiling),
+        "ARITHMETIC": arithmetic(),
     }
     operands = (
         x,
@@ -93,8 +90,6 @@ def convolve_in_series(
             TAPS=b.taps,
             BEFORE=second.padding[pair.rowwise],
             BLOCK_MID=power_of_two(first.filters),
-            **blocks_of(tiling),
-            **arithmetic(),
             **options_of(tiling),
         )
         return
@@ -108,12 +103,6 @@ def convolve_in_series(
         *sizes,
         TURNS=tiles_of(pair.tiles, programs),
         **layers,
-        KH2=second.kernel[0],
-        KW2=second.kernel[1],
-        TOP2=second.padding[0],
-        LEFT2=second.padding[1],
-        **blocks_of(tiling),
-        **arithmetic(),
         **options_of(tiling),
     )
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import fx
 
-from costlab.bench.kernels import choosing
+from costlab.bench.kernels import choosing, tuning
+from costlab.bench.kernels.outcomes import Outcome, asked
 from costlab.bench.kernels.placing import Values  # noqa: TC001 - as above
 from costlab.bench.kernels.running import convolve, convolve_and_pool, convolve_both
 from costlab.bench.kernels.weights import merged, step_of
@@ -30,10 +31,21 @@ class Step(NamedTuple):
     said: str
     reads: tuple[fx.Node, ...]
     run: Callable[[Values], None]
+    outcome: Outcome | None = None
 
 
 def launch(group: Group, places: Places) -> Step:
-    """What runs a group."""
+    """What runs a group, with what came of choosing how."""
+    with asked() as made:
+        step = _launch(group, places)
+    if not made:  # nothing was to be chosen, as in the interpreter
+        return step
+    # The last choice is the launch's own; those before it are of what it may be made of.
+    key, way = made[-1]
+    return step._replace(outcome=Outcome(step.said, way, tuning.TIMES.get(key, {})))
+
+
+def _launch(group: Group, places: Places) -> Step:
     if group.kind == "series":
         return _series(group, places)
     if group.kind == "split":

@@ -20,6 +20,8 @@ from torch import Tensor, fx, nn
 from costlab.bench.kernels.aliasing import written
 from costlab.bench.kernels.arguments import current
 from costlab.bench.kernels.launching import Step, launch
+from costlab.bench.kernels.originals import changed_for_all
+from costlab.bench.kernels.outcomes import said
 from costlab.bench.kernels.placing import Places
 from costlab.bench.kernels.units import FOUR, groups_of, refused, units_of
 from costlab.bench.kernels.values import tensors_of
@@ -38,10 +40,13 @@ def compiled(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 
     Raises:
         ArmError: the module is being trained, has hooks or a forward of its own, cannot be traced,
-            takes other than tensors, or has no convolution that the kernels take.
+            takes other than tensors, or has no convolution that the kernels take; or what all
+            modules do was replaced.
     """
     if module.training:
         raise ArmError("kernels of our own have no backward; the module cannot be trained")
+    if why := changed_for_all():
+        raise ArmError(f"{why}, which kernels of our own would not call")
     if not isinstance(module, nn.Conv2d):  # of which its unit is declined
         if hooked(module):
             raise ArmError(
@@ -122,6 +127,11 @@ class Program:
     def launches(self) -> tuple[str, ...]:
         """What runs, in order: kinds of launches by the names of their convolutions, and torch."""
         return tuple(step.said for step in self._steps)
+
+    @property
+    def tuned(self) -> str:
+        """What was tried of each launch, and what was taken, as `outcomes.read` reads it."""
+        return said(step.outcome for step in self._steps if step.outcome is not None)
 
     def _judged(self, unit: Unit, example: tuple[Tensor, ...]) -> Unit:
         """A unit with why it is declined, if it is."""

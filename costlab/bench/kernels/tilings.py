@@ -72,6 +72,18 @@ class Tiling:
     pdl: bool = False
     parts: int = 1
 
+    @property
+    def way(self) -> str:
+        """In words, what kind of launches it is of.
+
+        >>> Tiling(64, 64, 32).way, Tiling(64, 64, 32, lines=7).way
+        ('a kernel each', 'one kernel, between in the cache')
+        """
+        if self.lines:
+            return f"one kernel, between in {'shared memory' if self.shared else 'the cache'}"
+        kind = "sums in parts" if self.parts > 1 else "a kernel each"
+        return kind + ", the second early" * self.pdl
+
     def shared_bytes(self, element: int) -> int:
         """Shared memory that the loads under way take."""
         return self.stages * (self.block_m + self.block_f) * self.block_k * element

@@ -22,7 +22,7 @@ from costlab.bench.kernels.tilings import Tiling
 from costlab.bench.seams import ArmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 VERSION = 3
 FILE = "kernels.json"
@@ -31,6 +31,10 @@ FILE = "kernels.json"
 SETTLED: dict[str, Tiling] = {}
 """What was chosen in this process, and so was found right: as many copies of a module as are timed
 in turn need it once."""
+TIMES: dict[str, dict[str, float]] = {}
+"""Of what was chosen, the seconds of the fastest candidate of each way to run it."""
+TIMED = "times_s"
+"""The field of a kept choice that has them."""
 
 
 def path() -> Path:
@@ -56,20 +60,46 @@ def kept(key: str) -> Tiling | None:
     """The choice of an earlier run; None if there is none, or none that can be read."""
     fields = _kept(path()).get(key)
     try:
-        return Tiling(**fields) if fields is not None else None
-    except TypeError:
+        own = {name: value for name, value in (fields or {}).items() if name != TIMED}
+        return Tiling(**own) if fields is not None else None
+    except (AttributeError, TypeError):
         return None
 
 
-def keep(key: str, chosen: Tiling) -> None:
-    """Adds a choice to the file, which is written beside and renamed.
+def kept_times(key: str) -> dict[str, float]:
+    """The seconds that an earlier run found of each way; none if it kept none."""
+    times = _kept(path()).get(key, {}).get(TIMED)
+    if not isinstance(times, dict):
+        return {}
+    return {way: time_s for way, time_s in times.items() if isinstance(time_s, float)}
+
+
+def choices() -> dict[str, dict[str, Any]]:
+    """All that was chosen here, as `adopt` takes it on another machine with the same GPU."""
+    return dict(_kept(path()))
+
+
+def adopt(found: Mapping[str, dict[str, Any]]) -> None:
+    """Takes choices that were made elsewhere; those that were made here stay."""
+    if found:
+        _add(lambda known: {**found, **known})
+
+
+def keep(key: str, chosen: Tiling, times_s: Mapping[str, float] | None = None) -> None:
+    """Adds a choice to the file, with what each way took."""
+    timed = {TIMED: dict(times_s)} if times_s else {}
+    _add(lambda known: {**known, key: asdict(chosen) | timed})
+
+
+def _add(to: Callable[[dict[str, dict[str, Any]]], dict[str, dict[str, Any]]]) -> None:
+    """Makes other choices of those in the file, which is written beside and renamed.
 
     What another process has added meanwhile stays. A cache that cannot be written costs time, and
     nothing else: the choice holds for this process anyway.
     """
     where = path()
     _kept.cache_clear()
-    known = {**_kept(where), key: asdict(chosen)}
+    known = to(_kept(where))
     text = json.dumps({"version": VERSION, "chosen": known}, indent=1, sort_keys=True) + "\n"
     with contextlib.suppress(OSError):
         where.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +153,7 @@ def best(
     """
     earlier = kept(key)
     if earlier is not None and earlier in candidates and _passes(right, earlier):
-        SETTLED[key] = earlier
+        SETTLED[key], TIMES[key] = earlier, kept_times(key)
         return earlier
     begun_s, limit_s = clock(), BUDGET.left_s
     times: dict[Tiling, float] = {}
@@ -137,8 +167,23 @@ def best(
         raise ArmError(f"none of {len(candidates)} tilings of {key} gives the right result here")
     chosen = SETTLED[key] = min(times, key=times.__getitem__)
     if limit_s:
-        keep(key, chosen)
+        TIMES[key] = by_way(times)
+        keep(key, chosen, TIMES[key])
     return chosen
+
+
+def by_way(times: Mapping[Tiling, float]) -> dict[str, float]:
+    """The fastest of each way, of those that could be timed.
+
+    >>> one = Tiling(64, 64, 32)
+    >>> by_way({one: 3e-6, Tiling(64, 32, 32): 2e-6, Tiling(64, 64, 32, lines=7): math.inf})
+    {'a kernel each': 2e-06}
+    """
+    found: dict[str, float] = {}
+    for tiling, time_s in times.items():
+        if math.isfinite(time_s):
+            found[tiling.way] = min(time_s, found.get(tiling.way, math.inf))
+    return found
 
 
 def _passes(right: Callable[[Tiling], bool], one: Tiling) -> bool:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 
 from costlab.bench.fused import folded
 from costlab.bench.kernels.interpreted import interpreting
+from costlab.bench.kernels.originals import replaced
 from costlab.bench.kernels.work import Shape
 
 if TYPE_CHECKING:
@@ -146,12 +147,19 @@ def refusal_of(conv: nn.Conv2d) -> str:
         return f"it has {conv.groups} groups, and the kernels take one"
     if tuple(conv.dilation) != (1, 1):
         return "it is dilated"
+    if conv.padding_mode != "zeros":
+        return f"it pads with {conv.padding_mode!r}, and the kernels only with zeros"
+    return _uncalled(conv)
+
+
+def _uncalled(conv: nn.Conv2d) -> str:
+    """What a layer calls that a kernel in its place would not; empty if there is nothing."""
     if hooked(conv):
         return "it has hooks, which a kernel would not call"
     if own_forward(conv):
         return "it has a forward of its own, which a kernel would not call"
-    if conv.padding_mode != "zeros":
-        return f"it pads with {conv.padding_mode!r}, and the kernels only with zeros"
+    if method := replaced(type(conv)):
+        return f"{method} was replaced, and a kernel would not call what is there now"
     return ""
 
 
@@ -169,8 +177,12 @@ def own_forward(module: nn.Module) -> bool:
 
 
 def changed(module: nn.Module) -> bool:
-    """Whether a module does other than its class says."""
-    return hooked(module) or own_forward(module)
+    """Whether a module does other than its class says, or than torch has it of a class of torch's.
+
+    The forward of another class is traced as it is written.
+    """
+    by_torch = type(module).__module__.startswith("torch.")
+    return hooked(module) or own_forward(module) or (by_torch and bool(replaced(type(module))))
 
 
 def refusal(x: Tensor, weights: Weights) -> str:

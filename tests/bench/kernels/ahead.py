@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -30,9 +31,17 @@ class Compiled:
     """What a compiled kernel takes of a processor, and its assembly."""
 
     shared: int
-    registers: int
-    spilled: int
     ptx: str
+
+    @property
+    def registers(self) -> int:
+        """Registers of a thread."""
+        return resources(self.ptx)[0]
+
+    @property
+    def spilled(self) -> int:
+        """Bytes of registers that a thread keeps in memory, for want of more."""
+        return resources(self.ptx)[1]
 
 
 class Ahead:
@@ -70,10 +79,10 @@ class Ahead:
         made = compiler.compile(
             source, target=GPUTarget("cuda", self.capability, 32), options=options
         )
-        registers, spilled = resources(made.asm["ptx"])
-        self.found.append(Compiled(made.metadata.shared, registers, spilled, made.asm["ptx"]))
+        self.found.append(Compiled(made.metadata.shared, made.asm["ptx"]))
 
 
+@cache
 def resources(ptx: str) -> tuple[int, int]:
     """Registers of a thread, and bytes that it spills, by the assembler's own report."""
     import triton

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, cast
+from unittest import mock
 
 import torch
 import torch.nn.functional as F
@@ -90,12 +91,52 @@ def formed(form: str) -> dict[str, Any]:
     return compared(written(FORMS[form]))
 
 
+def compared_usual() -> dict[str, Any]:
+    """Layers as they follow one another in most networks."""
+    torch.manual_seed(0)
+    return compared(Usual())
+
+
 def replaced(layer: str, method: str) -> dict[str, Any]:
     """A network of which one layer, and no other of its class, does something else."""
     torch.manual_seed(0)
     network = Usual()
     setattr(network.get_submodule(layer), method, OTHERWISE[method, layer])
     return compared(network)
+
+
+def replaced_for_all(kind: str, method: str) -> dict[str, Any]:
+    """A network after a method of a class of torch's, or a function, was replaced by its double.
+
+    What stands there has the name of what it replaced, as a wrapper has that is written with care.
+    """
+    torch.manual_seed(0)
+    network = Usual().eval()
+    holder = F if kind == "F" else getattr(nn, kind)
+    before = getattr(holder, method)
+
+    @wraps(before)
+    def doubled(*args: Any, **kwargs: Any) -> Any:
+        return 2 * before(*args, **kwargs)
+
+    with mock.patch.object(holder, method, doubled):
+        try:
+            return compared(network)
+        except ArmError as error:
+            return {"refused": str(error)}
+
+
+def hooked_for_all() -> str:
+    """What is said of a network while there is a hook for all modules."""
+    torch.manual_seed(0)
+    hook = torch.nn.modules.module.register_module_forward_hook(lambda _module, _args, y: 2 * y)
+    try:
+        compared(Usual())
+    except ArmError as error:
+        return str(error)
+    finally:
+        hook.remove()
+    return ""
 
 
 def writing() -> dict[str, Any]:

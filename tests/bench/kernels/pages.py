@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from costlab.bench.kernels.tilings import (
     PER_PROCESSOR,
@@ -16,24 +17,63 @@ from costlab.bench.kernels.tilings import (
 )
 from costlab.bench.kernels.work import InParts, Lines, Shape, pooled, shared
 from costlab.bench.roofline import Rates
+from costlab.bench.studies import FACTORIZATIONS, GRID_REDUCTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from costlab.bench.study import Subject
 
 RATES = Rates(788e12, 4.3e12, processors=132)
 """Arithmetic in bf16 and bytes of a copy, as they were measured once on an H200; what a run finds
 itself takes their place."""
 BATCHES = (1, 32, 256)
 BF16 = 2
-PAIRS = (
-    ("3×1 → 1×3", 35, 64, (3, 1), (1, 3)),
-    ("3×1 → 1×3", 35, 96, (3, 1), (1, 3)),
-    ("2×2 → 2×2", 35, 64, (2, 2), (2, 2)),
-    ("3×3 → 3×3", 35, 64, (3, 3), (3, 3)),
-    ("3×3 → 3×3", 35, 96, (3, 3), (3, 3)),
-    ("1×7 → 7×1", 17, 128, (1, 7), (7, 1)),
-    ("1×7 → 7×1", 17, 192, (1, 7), (7, 1)),
+
+
+class InSeries(NamedTuple):
+    """Convolutions of a subject of the study, one after the other, that keep grid and width."""
+
+    grid: int
+    width: int
+    patches: tuple[tuple[int, int], ...]
+
+    @property
+    def said(self) -> str:
+        """What it is, as the page has it.
+
+        >>> InSeries(35, 64, ((3, 1), (1, 3))).said
+        '3×1 → 1×3, 35×35×64'
+        """
+        patches = " → ".join("×".join(map(str, patch)) for patch in self.patches)
+        return f"{patches}, {self.grid}×{self.grid}×{self.width}"
+
+
+def convolutions(subject: Subject) -> InSeries:
+    """What a subject of the factorizations computes, by its name and its shape.
+
+    >>> convolutions(FACTORIZATIONS.pairs[0].variant)
+    InSeries(grid=35, width=64, patches=((3, 3), (3, 3)))
+    """
+    width, grid, _ = subject.shape
+    names = subject.name.partition(",")[0].split()
+    patches = [tuple(map(int, name.split("x"))) for name in names]
+    return InSeries(grid, width, tuple((rows, columns) for rows, columns in patches))
+
+
+PAIRS = tuple(convolutions(pair.variant) for pair in FACTORIZATIONS.pairs)
+"""Two convolutions in series each."""
+WHOLE = tuple(
+    dict.fromkeys(convolutions(pair.baseline) for pair in FACTORIZATIONS.pairs if pair.baseline)
 )
+"""The one convolution that each pair stands in for."""
+REDUCED = tuple(
+    dict.fromkeys(
+        (*(int(size) for size in re.findall(r"\d+", pair.name)[-6:]),)
+        for pair in GRID_REDUCTION.pairs
+    )
+)
+"""Of each grid reduction of the study: the sizes before and after, channels last."""
 LINES = 7
 SINGLES = (
     ("5×5", 35, 48, 64, (5, 5)),
@@ -58,15 +98,21 @@ def kept(
     return Shape(images, (grid, grid), width, filters or width, kernel, padding=sides)
 
 
+def lines_of(pair: InSeries, images: int, lines: int) -> Lines:
+    """A pair of the study as one kernel in tiles of so many lines."""
+    first, second = (kept(images, pair.grid, pair.width, patch) for patch in pair.patches)
+    return Lines(first, second, lines)
+
+
 def table() -> str:
     """Bytes and roofs of each pair, apart and as one kernel in lines, by batch."""
     rows = [
         "| pair | batch | GFLOP | apart, MB | as one, MB | apart, µs | as one, µs | gain |",
         "| :--- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for name, grid, width, first, second in PAIRS:
+    for one_of in PAIRS:
         for batch in BATCHES:
-            pair = Lines(kept(batch, grid, width, first), kept(batch, grid, width, second), LINES)
+            pair = lines_of(one_of, batch, LINES)
             shapes = pair.first, pair.second
             apart = sum(
                 max(2 * one.macs / RATES.flops_per_s, one.moved(BF16) / RATES.bytes_per_s)
@@ -74,7 +120,7 @@ def table() -> str:
             )
             one = pair.roof_s(BF16, RATES)
             rows.append(
-                f"| {name}, {grid}×{grid}×{width} | {batch} "
+                f"| {one_of.said} | {batch} "
                 f"| {2 * sum(shape.macs for shape in shapes) / 1e9:.3g} "
                 f"| {pair.unfused(BF16) / 1e6:.3g} | {pair.moved(BF16) / 1e6:.3g} "
                 f"| {apart * 1e6:.3g} | {one * 1e6:.3g} | ×{apart / one:.2f} |"
@@ -84,7 +130,20 @@ def table() -> str:
 
 def launches(batch: int) -> Iterator[tuple[str, int, int, int]]:
     """What runs in one launch: what it is, multiply-adds, bytes, and bytes in launches apart."""
+    for of in WHOLE:
+        (kernel,) = of.patches
+        one = kept(batch, of.grid, of.width, kernel)
+        title = f"`conv_bn_relu`: {of.said} → {of.width}"
+        yield title, one.macs, one.moved(BF16), one.moved(BF16)
+    for before, _, channels, after, _, filters in REDUCED:
+        for grid in (before, after):  # the convolution before the pooling, or behind it
+            one = kept(batch, grid, channels, (3, 3), filters)
+            title = f"`conv_bn_relu`: 3×3, {grid}×{grid}×{channels} → {filters}"
+            yield title, one.macs, one.moved(BF16), one.moved(BF16)
+    here = {(of.grid, of.width, of.width, *of.patches) for of in WHOLE}
     for name, grid, channels, filters, kernel in SINGLES:
+        if (grid, channels, filters, kernel) in here:
+            continue
         one = kept(batch, grid, channels, kernel, filters)
         title = f"`conv_bn_relu`: {name}, {grid}×{grid}×{channels} → {filters}"
         yield title, one.macs, one.moved(BF16), one.moved(BF16)
@@ -103,14 +162,23 @@ def launches(batch: int) -> Iterator[tuple[str, int, int, int]]:
         shared(beside, BF16),
         sum(one.moved(BF16) for one in beside),
     )
-    conv = Shape(batch, (35, 35), 288, 384, (3, 3), (2, 2))
-    # Both read the input of the module, Mixed_6a.
-    yield (
-        "`conv_and_pool`: 3×3/2 and max pooling, 35×35×288 → 384 + 288",
-        conv.macs,
-        conv.moved(BF16) + conv.positions * 288 * BF16,
-        conv.moved(BF16) + pooled(batch, (35, 35), 288, conv.out) * BF16,
-    )
+    for grid, channels, filters in reductions():
+        conv = Shape(batch, (grid, grid), channels, filters, (3, 3), (2, 2))
+        # Both read the input of the module.
+        place = f"{grid}×{grid}×{channels} → {filters} + {channels}"
+        yield (
+            f"`conv_and_pool`: 3×3/2 and max pooling, {place}",
+            conv.macs,
+            conv.moved(BF16) + conv.positions * channels * BF16,
+            conv.moved(BF16) + pooled(batch, (grid, grid), channels, conv.out) * BF16,
+        )
+
+
+def reductions() -> Iterator[tuple[int, int, int]]:
+    """Grid, channels and filters of the parallel reductions: the study's, then Mixed_6a's own."""
+    for grid, _, channels, _, _, outputs in REDUCED:
+        yield grid, channels, outputs - channels
+    yield 35, 288, 384
 
 
 def singles() -> str:
@@ -143,14 +211,14 @@ def _heads(what: str) -> str:
 def scratch_mb() -> float:
     """Of all pairs and batches, the most that programs keep between two convolutions at once."""
     there, most = Processors(RATES.processors), 0
-    for _, grid, width, first, second in PAIRS:
+    for one_of in PAIRS:
         for batch in BATCHES:
-            pair = Lines(kept(batch, grid, width, first), kept(batch, grid, width, second), 1)
+            pair = lines_of(one_of, batch, 1)
             for tiling in fusions(pair, BF16, there):
                 if not tiling.shared:
                     cut = replace(pair, lines=tiling.lines)
                     at_once = min(cut.tiles, PER_PROCESSOR * there.number)
-                    most = max(most, at_once * cut.held * width * BF16)
+                    most = max(most, at_once * cut.held * one_of.width * BF16)
     return most / 1e6
 
 

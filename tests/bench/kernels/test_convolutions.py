@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.bench.kernels.conftest import LIMITS
+from tests.bench.kernels.test_page import KERNELS
+from tests.bench.kernels.touching import CALLS
 
 if TYPE_CHECKING:
     from tests.bench.kernels.conftest import Ask
@@ -139,3 +141,9 @@ def test_grid_reductions(
     )
     assert found["error"] < LIMITS[dtype]
     assert found["intact"]
+
+
+def test_what_the_sanitizer_watches(interpreter: Ask) -> None:
+    """Each kernel runs, and is right, as compute-sanitizer is to watch it on a GPU."""
+    assert interpreter("watched", device="cpu") == []
+    assert {*(name.partition(",")[0] for name in CALLS), "added_bn_relu"} == set(KERNELS)

@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from torch import nn
 
+from costlab.bench.kernels.originals import changed_for_all, replaced
 from tests.bench.kernels.conftest import LIMITS
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ def test_one_image(interpreter: Ask) -> None:
     assert found["declined"] == ["one: its input is one image, and no batch"]
 
 
+NOTHING = "kernels of our own take nothing of this module"
 WHY = "it has a forward of its own, which a kernel would not call"
 
 
@@ -67,6 +70,65 @@ def test_a_layer_that_was_replaced(interpreter: Ask, layer: str, launched: list[
     assert found["error"] < LIMITS["float32"]
     assert found["launches"] == launched
     assert found["declined"] == []
+
+
+@pytest.mark.parametrize("method", ["forward", "_conv_forward", "__call__"])
+def test_convolutions_that_were_replaced(interpreter: Ask, method: str) -> None:
+    """Where all convolutions do something else the kernels take none, and say what was replaced."""
+    found = interpreter("replaced_for_all", kind="Conv2d", method=method)
+    if method == "__call__":  # which torch.fx traces, as what it calls
+        assert found["refused"] == f"{NOTHING}: it has no convolution"
+    else:
+        why = f"Conv2d.{method} was replaced, and a kernel would not call what is there now"
+        assert found["refused"] == f"{NOTHING}: one: {why}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "launched"),
+    [
+        ("BatchNorm2d", ["one", "torch", "torch", "one", "torch", "join"]),
+        ("ReLU", ["one", "torch", "one", "torch", "join"]),
+        ("MaxPool2d", ["one", "one", "torch", "join"]),
+    ],
+)
+def test_layers_that_were_replaced(interpreter: Ask, kind: str, launched: list[str]) -> None:
+    """A class of layers whose forward was replaced is in no launch, and does what is there now."""
+    found = interpreter("replaced_for_all", kind=kind, method="forward")
+    assert found["error"] < LIMITS["float32"]
+    assert found["launches"] == launched
+    usual = interpreter("compared_usual")
+    assert usual["launches"] != launched
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "named"),
+    [
+        ("Module", "__call__", "Module.__call__"),
+        ("Module", "_call_impl", "Module._call_impl"),
+        ("F", "conv2d", "torch.nn.functional.conv2d"),
+        ("F", "batch_norm", "torch.nn.functional.batch_norm"),
+    ],
+)
+def test_what_all_layers_call(interpreter: Ask, kind: str, method: str, named: str) -> None:
+    """Where the call of every module, or a layer's function, was replaced the arm declines."""
+    found = interpreter("replaced_for_all", kind=kind, method=method)
+    said = f"{named} was replaced, which kernels of our own would not call"
+    assert found == {"refused": said}
+
+
+def test_hooks_for_all(interpreter: Ask) -> None:
+    """A hook that is called with every module is no kernel's to call."""
+    why = "there are hooks for all modules, which kernels of our own would not call"
+    assert interpreter("hooked_for_all") == why
+
+
+def test_what_torch_has_is_its_own() -> None:
+    """No class of torch's is said to be replaced while nothing is."""
+    kinds = [kind for kind in vars(nn).values() if isinstance(kind, type)]
+    layers = [kind for kind in kinds if issubclass(kind, nn.Module)]
+    assert len(layers) > 100
+    assert {kind.__name__: replaced(kind) for kind in layers if replaced(kind)} == {}
+    assert changed_for_all() == ""
 
 
 def test_a_layer_that_was_replaced_may_write(interpreter: Ask) -> None:

@@ -105,6 +105,8 @@ def test_launches_are_on_the_device_of_their_tensors(interpreter: Ask) -> None:
 def test_places_beyond_32_bits(interpreter: Ask, kernel: str) -> None:
     """Images may begin 2³¹ elements from the first, and further, both read and written."""
     found = interpreter("far", kernel=kernel)
+    if "refused" in found:
+        pytest.skip(f"there is no room for {found['refused']}")
     assert found["last"] > 2**31
     assert found["error"] < 2 * LIMITS["float16"]
 

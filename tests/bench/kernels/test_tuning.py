@@ -11,7 +11,7 @@ import pytest
 
 from costlab.bench.kernels import tuning
 from costlab.bench.kernels.tilings import Processors, Tiling, fusions, lines_of, tilings
-from costlab.bench.kernels.tuning import Budget, best, keep, kept, path
+from costlab.bench.kernels.tuning import Budget, adopt, best, choices, keep, kept, path
 from costlab.bench.kernels.work import Lines, Shape
 from costlab.bench.roofline import FEED
 from costlab.bench.seams import ArmError
@@ -220,3 +220,16 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert best("conv", [SMALL], lambda _: True, lambda _: 1e-6) == SMALL
     assert tuning.SETTLED == {"conv": SMALL}
+
+
+def test_choices_are_taken_to_another_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What was chosen elsewhere is known here; what was chosen here stays."""
+    keep("a", LARGE)
+    keep("b", LARGE)
+    elsewhere = choices()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another"))
+    keep("b", SMALL)
+    adopt(elsewhere)
+    assert (kept("a"), kept("b")) == (LARGE, SMALL)

@@ -18,7 +18,7 @@ import triton
 import triton.language as tl
 
 from costlab.bench.kernels.device.lines import on_lines, placed
-from costlab.bench.kernels.device.tiles import finished, put, summed
+from costlab.bench.kernels.device.tiles import put, summed
 
 
 @triton.jit
@@ -39,28 +39,14 @@ def between_in_cache(
     OUT_ROWS: tl.constexpr,
     OUT_COLUMNS: tl.constexpr,
     TURNS: tl.constexpr,
-    C: tl.constexpr,
-    MID: tl.constexpr,
-    F: tl.constexpr,
-    KH1: tl.constexpr,
-    KW1: tl.constexpr,
-    TOP1: tl.constexpr,
-    LEFT1: tl.constexpr,
-    KH2: tl.constexpr,
-    KW2: tl.constexpr,
-    TOP2: tl.constexpr,
-    LEFT2: tl.constexpr,
+    LAYER1: tl.constexpr,
+    LAYER2: tl.constexpr,
+    FINISH1: tl.constexpr,
+    FINISH2: tl.constexpr,
     ROWWISE: tl.constexpr,
     LINES: tl.constexpr,
-    BIAS1: tl.constexpr,
-    BIAS2: tl.constexpr,
-    RELU1: tl.constexpr,
-    RELU2: tl.constexpr,
-    BLOCK_M: tl.constexpr,
-    BLOCK_F: tl.constexpr,
-    BLOCK_K: tl.constexpr,
-    PRECISION: tl.constexpr,
-    WIDE: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    ARITHMETIC: tl.constexpr,
 ):
     """The result y = max(0, b₂ + w₂ * max(0, b₁ + w₁ * x)), the inner one in a scratch of its own.
 
@@ -70,27 +56,29 @@ def between_in_cache(
     A barrier stands between writing and reading it, and one before it is overwritten; only threads
     of the same program read it.
     """
+    MID: tl.constexpr = LAYER1[1]
+    F: tl.constexpr = LAYER2[1]
+    TOP2: tl.constexpr = LAYER2[6]
+    LEFT2: tl.constexpr = LAYER2[7]
     length: tl.constexpr = OUT_COLUMNS if ROWWISE else OUT_ROWS
     lines: tl.constexpr = OUT_ROWS if ROWWISE else OUT_COLUMNS
     ahead: tl.constexpr = TOP2 if ROWWISE else LEFT2
-    held: tl.constexpr = (LINES + (KH2 if ROWWISE else KW2) - 1) * length
+    held: tl.constexpr = (LINES + (LAYER2[2] if ROWWISE else LAYER2[3]) - 1) * length
     between = scratch + tl.program_id(0).to(tl.int64) * held * MID
     for turn in range(TURNS):
         # Past the last tile all lines are of no image, and nothing is read or written to `y`.
         tile = tl.program_id(0) + turn * programs
-        for start in range(0, held, BLOCK_M):
-            p = start + tl.arange(0, BLOCK_M)
+        for start in range(0, held, BLOCKS[0]):
+            p = start + tl.arange(0, BLOCKS[0])
             line = tile * LINES - ahead + p // length
             image, row, column = placed(line, p % length, lines, ROWWISE)
             alive = (p < held) & (line >= 0) & (line < images * lines)
-            row = row - TOP1
-            column = column - LEFT1
+            row = row - LAYER1[6]
+            column = column - LAYER1[7]
             base = (image.to(tl.int64) * rows * columns + row * columns + column) * x_step
-            for first in range(0, MID, BLOCK_F):
-                f = first + tl.arange(0, BLOCK_F)
-                acc = tl.zeros((BLOCK_M, BLOCK_F), dtype=tl.float32)
+            for first in range(0, MID, BLOCKS[1]):
+                f = first + tl.arange(0, BLOCKS[1])
                 acc = summed(
-                    acc,
                     x,
                     base,
                     row,
@@ -101,23 +89,19 @@ def between_in_cache(
                     columns * x_step,
                     x_step,
                     w1,
+                    bias1,
                     f,
                     0,
                     1,
-                    C,
-                    MID,
-                    KH1,
-                    KW1,
-                    BLOCK_K,
-                    False,
-                    PRECISION,
-                    WIDE,
+                    LAYER1,
+                    FINISH1,
+                    BLOCKS[2],
+                    ARITHMETIC,
                 )
-                acc = finished(acc, bias1, f, MID, BIAS1, RELU1)
                 put(between, acc, p, f, held, MID, 0, MID)
         tl.debug_barrier()
-        for start in range(0, LINES * length, BLOCK_M):
-            q = start + tl.arange(0, BLOCK_M)
+        for start in range(0, LINES * length, BLOCKS[0]):
+            q = start + tl.arange(0, BLOCKS[0])
             _, row, column, alive, m = on_lines(
                 q,
                 tile,
@@ -132,11 +116,9 @@ def between_in_cache(
             base = (q - (LEFT2 if ROWWISE else TOP2)) * MID
             row_step: tl.constexpr = length * MID if ROWWISE else MID
             column_step: tl.constexpr = MID if ROWWISE else length * MID
-            for first in range(0, F, BLOCK_F):
-                f = first + tl.arange(0, BLOCK_F)
-                acc = tl.zeros((BLOCK_M, BLOCK_F), dtype=tl.float32)
+            for first in range(0, F, BLOCKS[1]):
+                f = first + tl.arange(0, BLOCKS[1])
                 acc = summed(
-                    acc,
                     between,
                     base,
                     row - TOP2,
@@ -147,18 +129,14 @@ def between_in_cache(
                     row_step,
                     column_step,
                     w2,
+                    bias2,
                     f,
                     0,
                     1,
-                    MID,
-                    F,
-                    KH2,
-                    KW2,
-                    BLOCK_K,
-                    False,
-                    PRECISION,
-                    WIDE,
+                    LAYER2,
+                    FINISH2,
+                    BLOCKS[2],
+                    ARITHMETIC,
                 )
-                acc = finished(acc, bias2, f, F, BIAS2, RELU2)
                 put(y, acc, m, f, images * OUT_ROWS * OUT_COLUMNS, y_step, 0, F)
         tl.debug_barrier()

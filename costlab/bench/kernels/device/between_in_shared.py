@@ -28,27 +28,17 @@ def between_in_shared(
     x_step,
     OUT_ROWS: tl.constexpr,
     OUT_COLUMNS: tl.constexpr,
-    C: tl.constexpr,
-    MID: tl.constexpr,
-    F: tl.constexpr,
-    KH1: tl.constexpr,
-    KW1: tl.constexpr,
-    TOP1: tl.constexpr,
-    LEFT1: tl.constexpr,
+    LAYER1: tl.constexpr,
+    LAYER2: tl.constexpr,
+    FINISH1: tl.constexpr,
+    FINISH2: tl.constexpr,
     TAPS: tl.constexpr,
     BEFORE: tl.constexpr,
     ROWWISE: tl.constexpr,
     LINES: tl.constexpr,
-    BIAS1: tl.constexpr,
-    BIAS2: tl.constexpr,
-    RELU1: tl.constexpr,
-    RELU2: tl.constexpr,
-    BLOCK_M: tl.constexpr,
     BLOCK_MID: tl.constexpr,
-    BLOCK_F: tl.constexpr,
-    BLOCK_K: tl.constexpr,
-    PRECISION: tl.constexpr,
-    WIDE: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    ARITHMETIC: tl.constexpr,
 ):
     """The same for a second convolution along its lines: what is between stays in its processor.
 
@@ -56,6 +46,10 @@ def between_in_shared(
     it to each tap through shared memory, shifted by as many places. The `TAPS` of the second
     convolution begin `BEFORE` places ahead.
     """
+    MID: tl.constexpr = LAYER1[1]
+    F: tl.constexpr = LAYER2[1]
+    BLOCK_M: tl.constexpr = BLOCKS[0]
+    BLOCK_F: tl.constexpr = BLOCKS[1]
     length: tl.constexpr = OUT_COLUMNS if ROWWISE else OUT_ROWS
     p = tl.arange(0, BLOCK_M)
     along = p % length
@@ -68,34 +62,31 @@ def between_in_shared(
         LINES,
         ROWWISE,
     )
-    base = image.to(tl.int64) * rows * columns + (row - TOP1) * columns + column - LEFT1
+    row = row - LAYER1[6]
+    column = column - LAYER1[7]
+    base = image.to(tl.int64) * rows * columns + row * columns + column
     f = tl.arange(0, BLOCK_MID)
-    acc = tl.zeros((BLOCK_M, BLOCK_MID), dtype=tl.float32)
     acc = summed(
-        acc,
         x,
         base * x_step,
-        row - TOP1,
-        column - LEFT1,
+        row,
+        column,
         alive,
         rows,
         columns,
         columns * x_step,
         x_step,
         w1,
+        bias1,
         f,
         0,
         1,
-        C,
-        MID,
-        KH1,
-        KW1,
-        BLOCK_K,
-        False,
-        PRECISION,
-        WIDE,
+        LAYER1,
+        FINISH1,
+        BLOCKS[2],
+        ARITHMETIC,
     )
-    between = finished(acc, bias1, f, MID, BIAS1, RELU1).to(y.dtype.element_ty)
+    between = acc.to(y.dtype.element_ty)
     for first in range(0, F, BLOCK_F):
         g = first + tl.arange(0, BLOCK_F)
         out = tl.zeros((BLOCK_M, BLOCK_F), dtype=tl.float32)
@@ -110,6 +101,6 @@ def between_in_shared(
                 mask=(f < MID)[:, None] & (g < F)[None, :],
                 other=0.0,
             )
-            out = product(a, b, out, PRECISION, WIDE)
-        out = finished(out, bias2, g, F, BIAS2, RELU2)
+            out = product(a, b, out, ARITHMETIC)
+        out = finished(out, bias2, g, F, FINISH2)
         put(y, out, m, g, images * OUT_ROWS * OUT_COLUMNS, y_step, 0, F)

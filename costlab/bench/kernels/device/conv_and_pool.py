@@ -30,35 +30,23 @@ def conv_and_pool(
     pool_rows,
     pool_columns,
     pooled_step,
-    C: tl.constexpr,
-    F: tl.constexpr,
-    KH: tl.constexpr,
-    KW: tl.constexpr,
-    SH: tl.constexpr,
-    SW: tl.constexpr,
-    TOP: tl.constexpr,
-    LEFT: tl.constexpr,
+    LAYER: tl.constexpr,
     POOL_C: tl.constexpr,
     PATCH: tl.constexpr,
     POOL_STRIDE: tl.constexpr,
     POOL_PAD: tl.constexpr,
-    BIAS: tl.constexpr,
-    RELU: tl.constexpr,
-    BLOCK_M: tl.constexpr,
-    BLOCK_F: tl.constexpr,
-    BLOCK_K: tl.constexpr,
+    FINISH: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    ARITHMETIC: tl.constexpr,
     GROUP: tl.constexpr,
-    PACKED: tl.constexpr,
-    PRECISION: tl.constexpr,
-    WIDE: tl.constexpr,
 ):
     """A convolution and a pooling on the same output grid, as the tiles of a single launch.
 
     y = max(0, b + Σ x · w), and `pool_y` the largest of each patch of `pooled`: the arithmetic of
     the one runs while the other waits for memory. Each writes to its own slice of channels.
     """
-    tiles_m = tl.cdiv(positions, BLOCK_M)
-    tiles_f = tl.cdiv(F, BLOCK_F)
+    tiles_m = tl.cdiv(positions, BLOCKS[0])
+    tiles_f = tl.cdiv(LAYER[1], BLOCKS[1])
     pid = tl.program_id(0)
     if pid < tiles_m * tiles_f:
         tile_m, tile_f = grouped(pid, tiles_m, tiles_f, GROUP)
@@ -74,33 +62,21 @@ def conv_and_pool(
             x_step,
             out_rows,
             out_columns,
-            C,
-            F,
-            KH,
-            KW,
-            SH,
-            SW,
-            TOP,
-            LEFT,
-            BIAS,
-            RELU,
-            BLOCK_M,
-            BLOCK_F,
-            BLOCK_K,
-            PACKED,
-            PRECISION,
-            WIDE,
+            LAYER,
+            FINISH,
+            BLOCKS,
+            ARITHMETIC,
         )
-        put(y, acc, m, f, positions, y_step, 0, F)
+        put(y, acc, m, f, positions, y_step, 0, LAYER[1])
     else:
         rest = pid - tiles_m * tiles_f
-        m = (rest % tiles_m) * BLOCK_M + tl.arange(0, BLOCK_M)
-        c = (rest // tiles_m) * BLOCK_F + tl.arange(0, BLOCK_F)
+        m = (rest % tiles_m) * BLOCKS[0] + tl.arange(0, BLOCKS[0])
+        c = (rest // tiles_m) * BLOCKS[1] + tl.arange(0, BLOCKS[1])
         image, row, column = spread(m, out_rows, out_columns)
         row = row * POOL_STRIDE - POOL_PAD
         column = column * POOL_STRIDE - POOL_PAD
         base = image.to(tl.int64) * pool_rows * pool_columns + row * pool_columns + column
-        largest = tl.full((BLOCK_M, BLOCK_F), float("-inf"), dtype=tl.float32)
+        largest = tl.full((BLOCKS[0], BLOCKS[1]), float("-inf"), dtype=tl.float32)
         for tap in range(PATCH * PATCH):
             kh = tap // PATCH
             kw = tap % PATCH

@@ -32,38 +32,24 @@ def conv_bn_relu(
     x_step,
     out_rows,
     out_columns,
-    C: tl.constexpr,
-    F: tl.constexpr,
-    KH: tl.constexpr,
-    KW: tl.constexpr,
-    SH: tl.constexpr,
-    SW: tl.constexpr,
-    TOP: tl.constexpr,
-    LEFT: tl.constexpr,
-    BIAS: tl.constexpr,
-    RELU: tl.constexpr,
-    E0: tl.constexpr,
-    E1: tl.constexpr,
-    E2: tl.constexpr,
-    BLOCK_M: tl.constexpr,
-    BLOCK_F: tl.constexpr,
-    BLOCK_K: tl.constexpr,
+    LAYER: tl.constexpr,
+    FINISH: tl.constexpr,
+    ENDS: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    ARITHMETIC: tl.constexpr,
     GROUP: tl.constexpr,
-    PACKED: tl.constexpr,
-    PRECISION: tl.constexpr,
-    WIDE: tl.constexpr,
     PDL: tl.constexpr,
 ):
     """y[m, f] = max(0, b[f] + Σ x[patch(m)] · w[·, f]), the filters dealt to up to four outputs.
 
-    Filters below `E0` go to `y0`, those below `E1` to `y1`, and so on; an output that is not there
-    has no filters. Under `PDL` the grid starts while the one before it ends, and waits here for
-    what that has written (CUDA programming guide, "Programmatic dependent launch").
+    Filters below `ENDS[0]` go to `y0`, those below `ENDS[1]` to `y1`, and so on; an output that is
+    not there has no filters. Under `PDL` the grid starts while the one before it ends, and waits
+    here for what that has written (CUDA programming guide, "Programmatic dependent launch").
     """
     if PDL:
         gdc_wait()
-    tiles_m = tl.cdiv(positions, BLOCK_M)
-    tile_m, tile_f = grouped(tl.program_id(0), tiles_m, tl.cdiv(F, BLOCK_F), GROUP)
+    tiles_m = tl.cdiv(positions, BLOCKS[0])
+    tile_m, tile_f = grouped(tl.program_id(0), tiles_m, tl.cdiv(LAYER[1], BLOCKS[1]), GROUP)
     acc, m, f = convolution_tile(
         tile_m,
         tile_f,
@@ -76,43 +62,15 @@ def conv_bn_relu(
         x_step,
         out_rows,
         out_columns,
-        C,
-        F,
-        KH,
-        KW,
-        SH,
-        SW,
-        TOP,
-        LEFT,
-        BIAS,
-        RELU,
-        BLOCK_M,
-        BLOCK_F,
-        BLOCK_K,
-        PACKED,
-        PRECISION,
-        WIDE,
+        LAYER,
+        FINISH,
+        BLOCKS,
+        ARITHMETIC,
     )
     if PDL:
         gdc_launch_dependents()
-    dealt(
-        acc,
-        m,
-        f,
-        positions,
-        y0,
-        y1,
-        y2,
-        y3,
-        y_step0,
-        y_step1,
-        y_step2,
-        y_step3,
-        F,
-        E0,
-        E1,
-        E2,
-    )
+    ys, steps = (y0, y1, y2, y3), (y_step0, y_step1, y_step2, y_step3)
+    dealt(acc, m, f, positions, ys, steps, ENDS)
 
 
 @triton.jit
@@ -130,39 +88,22 @@ def side_by_side(
     rows,
     columns,
     x_step,
-    C: tl.constexpr,
-    F_A: tl.constexpr,
-    KH_A: tl.constexpr,
-    KW_A: tl.constexpr,
-    TOP_A: tl.constexpr,
-    LEFT_A: tl.constexpr,
-    F_B: tl.constexpr,
-    KH_B: tl.constexpr,
-    KW_B: tl.constexpr,
-    TOP_B: tl.constexpr,
-    LEFT_B: tl.constexpr,
-    BIAS: tl.constexpr,
-    RELU: tl.constexpr,
-    BLOCK_M: tl.constexpr,
-    BLOCK_F: tl.constexpr,
-    BLOCK_K: tl.constexpr,
+    LAYER_A: tl.constexpr,
+    LAYER_B: tl.constexpr,
+    FINISH: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    ARITHMETIC: tl.constexpr,
     GROUP: tl.constexpr,
-    PACKED: tl.constexpr,
-    PRECISION: tl.constexpr,
-    WIDE: tl.constexpr,
 ):
     """Two convolutions of one input and one grid, as the tiles of a single launch.
 
     `y_a[m, f]` = max(0, `b_a` + Σ x · `w_a`), and the same of b: 1×3 and 3×1, which read what the
     other reads while it is in L2.
     """
-    tiles_a = tl.cdiv(F_A, BLOCK_F)
-    tile_m, tile_f = grouped(
-        tl.program_id(0),
-        tl.cdiv(positions, BLOCK_M),
-        tiles_a + tl.cdiv(F_B, BLOCK_F),
-        GROUP,
-    )
+    tiles_m = tl.cdiv(positions, BLOCKS[0])
+    tiles_a = tl.cdiv(LAYER_A[1], BLOCKS[1])
+    tiles_b = tl.cdiv(LAYER_B[1], BLOCKS[1])
+    tile_m, tile_f = grouped(tl.program_id(0), tiles_m, tiles_a + tiles_b, GROUP)
     if tile_f < tiles_a:
         acc, m, f = convolution_tile(
             tile_m,
@@ -176,24 +117,12 @@ def side_by_side(
             x_step,
             rows,
             columns,
-            C,
-            F_A,
-            KH_A,
-            KW_A,
-            1,
-            1,
-            TOP_A,
-            LEFT_A,
-            BIAS,
-            RELU,
-            BLOCK_M,
-            BLOCK_F,
-            BLOCK_K,
-            PACKED,
-            PRECISION,
-            WIDE,
+            LAYER_A,
+            FINISH,
+            BLOCKS,
+            ARITHMETIC,
         )
-        put(y_a, acc, m, f, positions, y_step_a, 0, F_A)
+        put(y_a, acc, m, f, positions, y_step_a, 0, LAYER_A[1])
     else:
         acc, m, f = convolution_tile(
             tile_m,
@@ -207,21 +136,9 @@ def side_by_side(
             x_step,
             rows,
             columns,
-            C,
-            F_B,
-            KH_B,
-            KW_B,
-            1,
-            1,
-            TOP_B,
-            LEFT_B,
-            BIAS,
-            RELU,
-            BLOCK_M,
-            BLOCK_F,
-            BLOCK_K,
-            PACKED,
-            PRECISION,
-            WIDE,
+            LAYER_B,
+            FINISH,
+            BLOCKS,
+            ARITHMETIC,
         )
-        put(y_b, acc, m, f, positions, y_step_b, 0, F_B)
+        put(y_b, acc, m, f, positions, y_step_b, 0, LAYER_B[1])

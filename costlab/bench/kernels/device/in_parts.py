@@ -31,32 +31,22 @@ def partial_sums(
     x_step,
     out_rows,
     out_columns,
-    C: tl.constexpr,
-    F: tl.constexpr,
-    KH: tl.constexpr,
-    KW: tl.constexpr,
-    SH: tl.constexpr,
-    SW: tl.constexpr,
-    TOP: tl.constexpr,
-    LEFT: tl.constexpr,
+    LAYER: tl.constexpr,
     PARTS: tl.constexpr,
-    BLOCK_M: tl.constexpr,
-    BLOCK_F: tl.constexpr,
-    BLOCK_K: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    ARITHMETIC: tl.constexpr,
     GROUP: tl.constexpr,
-    PACKED: tl.constexpr,
-    PRECISION: tl.constexpr,
-    WIDE: tl.constexpr,
     PDL: tl.constexpr,
 ):
     """sums[p, m, f] = Σ x[patch(m)] · w[·, f] over the steps of part p, in float32.
 
     Every element is written, by the program of its tile and part.
     """
+    F: tl.constexpr = LAYER[1]
     if PDL:
         gdc_wait()
-    tiles_m = tl.cdiv(positions, BLOCK_M)
-    tiles_f = tl.cdiv(F, BLOCK_F)
+    tiles_m = tl.cdiv(positions, BLOCKS[0])
+    tiles_f = tl.cdiv(F, BLOCKS[1])
     part = tl.program_id(0) // (tiles_m * tiles_f)
     tile_m, tile_f = grouped(tl.program_id(0) % (tiles_m * tiles_f), tiles_m, tiles_f, GROUP)
     acc, m, f = convolution_tile(
@@ -64,29 +54,17 @@ def partial_sums(
         tile_f,
         x,
         w,
-        sums,
+        sums,  # in the place of a bias, which these are without
         positions,
         rows,
         columns,
         x_step,
         out_rows,
         out_columns,
-        C,
-        F,
-        KH,
-        KW,
-        SH,
-        SW,
-        TOP,
-        LEFT,
-        False,
-        False,
-        BLOCK_M,
-        BLOCK_F,
-        BLOCK_K,
-        PACKED,
-        PRECISION,
-        WIDE,
+        LAYER,
+        (False, False),
+        BLOCKS,
+        ARITHMETIC,
         part,
         PARTS,
     )
@@ -109,20 +87,18 @@ def added_bn_relu(
     y_step3,
     positions,
     F: tl.constexpr,
-    BIAS: tl.constexpr,
-    RELU: tl.constexpr,
-    E0: tl.constexpr,
-    E1: tl.constexpr,
-    E2: tl.constexpr,
+    FINISH: tl.constexpr,
+    ENDS: tl.constexpr,
     PARTS: tl.constexpr,
-    BLOCK_M: tl.constexpr,
-    BLOCK_F: tl.constexpr,
+    BLOCKS: tl.constexpr,
     PDL: tl.constexpr,
 ):
     """y[m, f] = max(0, b[f] + Σ sums[p, m, f] over the parts p, in their order).
 
     The filters are dealt to up to four outputs, as `conv_bn_relu` deals them.
     """
+    BLOCK_M: tl.constexpr = BLOCKS[0]
+    BLOCK_F: tl.constexpr = BLOCKS[1]
     if PDL:
         gdc_wait()
     tiles_f = tl.cdiv(F, BLOCK_F)
@@ -133,24 +109,8 @@ def added_bn_relu(
     for part in tl.static_range(PARTS):  # unrolled, so that the loads wait together
         at = (m.to(tl.int64) + part * positions)[:, None] * F + f[None, :]
         acc += tl.load(sums + at, mask=mine, other=0.0)
-    acc = finished(acc, bias, f, F, BIAS, RELU)
+    acc = finished(acc, bias, f, F, FINISH)
     if PDL:
         gdc_launch_dependents()
-    dealt(
-        acc,
-        m,
-        f,
-        positions,
-        y0,
-        y1,
-        y2,
-        y3,
-        y_step0,
-        y_step1,
-        y_step2,
-        y_step3,
-        F,
-        E0,
-        E1,
-        E2,
-    )
+    ys, steps = (y0, y1, y2, y3), (y_step0, y_step1, y_step2, y_step3)
+    dealt(acc, m, f, positions, ys, steps, ENDS)

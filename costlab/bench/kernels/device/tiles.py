@@ -8,6 +8,15 @@ for a tile of positions m and filters f. The patches of x are never written down
 sum computes where its part of them lies (Chetlur et al. 2014, "cuDNN", arXiv:1410.0759, §3.1). The
 sum runs over the taps of the kernel, and within a tap over channels, in one loop, so that loads are
 pipelined across taps as well.
+
+What is known when a kernel is compiled comes in tuples, which are the same for all kernels:
+
+- `LAYER`: channels C, filters F, rows KH and columns KW of a patch, strides SH and SW, and what is
+  padded at the TOP and LEFT;
+- `FINISH`: whether there is a BIAS, and a RELU;
+- `BLOCKS`: positions, filters and channels of a tile;
+- `ARITHMETIC`: whether taps and channels are PACKED, the PRECISION of float32, and whether products
+  are WIDE.
 """
 
 from __future__ import annotations
@@ -17,12 +26,15 @@ import triton.language as tl
 
 
 @triton.jit
-def product(a, b, acc, PRECISION: tl.constexpr, WIDE: tl.constexpr):
+def product(a, b, acc, ARITHMETIC: tl.constexpr):
     """`acc` + a·b in float32.
 
-    `WIDE` multiplies in float32, since the interpreter's product of bfloat16 (triton 3.6) takes the
-    bits of its operands for whole numbers; a GPU gives the same but for the order of the sum.
+    What is wide is multiplied in float32, since the interpreter's product of bfloat16 (triton 3.6)
+    takes the bits of its operands for whole numbers; a GPU gives the same but for the order of the
+    sum.
     """
+    PRECISION: tl.constexpr = ARITHMETIC[1]
+    WIDE: tl.constexpr = ARITHMETIC[2]
     if WIDE:
         return tl.dot(a.to(tl.float32), b.to(tl.float32), acc, input_precision="ieee")
     return tl.dot(a, b, acc, input_precision=PRECISION)
@@ -30,7 +42,6 @@ def product(a, b, acc, PRECISION: tl.constexpr, WIDE: tl.constexpr):
 
 @triton.jit
 def summed(
-    acc,
     x,
     base,
     row,
@@ -41,25 +52,28 @@ def summed(
     row_step,
     column_step,
     w,
+    bias,
     f,
     part,
     PARTS: tl.constexpr,
-    C: tl.constexpr,
-    F: tl.constexpr,
-    KH: tl.constexpr,
-    KW: tl.constexpr,
+    LAYER: tl.constexpr,
+    FINISH: tl.constexpr,
     BLOCK_K: tl.constexpr,
-    PACKED: tl.constexpr,
-    PRECISION: tl.constexpr,
-    WIDE: tl.constexpr,
+    ARITHMETIC: tl.constexpr,
 ):
-    """`acc` and the sum over all taps and channels, for the positions and filters of a tile.
+    """The finished sums over all taps and channels, for the positions and filters of a tile.
 
     `base` is where the tap (0, 0) of each position begins, and (`row`, `column`) where that tap
-    lies: outside of `rows` × `columns` it is padding, and nothing is read. `PACKED` puts taps and
-    channels in one axis, so that three channels do not fill a step of sixteen with zeros. Of a sum
-    in `PARTS`, only the steps of one `part` are taken; the last parts may have fewer, or none.
+    lies: outside of `rows` × `columns` it is padding, and nothing is read. What is packed has taps
+    and channels in one axis, so that three channels do not fill a step of sixteen with zeros. Of a
+    sum in `PARTS`, only the steps of one `part` are taken; the last parts may have fewer, or none.
     """
+    C: tl.constexpr = LAYER[0]
+    F: tl.constexpr = LAYER[1]
+    KH: tl.constexpr = LAYER[2]
+    KW: tl.constexpr = LAYER[3]
+    PACKED: tl.constexpr = ARITHMETIC[0]
+    acc = tl.zeros((base.shape[0], f.shape[0]), dtype=tl.float32)
     k = tl.arange(0, BLOCK_K)
     CHUNKS: tl.constexpr = (C + BLOCK_K - 1) // BLOCK_K
     STEPS: tl.constexpr = (KH * KW * C + BLOCK_K - 1) // BLOCK_K if PACKED else KH * KW * CHUNKS
@@ -82,7 +96,7 @@ def summed(
                 mask=known[:, None] & (f < F)[None, :],
                 other=0.0,
             )
-            acc = product(a, b, acc, PRECISION, WIDE)
+            acc = product(a, b, acc, ARITHMETIC)
     else:
         for step in range(EACH):
             at = part * EACH + step
@@ -107,13 +121,15 @@ def summed(
                 mask=known[:, None] & (f < F)[None, :],
                 other=0.0,
             )
-            acc = product(a, b, acc, PRECISION, WIDE)
-    return acc
+            acc = product(a, b, acc, ARITHMETIC)
+    return finished(acc, bias, f, F, FINISH)
 
 
 @triton.jit
-def finished(acc, bias, f, F: tl.constexpr, BIAS: tl.constexpr, RELU: tl.constexpr):
-    """The sums with the bias of their filters, and no less than 0 if `RELU`."""
+def finished(acc, bias, f, F: tl.constexpr, FINISH: tl.constexpr):
+    """The sums with the bias of their filters if there is one, and no less than 0 under ReLU."""
+    BIAS: tl.constexpr = FINISH[0]
+    RELU: tl.constexpr = FINISH[1]
     if BIAS:
         acc += tl.load(bias + f, mask=f < F, other=0.0)[None, :]
     if RELU:
@@ -151,22 +167,10 @@ def convolution_tile(
     x_step,
     out_rows,
     out_columns,
-    C: tl.constexpr,
-    F: tl.constexpr,
-    KH: tl.constexpr,
-    KW: tl.constexpr,
-    SH: tl.constexpr,
-    SW: tl.constexpr,
-    TOP: tl.constexpr,
-    LEFT: tl.constexpr,
-    BIAS: tl.constexpr,
-    RELU: tl.constexpr,
-    BLOCK_M: tl.constexpr,
-    BLOCK_F: tl.constexpr,
-    BLOCK_K: tl.constexpr,
-    PACKED: tl.constexpr,
-    PRECISION: tl.constexpr,
-    WIDE: tl.constexpr,
+    LAYER: tl.constexpr,
+    FINISH: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    ARITHMETIC: tl.constexpr,
     part=0,
     PARTS: tl.constexpr = 1,
 ):
@@ -174,15 +178,13 @@ def convolution_tile(
 
     Places in memory are counted in 64 bits: 256 images of 147×147×64 come close to 2³¹ elements.
     """
-    m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)
-    f = tile_f * BLOCK_F + tl.arange(0, BLOCK_F)
+    m = tile_m * BLOCKS[0] + tl.arange(0, BLOCKS[0])
+    f = tile_f * BLOCKS[1] + tl.arange(0, BLOCKS[1])
     image, row, column = spread(m, out_rows, out_columns)
-    row = row * SH - TOP
-    column = column * SW - LEFT
+    row = row * LAYER[4] - LAYER[6]
+    column = column * LAYER[5] - LAYER[7]
     base = (image.to(tl.int64) * rows * columns + row * columns + column) * x_step
-    acc = tl.zeros((BLOCK_M, BLOCK_F), dtype=tl.float32)
     acc = summed(
-        acc,
         x,
         base,
         row,
@@ -193,19 +195,16 @@ def convolution_tile(
         columns * x_step,
         x_step,
         w,
+        bias,
         f,
         part,
         PARTS,
-        C,
-        F,
-        KH,
-        KW,
-        BLOCK_K,
-        PACKED,
-        PRECISION,
-        WIDE,
+        LAYER,
+        FINISH,
+        BLOCKS[2],
+        ARITHMETIC,
     )
-    return finished(acc, bias, f, F, BIAS, RELU), m, f
+    return acc, m, f
 
 
 @triton.jit
@@ -217,29 +216,12 @@ def put(y, acc, m, f, positions, y_step, FROM: tl.constexpr, TO: tl.constexpr):
 
 
 @triton.jit
-def dealt(
-    acc,
-    m,
-    f,
-    positions,
-    y0,
-    y1,
-    y2,
-    y3,
-    y_step0,
-    y_step1,
-    y_step2,
-    y_step3,
-    F: tl.constexpr,
-    E0: tl.constexpr,
-    E1: tl.constexpr,
-    E2: tl.constexpr,
-):
-    """Writes a tile's filters below `E0` to `y0`, those below `E1` to `y1`, and so on."""
-    put(y0, acc, m, f, positions, y_step0, 0, E0)
-    if E0 < F:
-        put(y1, acc, m, f, positions, y_step1, E0, E1)
-    if E1 < F:
-        put(y2, acc, m, f, positions, y_step2, E1, E2)
-    if E2 < F:
-        put(y3, acc, m, f, positions, y_step3, E2, F)
+def dealt(acc, m, f, positions, ys, steps, ENDS: tl.constexpr):
+    """Writes a tile's filters to the outputs in order, to each those below its end."""
+    put(ys[0], acc, m, f, positions, steps[0], 0, ENDS[0])
+    if ENDS[0] < ENDS[3]:
+        put(ys[1], acc, m, f, positions, steps[1], ENDS[0], ENDS[1])
+    if ENDS[1] < ENDS[3]:
+        put(ys[2], acc, m, f, positions, steps[2], ENDS[1], ENDS[2])
+    if ENDS[2] < ENDS[3]:
+        put(ys[3], acc, m, f, positions, steps[3], ENDS[2], ENDS[3])
