@@ -17,7 +17,7 @@ from costlab.bench.plan import Plan
 from costlab.bench.roofs import beaten
 from costlab.bench.standards import NULL_SHARE
 from costlab.bench.studies import BLOCKS, NETWORKS
-from costlab.bench.turns import MOST_COPIES, SHARE
+from costlab.bench.turns import MOST_COPIES, MOST_SETS, SHARE
 from costlab.cli import COULD_NOT_SAY, INTERRUPTED, TERMINATED
 from costlab.cli.bench import QUICK_MINUTES
 from costlab.render.bench_columns import PAGE
@@ -173,7 +173,8 @@ def _compared() -> str:
         f"{CACHES} times the last-level cache together, so that none is still there; *warm*, where "
         "the same input comes again; *wall*, the host's time, launches included. The copies of the "
         f"weights may take 1/{SHARE} of the memory that is free, and are {MOST_COPIES} at most: "
-        "else inputs alone take turns. Each side of a document says what did (`how`), and the "
+        f"else inputs alone take turns, in {MOST_SETS} sets at most, which such as are very small "
+        "do not fill that much with. Each side of a document says what did (`how`), and the "
         "notes under a table too. Outputs are written to where they were written before.\n\n"
         "A training step is a forward, a backward and a step of SGD with momentum. In bf16 and "
         "fp16 it runs under autocast: weights, gradients and momentum stay in float32; in fp16 the "

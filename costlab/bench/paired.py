@@ -245,7 +245,7 @@ class Paired:
         for cause in sorted(set(self.dropped.values())):
             blocks = [block for block in self.dropped if self.dropped[block] == cause]
             places = ranges(blocks)
-            named = f"blocks {places}"
+            named = f"block{'s' * (len(blocks) > 1)} {places} of {len(self.blocks)}"
             if places.count(",") >= MOST_RANGES:
                 named = f"{len(blocks)} of {len(self.blocks)} blocks"
             told.append(f"{named} dropped: {cause}")

@@ -5,6 +5,7 @@ Knows neither a device nor files.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from costlab.bench.document import Measured, Measurements
 
 RESUMED = "Resumed"
+EARLIER = "Before it was resumed: "
+FIGURES = re.compile(r"\d[\d.]*")
 
 
 def taken_up(known: Measurements) -> tuple[dict[str, Measured], tuple[Session, ...]]:
@@ -46,6 +49,16 @@ def resumed(known: Measurements) -> str:
     cases = f"{len(known.cases)} case{'' if len(known.cases) == 1 else 's'}"
     judged = f", judged by what it measured: {'; '.join(beside)}" if beside else ""
     return f"{RESUMED}: {cases} of an earlier run{judged}."
+
+
+def before(note: str, now: str) -> str:
+    """A note of an earlier session, which says so if this one has the same with other figures.
+
+    >>> before("busy: 3.9 processes", "busy: 3.7 processes"), before("busy: 1", "busy: 1")
+    ('Before it was resumed: busy: 3.9 processes', 'busy: 1')
+    """
+    again = note != now and FIGURES.sub("", note) == FIGURES.sub("", now)
+    return f"{EARLIER}{note}" if again else note
 
 
 SAME = ("device", "gpu", "torch", "cudnn", "driver")

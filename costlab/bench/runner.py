@@ -14,7 +14,7 @@ from costlab.bench.costs import fault
 from costlab.bench.document import Measurements, Session
 from costlab.bench.progress import Moment, nobody
 from costlab.bench.request import AGAIN, ENDED, KEPT, TIME_OVER, Outcome, Request, input_of, named
-from costlab.bench.resume import refuse_another, resumed, taken_up
+from costlab.bench.resume import before, refuse_another, resumed, taken_up
 from costlab.bench.saved import plain
 from costlab.bench.standards import Standards
 from costlab.bench.study import threads_of
@@ -117,6 +117,7 @@ class _Run:
             raise UsageError(f"the study {request.study.name} has no case with these axes")
         self._refuse_broken()
         for note in (*request.notes, *self.backend.refuse_if_busy(force=request.force)):
+            self.notes = [before(one, note) for one in self.notes]
             self._note(note)
         self.keep(self._document())  # a file that cannot be written is to be known now
         anew = request.anew and bool(self._missing())

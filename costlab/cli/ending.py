@@ -17,6 +17,8 @@ from threading import Event, Lock, Thread
 from types import FrameType
 from typing import NoReturn
 
+from costlab.cli.attended import say
+
 GRACE_S = 1.0
 """Enough for a step of Python, and for what a side gives back; hardly felt by who waits."""
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -76,6 +78,8 @@ def overdue(after_s: float, last: Callable[[], None]) -> Iterator[None]:
 def leave(code: int) -> NoReturn:
     """Ends the process with an exit code, from any thread, whatever the others do."""
     _flush()
+    with suppress(OSError):
+        say(code)  # else who waits takes it for an end that the model's code brought about
     os._exit(code)
 
 

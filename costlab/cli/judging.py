@@ -29,7 +29,8 @@ def judged(config: Config, voice: Voice, *, strict: bool = False) -> Checks:
 
     What the budget file of the baseline's commit held, and that of now does not, is a note, and
     a problem if one is `strict`. Where no limit is relative to the baseline, the change from it is
-    told all the same, and what of it cannot be said is a note.
+    told all the same, and what of it cannot be said is a note; one that is not there at all is a
+    problem.
     """
     from costlab.budgets.bases import base_of
 
@@ -48,7 +49,7 @@ def judged(config: Config, voice: Voice, *, strict: bool = False) -> Checks:
             with voice.step(called, text or "none"):
                 bases[called] = found = base_of(text, config)
         except CostlabError as error:
-            if not relative:
+            if not relative and _has_commit(text, config):
                 aside.append(f"{called} {text}: no change from it is told, as {error}")
                 continue
             # The message names the file or the ref, and not what it is of the two.
@@ -89,6 +90,21 @@ def judged(config: Config, voice: Voice, *, strict: bool = False) -> Checks:
     notes += [note for note in (*checks.notes, *aside) if note not in silent]
     checks = replace(checks, notes=tuple(dict.fromkeys(notes)))
     return explained(checks, found_models.reports, before.reports if before else {})
+
+
+def _has_commit(text: str, config: Config) -> bool:
+    """Whether a baseline is a commit that is there, whatever could be measured at it."""
+    from costlab.budgets.bases import folder_of
+    from costlab.budgets.refs import is_ref, parse_ref, resolve
+
+    if not is_ref(text):
+        return False
+    try:
+        ref = parse_ref(text)
+        resolve(ref, folder_of(config))
+    except CostlabError:
+        return False
+    return not ref.model
 
 
 def _losses(config: Config) -> list[Loss]:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from costlab.bench.document import Measurements
+from costlab.bench.progress import Moment, Watch
 from costlab.bench.request import interrupted, late
 from costlab.cli import COULD_NOT_SAY
 from costlab.cli.ending import end_by, leave
@@ -30,6 +31,16 @@ class Lasting:
     show: Callable[[Measurements, int], None]
     around: ExitStack = field(default_factory=ExitStack)
     latest: Measurements | None = None
+    doing: str = "its beginning"
+
+    def watched(self, watch: Watch) -> Watch:
+        """A watch that is told what is being done, as this is."""
+
+        def told(moment: Moment) -> None:
+            self.doing = moment.what
+            watch(moment)
+
+        return told
 
     def keep(self, found: Measurements) -> None:
         """Keeps a document in the place of the one before."""
@@ -54,7 +65,10 @@ class Lasting:
             if self.latest:
                 self.keep(late(self.latest, self.limit_s))
                 self.show(self.latest, 0)
-            told = f"the time was over, {self.limit_s / 60:g} min; --minutes gives more"
-            self.voice.fail(told)
+            none = "" if self.latest and self.latest.cases else ", before any case was measured"
+            self.voice.fail(
+                f"the time was over, {self.limit_s / 60:g} min{none}, in the midst of "
+                f"{self.doing}; --minutes gives more"
+            )
         finally:
             leave(COULD_NOT_SAY)

@@ -109,7 +109,7 @@ def measure(
     left_s = (1 + AROUND) * asked.limit_s - (time.monotonic() - begun_s)
     clock = overdue(max(left_s, 0.0), lasting.late) if asked.quick else nullcontext()
     with clock, terminable(lasting.last) as signals, lasting.around as around:
-        watch = around.enter_context(bar(voice))
+        watch = lasting.watched(around.enter_context(bar(voice)))
         around.enter_context(running(asked.study))
         outcome = run(request, backend, known=known, keep=lasting.keep, watch=watch)
     if not outcome.interrupted:

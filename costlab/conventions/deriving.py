@@ -105,7 +105,10 @@ def derive(tool: Tool, forward: Forward, macs: int) -> Explained:
             "its number is an image's: what modules add, over the batch",
             inner // forward.batch - inner,
         )
+    exact = True
     for place in operations(graph, modules, training=training):
+        # A module of torch's own calls by the names that are patched.
+        exact = exact and (bool(place.kind) or place.op not in tool.alike)
         counted.apply(tool.by_operation, place, place.op)
     counted.add(
         tool.unseen,
@@ -121,6 +124,7 @@ def derive(tool: Tool, forward: Forward, macs: int) -> Explained:
         tool.per_mac,
         macs + sum(amount for _, amount in terms),
         terms,
+        exact=exact,
     )
 
 

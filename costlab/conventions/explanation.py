@@ -36,7 +36,8 @@ class Explained:
     """What one counter prints by its rules: `printed` of its `unit`, `per_mac` to a multiply-add.
 
     `terms` are the parts of `macs` − costlab's, by reason; they add up to it. `version` is the one
-    that the rules were read from.
+    that the rules were read from. What is not `exact` has calls that it may count otherwise, by
+    the name they were called by.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Explained:
     macs: int
     terms: tuple[tuple[str, int], ...] = ()
     run: Run | None = None
+    exact: bool = True
 
     @property
     def printed(self) -> int:
@@ -143,4 +145,5 @@ def _counter(document: Mapping[str, Any]) -> Explained:
         macs=document["macs"],
         terms=tuple((str(reason), int(amount)) for reason, amount in document["terms"]),
         run=None if run is None else Run(run["version"], run["printed"], run.get("error", "")),
+        exact=document.get("exact", True) is True,
     )

@@ -48,6 +48,13 @@ PATCHED_POOLINGS = frozenset({
     f"{kind}_pool{rank}d" for kind in ("max", "avg", "adaptive_avg", "adaptive_max")
     for rank in (1, 2, 3)
 })  # fmt: skip
+ALIKE = frozenset({
+    *("relu", "prelu", "softmax"),
+    *("avg_pool1d", "max_pool1d", "max_pool2d", "max_pool3d"),
+    *("adaptive_avg_pool1d", "adaptive_max_pool1d"),
+    *("add", "mul"), *MATRIX_PRODUCTS, *ADDED_PRODUCTS,
+})  # fmt: skip
+"""What torch has by more names than those that are patched: F.relu(x), x.relu(); a @ b, a + b."""
 
 
 def _convolved(place: Place) -> int:
@@ -108,6 +115,7 @@ TOOL = Tool(
     always_eval=True,
     per_image=True,
     encloses=_is_timms,
+    alike=ALIKE,
     enclosing=Rule(ANY, _timms_attention, "timm's attention: scaling and softmax", replaces=True),
     by_module=(
         Rule(CONVOLUTIONS, _convolved, "an image without a batch", replaces=True),

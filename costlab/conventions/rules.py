@@ -49,7 +49,8 @@ class Tool:
     trace, dispatched kernels). `unseen` is the reason where a contraction is in neither. A counter
     that is `always_eval` measures that mode, whatever mode is asked for; one that is
     `per_image` divides what modules add by the batch. Where it `encloses` a module, it counts by
-    the rule `enclosing` what that does itself, and nothing that the modules in it do.
+    the rule `enclosing` what that does itself, and nothing that the modules in it do. Operations
+    that are `alike` are counted by one name and not by another, which a graph does not tell apart.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Tool:
     per_image: bool = False
     encloses: Callable[[Any], bool] = field(default=lambda _: False)
     enclosing: Rule | None = None
+    alike: frozenset[str] = frozenset()
 
 
 def macs(place: Place) -> int:

@@ -18,8 +18,9 @@ from costlab.units import percent
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from costlab.bench.document import Measured, Measurements
+    from costlab.bench.document import Comparison, Measured, Measurements
 
+TWO = 2
 NAMED = 3
 """Cases that are named; the others are counted."""
 SETS = re.compile(r", \d+ sets")
@@ -99,8 +100,9 @@ def _reasons(found: Measurements) -> Iterator[str]:
     """What is to be said of comparisons, whatever their verdict: once, with the cases' names.
 
     A side that is timed against itself has no verdict, so that only what is said of it stands here.
+    Of several that differ in their figures, the one of which most was dropped is the example.
     """
-    reasons: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    reasons: dict[tuple[str, str], list[tuple[str, str, float]]] = {}
     for row in entries(found):
         comparison = row.case.comparison
         if comparison is None or row.is_baseline or not comparison.reason:
@@ -114,10 +116,19 @@ def _reasons(found: Measurements) -> Iterator[str]:
             continue
         reason = "; ".join(parts)
         told = reasons.setdefault((verdict, alike(reason)), [])
-        told.append((named(row.case, found), reason))
+        told.append((named(row.case, found), reason, _lost(comparison)))
     for (verdict, _), told in reasons.items():
-        such = ", such as" * (len({reason for _, reason in told}) > 1)
-        yield f"{some([name for name, _ in told])} ({verdict}){such}: {told[0][1]}."
+        name, reason, lost = max(told, key=lambda one: one[2])
+        which = ""
+        if len({reason for _, reason, _ in told}) > 1:
+            most = lost > min(other for *_, other in told)
+            which = f", of {name}, which lost most" if most else f", such as {name}"
+        yield f"{some([name for name, *_ in told])} ({verdict}){which}: {reason}."
+
+
+def _lost(found: Comparison) -> float:
+    """Which share of its pairs a comparison dropped."""
+    return found.dropped / (found.pairs + found.dropped) if found.dropped else 0.0
 
 
 def _pulled(case: Measured) -> bool:
@@ -152,8 +163,8 @@ def remedy(found: Measurements) -> str:
     again = "when others are done, --out FILE and --resume measure that again"
     if threads is None or threads == 1:
         return again
-    fewer = f"OMP_NUM_THREADS={threads - 1}"
-    return f"{again}; beside them, fewer threads ({fewer} or less, in another file) leave a core"
+    fewer = f"OMP_NUM_THREADS={threads - 1}{' or less' * (threads > TWO)}"
+    return f"{again}; beside them, fewer threads ({fewer}, in another file) leave a core"
 
 
 def throttled(found: Measurements) -> Iterator[str]:

@@ -6,7 +6,7 @@ Knows documents, not how anything is measured.
 from __future__ import annotations
 
 from math import exp
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costlab.bench.contrast import logs_of_blocks
 from costlab.bench.judging import noise_floor
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from costlab.bench.document import Measurements
-    from costlab.bench.statistics import Interval
 
 PERCENT = 100
 NEAR = 0.5
@@ -35,6 +34,8 @@ WIDE = 30
 """Times that are apart by more than this factor are shown by their logarithms."""
 LATENCY, SAVING = "latency-{}", "saving-{}"
 """What the interval of a row is called in the picture."""
+SPANNING = 6
+"""The median of so many lies between the least and the largest of them 97 times in 100."""
 _ROW_INCHES, _LEGEND_INCHES = 0.26, 0.35
 _BAND: Any = {"color": "#F0E442", "alpha": 0.3, "linewidth": 0}
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (0.0, "µs"))
@@ -78,13 +79,29 @@ def _draw_macs(axes: Any, rows: Sequence[Entry]) -> None:
     axes.set_xlabel("multiply-adds, millions")
 
 
-def latency_of(row: Entry) -> Interval | None:
+class Latency(NamedTuple):
+    """The mean time of a call, and where its 95 % interval begins and ends, in seconds."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def latency_of(row: Entry) -> Latency | None:
     """The mean time of a call, over blocks that count, with its 95 % interval; None of too few.
 
-    The mean is that of the logarithms, as in a saving; its point is not the median of a table.
+    The mean is that of the logarithms, as in a saving; its point is not the median of a table. A
+    drift widens an interval of logarithms without end; of `SPANNING` blocks or more it is no wider
+    than the blocks themselves.
     """
     blocks = logs_of_blocks(row.side)
-    return interval(blocks) if len(blocks) >= FEWEST_BLOCKS else None
+    if len(blocks) < FEWEST_BLOCKS:
+        return None
+    found = interval(blocks)
+    if len(blocks) < SPANNING:
+        return Latency(found.ratio, found.low, found.high)
+    shortest, longest = exp(min(blocks)), exp(max(blocks))
+    return Latency(found.ratio, max(found.low, shortest), min(found.high, longest))
 
 
 def _draw_times(axes: Any, rows: Sequence[Entry]) -> None:
@@ -95,7 +112,7 @@ def _draw_times(axes: Any, rows: Sequence[Entry]) -> None:
         if found is None:
             axes.plot((row.time_s or 0.0) / unit_s, place, **_point(row))
             continue
-        point, low, high = (one / unit_s for one in (found.ratio, found.low, found.high))
+        point, low, high = (one / unit_s for one in (found))
         _draw_interval(axes, place, (point, low, high), row, LATENCY)
     axes.set_xlabel(f"time of a call, {unit}: mean, 95 % interval")
     shortest_s = min(row.time_s or longest_s for row in rows)

@@ -42,12 +42,12 @@ SIDES = (
     Column("difference", "second takes", "text", prose=10),
 )
 SAVINGS = (
-    Column("first_saving", "first saved", "share", bar=False),
+    Column("first_saving", "first", "share", bar=False),
     Column("first_interval", "95 % interval", "text", spare=2),
-    Column("first_verdict", "verdict", "text"),
-    Column("second_saving", "second saved", "share", bar=False),
+    Column("first_verdict", "verdict", "text", spare=3),
+    Column("second_saving", "second", "share", bar=False),
     Column("second_interval", "its 95 % interval", "text", spare=2),
-    Column("second_verdict", "its verdict", "text"),
+    Column("second_verdict", "its verdict", "text", spare=3),
     Column("saves", "second saves", "text", prose=10),
 )
 RATES = {"copy": "B/s", "cache": "B/s"}
@@ -187,11 +187,11 @@ def _runs(found: Contrast) -> Table:
         for what in dict.fromkeys((*told[0], *told[1]))
     )
     notes = tuple(
-        f"Of the {which}: {' '.join(run.notes)}"
+        f"Of the {which}: {' '.join(map(_sentence, run.notes))}"
         for run, which in zip(found.runs, ("first", "second"), strict=True)
         if run.notes
     )
-    return Table("", columns, rows, notes=notes)
+    return Table("", columns, rows, notes=notes, page=PAGE)
 
 
 def _told_of(run: Run) -> Iterator[tuple[str, str]]:
@@ -215,7 +215,16 @@ def _environment(found: Contrast) -> Table:
     rows = tuple(
         Row((key, _text(first), _text(second))) for key, (first, second) in found.differing.items()
     )
-    return Table("", columns, rows)
+    return Table("", columns, rows, page=PAGE)
+
+
+def _sentence(note: str) -> str:
+    """A note that others may follow.
+
+    >>> _sentence("the machine is busy")
+    'The machine is busy.'
+    """
+    return f"{note[:1].upper()}{note[1:].removesuffix('.')}."
 
 
 def _text(value: object) -> str | None:

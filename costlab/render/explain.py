@@ -23,8 +23,9 @@ ON_META = (
 """What FlopCounterMode prints elsewhere, and why."""
 ALIKE = (
     "ptflops sees calls by some names alone: torch.matmul(a, b) but not a @ b, F.relu(x) but not "
-    "torch.relu(x), a.mul(b) but not a * b. A graph tells no such pair apart; torch.matmul, F.relu "
-    "and a * b are assumed, and --run shows what it prints."
+    "torch.relu(x) or x.relu(), a.mul(b) but not a * b. A graph tells no such pair apart; "
+    "torch.matmul, F.relu and a * b are assumed, so that its number is not exact where there are "
+    "any, and --run shows what it prints."
 )
 """What of ptflops cannot be derived from a graph."""
 NARROW = 16
@@ -83,11 +84,13 @@ def _row(cells: tuple[object, ...], ran: bool, said: str = "") -> Row:
 
 
 def _why(counter: Explained) -> str:
+    # A run that prints the same tells what the graph does not.
+    sure = "" if counter.exact or counter.agrees else "not exact: "
     if not counter.terms:
-        return "the same"
+        return f"{sure}the same"
     if len(counter.terms) == 1:
-        return counter.terms[0][0]
-    return f"the sum of {len(counter.terms)} terms:"
+        return f"{sure}{counter.terms[0][0]}"
+    return f"{sure}the sum of {len(counter.terms)} terms:"
 
 
 def _ran(counter: Explained) -> str:

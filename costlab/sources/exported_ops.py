@@ -129,7 +129,10 @@ def _kernel(
         args = [value for place, (key, value) in enumerate(given) if not place and key in FIRST]
         named = {key or known[place]: value for place, (key, value) in enumerate(given)}
         # Before they are made: an input of many rows would be as many tensors.
-        pieces = _pieces(named) if cuts else results
+        try:
+            pieces = _pieces(named) if cuts else results
+        except (AttributeError, KeyError, TypeError) as error:
+            raise BrokenError(f"{target} has not the arguments that torch gives it") from error
         if pieces is not None and pieces != results:
             raise BrokenError(f"{target} makes {pieces} tensors there, and not {results}")
         if args:
@@ -142,8 +145,12 @@ def _kernel(
 
 
 def _pieces(named: Mapping[str, Any]) -> int | None:
-    """How many tensors one is cut into; None where that is not by its size, but by a list."""
-    size = named["self"].shape[named.get("dim", 0)]
+    """How many tensors one is cut into; None where a list tells, or torch is to refuse."""
+    shape = named["self"].shape
+    try:
+        size = shape[named.get("dim", 0)]
+    except IndexError:  # it has no such axis, which torch says in its own words
+        return None
     for argument, count in PIECES.items():
         if argument in named:
             value = named[argument]

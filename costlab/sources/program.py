@@ -116,7 +116,7 @@ class Program(nn.Module):
             values[name] = self.get_parameter(path) if is_parameter else self.get_buffer(path)
         try:
             run(self.at, self.steps, 0, values)
-        except (RuntimeError, BrokenError) as error:
+        except (IndexError, RuntimeError, BrokenError) as error:
             asked = [spec for _, spec in self.given]
             if not any(map(_differs, leaves, asked)):
                 raise

@@ -17,6 +17,7 @@ from costlab.tracing.calls import Interception, handled
 from costlab.tracing.inputs import as_call
 from costlab.tracing.tensors import tensors_in
 from costlab.tracing.transforms import is_wrapped
+from costlab.training.flow import Flow, Noted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -170,10 +171,15 @@ class Regions:
         leaves = {number for number, wants in asking.items() if wants}
         known = {number for _, number, _ in self.turned}.union(asking)
         # Besides parameters and inputs: what the forward made or found that wants one.
+        followed: set[int] = set()
         for tensor in registry.alive():
             number = registry.number_of(tensor)
             if number is not None and number not in known and tensor.requires_grad:
                 leaves.add(number)
+                if not tensor.is_leaf:
+                    followed.add(number)
+        if followed:
+            leaves -= self._made(leaves, followed, held)
         return Autograd(
             leaves=frozenset(leaves),
             held=frozenset(held).union(self.recorder.strays),
@@ -186,6 +192,17 @@ class Regions:
             turned=tuple(self.turned),
             lost=tuple(f"a result {kind}" for kind in closed) if leaves else (),
         )
+
+    def _made(self, leaves: set[int], followed: set[int], held: range) -> set[int]:
+        """Those that come of another one by the nodes, as what scripted code makes does.
+
+        The result of a function of the user's whose nodes carry no gradient comes of none.
+        """
+        recorder, registry = self.recorder, self.recorder.registry
+        noted = Noted(recorder.switches, self.turned, self.checkpoints, recorder.repeated, held)
+        flow = Flow(registry.specs, registry.storages, leaves, enabled=recorder.gradients)
+        flow.advance(recorder.nodes, noted)
+        return set(filter(flow.is_made, followed))
 
 
 def wanting(inputs: Any) -> list[bool]:

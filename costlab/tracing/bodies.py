@@ -1,6 +1,6 @@
 """What torch does inside some compiled functions, in calls that a function mode sees.
 
-Such are the operations that are given functions (`cond`, `scan`, `while_loop`, …), and those whose
+Such are the operations that are given functions (`cond`, `map`, `scan`, …), and those whose
 shapes depend on values that a forward may well know: the lengths of packed sequences. Does not
 know what the calls cost.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.utils._pytree import tree_map
 
 from costlab.errors import TraceError
 
@@ -71,6 +72,18 @@ def scan(
     return now + [torch.stack(column) for column in zip(*given, strict=True)]
 
 
+def map_impl(f: Branch, xs: Sequence[torch.Tensor], pos_args: Sequence[Any] = ()) -> Any:
+    """What a function gives for each part of tensors along the first axis, stacked."""
+    given = [f(*step, *pos_args) for step in zip(*[x.unbind(0) for x in xs], strict=True)]
+    return tree_map(_stacked, *given)
+
+
+def _stacked(*column: torch.Tensor | None) -> torch.Tensor | None:
+    """Tensors as one; None for what has no tensor in any step, as torch has it."""
+    tensors = [tensor for tensor in column if tensor is not None]
+    return torch.stack(tensors) if tensors else None
+
+
 def pack(
     input: torch.Tensor, lengths: torch.Tensor, batch_first: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -119,6 +132,7 @@ BODIES: dict[str, Callable[..., Any]] = {
     "cond": cond,
     "while_loop": while_loop,
     "scan": scan,
+    "map_impl": map_impl,
     "_pack_padded_sequence": pack,
     "_pad_packed_sequence": unpack,
     "_nested_tensor_from_mask_left_aligned": left_aligned,

@@ -233,7 +233,7 @@ class OfClass:
     def restore(self) -> None:
         """Puts back what has changed."""
         now = vars(self.kind)
-        if len(now) == len(self.saved) and all(map(is_, now.values(), self.saved.values())):
+        if [*now] == [*self.saved] and all(map(is_, now.values(), self.saved.values())):
             return
         # By `type` itself: a metaclass may have code of its own.
         for name in filter(_is_plain, now.keys() - self.saved.keys()):

@@ -18,8 +18,10 @@ from costlab.graph import Autograd, Graph, Tensor, rows
 from costlab.tracing.autograd import Regions, wanting
 from costlab.tracing.calls import handled
 from costlab.tracing.elsewhere import given_away
+from costlab.tracing.entries import GRADIENTS
 from costlab.tracing.fakes import FakeRecorder, Fakes
 from costlab.tracing.hidden import made_visible
+from costlab.tracing.history import HOOKS
 from costlab.tracing.inputs import as_call, as_specs
 from costlab.tracing.leftovers import left_behind
 from costlab.tracing.packed import packed_in
@@ -57,8 +59,26 @@ class Forward(NamedTuple):
         Raises:
             TraceError: the forward stopped; its `partial` is the graph until then.
         """
+        as_it_is = self.mode is None and bool(getattr(self.model, "training", False))
         recorder = self._recorder(carrier, alone=alone)
+        recorder.gradients = self.mode == "train" or as_it_is
+        try:
+            return self._graph(recorder)
+        except TraceError:
+            stopped = recorder.failed.op if recorder.failed else ""
+            wanted = carrier == "real" and stopped in GRADIENTS | HOOKS
+            if recorder.gradients or not (wanted and torch.is_grad_enabled()):
+                raise
+        # An evaluation does without gradients, but torch has them on unless it is told otherwise.
+        recorder = self._recorder(carrier, alone=alone)
+        recorder.gradients = True
+        return self._graph(recorder)
+
+    def _graph(self, recorder: Recorder) -> Graph:
+        """The graph of one run, and what the forward left."""
         graph, given = self._followed(recorder)
+        # What autocast converted, and what an error that was caught points to, no forward keeps.
+        recorder.autocast = recorder.failed = None
         remarks = left_behind(recorder.registry, given)
         return replace(graph, remarks=(*graph.remarks, *remarks)) if remarks else graph
 
@@ -75,7 +95,6 @@ class Forward(NamedTuple):
         recorder.begin((*numbers, *held))
         arguments = as_specs(args, kwargs)
         training = self.mode == "train"
-        as_it_is = self.mode is None and bool(getattr(self.model, "training", False))
         regions = Regions(recorder)
 
         def asking() -> dict[int, bool]:
@@ -84,7 +103,6 @@ class Forward(NamedTuple):
             inputs = zip(numbers, wanting(self.inputs), strict=True)
             return {**dict(inputs), **dict(zip(held, parameters, strict=True))}
 
-        recorder.gradients = training or as_it_is
         recorder.leaves = lambda: [number for number, wants in asking().items() if wants]
 
         def autograd(found: Returned) -> Autograd | None:

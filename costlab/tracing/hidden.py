@@ -26,6 +26,7 @@ from costlab.tracing.calls import (
     handled,
 )
 from costlab.tracing.launches import launches
+from costlab.tracing.livetensors import LiveRegistry
 from costlab.tracing.scripts import AS_WRITTEN
 from costlab.tracing.settings import EAGER, UNCHECKED
 from costlab.tracing.stops import NeedsMoreError
@@ -54,9 +55,18 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
     swapped: list[Pair] = []
 
     def write(call: Any, target: torch.Tensor, args: Any, kwargs: Any) -> torch.Tensor:
-        with torch._C.DisableTorchFunction():  # noqa: SLF001 - torch has no public name for it
-            made: torch.Tensor = set_memory(recorder, call, target, args, kwargs)
-            return made
+        made: torch.Tensor
+        busy, recorder.busy = recorder.busy, True  # a copy that is made of the caller's is no work
+        try:
+            with torch._C.DisableTorchFunction():  # noqa: SLF001 - torch has no public name for it
+                strange = target.is_meta and not recorder.registry.knows(target)
+                if strange and for_torch(sys._getframe(1)):  # noqa: SLF001 - there is no public name for it
+                    made = call(target, *args, **kwargs)  # torch's own: what a fake kernel returns
+                else:
+                    made = set_memory(recorder, call, target, args, kwargs)
+        finally:
+            recorder.busy = busy
+        return made
 
     def cast(call: Any, tensor: torch.Tensor, args: Any, kwargs: Any) -> torch.Tensor:
         made: torch.Tensor
@@ -109,8 +119,16 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
         with handled(pairs), unchecked, eager:
             yield
     finally:
-        for one, other in reversed(swapped):
-            torch.utils.swap_tensors(one, other)  # type: ignore[no-untyped-call]  # torch leaves it untyped; a swap undoes itself
+        for pair in reversed(swapped):
+            _swap_back(recorder, pair)
+
+
+def _swap_back(recorder: Recorder, pair: Pair) -> None:
+    """Nothing; two tensors have the content that they had, since a swap undoes itself."""
+    if isinstance(recorder.registry, LiveRegistry):
+        for tensor in pair:
+            recorder.registry.let_go(tensor)
+    torch.utils.swap_tensors(*pair)  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
 
 def _address(recorder: Recorder, call: Any, memory: Any, args: Any, kwargs: Any) -> int:

@@ -66,10 +66,25 @@ def launched(recorder: Recorder, call: Any, kernel: Any, args: Any, kwargs: Any)
 
 
 def forgotten(recorder: Recorder, written: Iterable[torch.Tensor]) -> None:
-    """Has what a kernel writes to have no values, since the kernel does not run."""
+    """Has what a kernel writes to, and its views, no values, since the kernel does not run."""
+    registry = recorder.registry
     for tensor in written:
-        if not recorder.registry.seen_as(tensor).is_meta:
-            recorder.registry.stand_in(tensor, meta(tensor))
+        memory = _memory(registry.seen_as(tensor))
+        if memory is None:
+            continue
+        sharing = [x for x in registry.alive() if _memory(registry.seen_as(x)) == memory]
+        for other in (tensor, *sharing):
+            registry.stand_in(other, meta(other))
+
+
+def _memory(tensor: torch.Tensor) -> int | None:
+    """What tells where a tensor has its values; None if it has none."""
+    if tensor.is_meta:
+        return None
+    try:
+        return int(tensor.untyped_storage()._cdata)  # noqa: SLF001 - torch has no public name for it
+    except (NotImplementedError, RuntimeError):  # one of a library's, without memory of its own
+        return -id(tensor)
 
 
 def run(recorder: Computing, call: Any, kernel: Any, args: Any, kwargs: Any) -> Any:
@@ -134,14 +149,14 @@ def _effect(op: Op, kernel: Any, args: Any, kwargs: Any) -> Effect | None:
 def _is_written(
     recorder: Recorder, kernel: Any, args: Any, kwargs: Any, tensor: torch.Tensor
 ) -> bool:
-    """Whether a kernel may write to a tensor: by its source, or to any that the forward made."""
+    """Whether a kernel may write to a tensor: by its source, or to any that is no parameter."""
     names = _parameters(kernel)
     passed = {**dict(zip(names, args, strict=False)), **kwargs}
     places = {name for name, value in passed.items() if _holds(value, tensor)}
     written = written_by(_function(kernel))
-    if written is not None:
+    if written is not None and places:  # one of many that have no names of their own has no place
         return not places.isdisjoint(written)
-    return not recorder.registry.is_foreign(tensor)
+    return not (recorder.registry.is_foreign(tensor) and isinstance(tensor, torch.nn.Parameter))
 
 
 def _holds(value: Any, tensor: torch.Tensor) -> bool:

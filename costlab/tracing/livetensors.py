@@ -16,22 +16,30 @@ from costlab.tracing.registry import Registry
 class Passing(list[torch.Tensor]):
     """Tensors that are not kept alive: each is forgotten by the registry when it is freed."""
 
-    def __init__(self, registry: LiveRegistry) -> None:
-        """Of a registry; the tensors of the model, which it holds, are listed and stay."""
+    def __init__(self, tables: tuple[dict[int, Any], ...]) -> None:
+        """Of a registry's tables; the tensors of the model, which it holds, are listed and stay."""
         super().__init__()
-        self.registry = registry
+        self.tables = tables
         self.watched: dict[int, ref[torch.Tensor]] = {}
 
     def append(self, tensor: torch.Tensor) -> None:
         """Watches a tensor until it is freed."""
-        key, tables, watched = id(tensor), self.registry.tables(), self.watched
+        # By a weak reference to the list: else it would hold itself, and the model with it, until
+        # the garbage collector comes by.
+        key, weakly = id(tensor), ref(self)
 
         def forget(_: object) -> None:
-            watched.pop(key, None)
-            for table in tables:
-                table.pop(key, None)
+            listed = weakly()
+            if listed is not None:
+                listed.forget(key)
 
-        watched[key] = ref(tensor, forget)
+        self.watched[key] = ref(tensor, forget)
+
+    def forget(self, key: int) -> None:
+        """Forgets what is known of a tensor that is freed."""
+        self.watched.pop(key, None)
+        for table in self.tables:
+            table.pop(key, None)
 
 
 class Keys(dict[int, Any]):
@@ -49,7 +57,7 @@ class LiveRegistry(Registry):
         """An empty registry."""
         super().__init__()
         self._owned: Any = Keys()
-        self._alive = Passing(self)
+        self._alive: Passing = Passing(self.tables())
         self._places: dict[object, int] = {}
 
     def add(self, tensor: torch.Tensor, storage: int | None = None, *, owned: bool = True) -> int:
@@ -88,6 +96,10 @@ class LiveRegistry(Registry):
         if number is not None:
             self.numbers[id(seen)] = number
         return seen
+
+    def let_go(self, tensor: torch.Tensor) -> None:
+        """Watches a tensor no longer: torch swaps nothing that is watched."""
+        self._alive.watched.pop(id(tensor), None)
 
     def stand_in(self, tensor: torch.Tensor, replacement: torch.Tensor) -> None:
         """From now on the tensor is seen as its replacement; it stays, as a model may hold it."""

@@ -113,7 +113,8 @@ class Registry(Numbered):
             known = self._twins.get(id(seen))
             if known is None or SHAPE_AND_DTYPE(known) != SHAPE_AND_DTYPE(seen):
                 known = self._twins[id(seen)] = meta(seen)
-                self._alive += (seen, known)
+                self._alive.append(seen)  # one by one: what computes lets go of them so
+                self._alive.append(known)
             seen = known
         number = self.numbers.get(id(tensor))
         if seen is not tensor and number is not None:

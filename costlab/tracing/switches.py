@@ -1,7 +1,8 @@
 """torch's settings that a forward may change, and the environment, put back when it is over.
 
-Does not know what an analysis itself sets (`costlab.tracing.settings`). Each is asked once before
-and once after, and written only if it is another: that takes a hundredth of an analysis.
+Does not know what an analysis itself sets (`costlab.tracing.settings`), nor which thread set what
+all share. Each is asked once before and once after, and written only if it is another: that takes a
+hundredth of an analysis.
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ OF_THE_PROCESS = {
     "_get_overrideable_sdp_enabled": "_set_sdp_use_overrideable",
     "_get_math_sdp_allow_fp16_bf16_reduction": "_set_math_sdp_allow_fp16_bf16_reduction",
     "_get_deterministic_fill_uninitialized_memory": "_set_deterministic_fill_uninitialized_memory",
-    "get_num_threads": "set_num_threads",
     "get_default_dtype": "_set_default_dtype",
 }
 """Getters and setters of `torch._C`, which torch's own functions come to."""
@@ -129,8 +129,9 @@ def _found(read: Callable[[], Any]) -> Any:
 
 def _put_back(before: Process) -> None:
     if _settings() != before.settings:
-        for (_, write), old in zip(of_the_process(), before.settings, strict=True):
-            if old is not None:
+        for (read, write), old in zip(of_the_process(), before.settings, strict=True):
+            # Asked again, each in its turn: to write one may have changed it too.
+            if old is not None and _found(read) != old:
                 write(old)
     now = _environment()
     if now != before.environment:
@@ -147,11 +148,14 @@ PROCESS = Rewinding(_read, _put_back)
 
 
 class Thread(NamedTuple):
-    """Settings of one thread: autocast, the default device, how it treats the smallest numbers."""
+    """Settings of one thread: autocast, the default device, how it computes."""
 
     autocast: tuple[Any, ...]
     device: Any
     flushes: bool
+    """Whether the smallest numbers are zero to it."""
+    threads: int
+    """How many compute for it: OpenMP keeps that apart for each thread that asks for others."""
 
     def put_back(self) -> None:
         """Has this thread's be these again."""
@@ -169,6 +173,8 @@ class Thread(NamedTuple):
             torch.set_default_device(None if self.device is None else self.device.device)
         if now.flushes != self.flushes:
             torch.set_flush_denormal(self.flushes)
+        if now.threads != self.threads:
+            torch.set_num_threads(self.threads)
 
 
 def of_the_thread() -> Thread:
@@ -180,4 +186,6 @@ def of_the_thread() -> Thread:
         enabled(first), dtype(first), enabled(second), dtype(second),
     )  # fmt: skip
     # torch has no way to ask how it flushes; Python's numbers are computed by the same unit.
-    return Thread(autocast, getattr(HELD, "device_context", None), SMALLEST / 2 == 0)
+    flushes = SMALLEST / 2 == 0
+    device = getattr(HELD, "device_context", None)
+    return Thread(autocast, device, flushes, torch.get_num_threads())

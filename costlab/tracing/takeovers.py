@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from costlab.graph import Coverage
 from costlab.tracing.tensors import meta
+from costlab.training.flow import TAKEOVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,16 +24,21 @@ def set_memory(recorder: Recorder, call: Any, target: torch.Tensor, args: Any, k
     """What `target.set_(…)` returns, the target, whose elements are now those of the source."""
     source = kwargs.get("source", args[0] if args else None)
     size = next(iter(args[2:]), kwargs.get("size"))  # after the source and the offset
+    shape: tuple[int, ...] | None
     if isinstance(source, torch.Tensor) and size is None:
         shape = None
+    elif size is None:
+        shape = (0 if source is None else source.nbytes() // target.element_size(),)
     else:
-        shape = (0,) if source is None else tuple(target.shape if size is None else size)
+        shape = tuple(size)
 
-    def write(seen: torch.Tensor) -> None:
-        call(target, *((seen, *args[1:]) if args else args), **kwargs)
+    def write(seen: Any) -> None:
+        if "source" in kwargs:
+            call(target, *args, **{**kwargs, "source": seen})
+        else:
+            call(target, *((seen, *args[1:]) if args else ()), **kwargs)
 
-    other = source if isinstance(source, torch.Tensor) else None
-    take_over(recorder, "set_", target, other, shape, write)
+    take_over(recorder, "set_", target, source, shape, write)
     return target
 
 
@@ -49,31 +56,62 @@ def take_over(
     recorder: Recorder,
     name: str,
     target: torch.Tensor,
-    source: torch.Tensor | None,
+    given: Any,
     shape: tuple[int, ...] | None,
-    write: Callable[[torch.Tensor], None],
+    write: Callable[[Any], None],
 ) -> None:
-    """Has the target be what the source is, or a part of its memory of this shape.
+    """Has the target be what it is given, a tensor, or a part of its memory of this shape.
+
+    Memory alone, without a tensor, has no number; None is no memory.
 
     A tensor of the caller's, or one that has values where the source has none, only seems to: if
     it has another shape from now on that is unknown, as whoever asks it is told what it was.
     """
     registry = recorder.registry
-    seen = target if source is None else registry.seen_as(source)
-    if not registry.is_foreign(target) and seen.is_meta == target.is_meta:
+    before = recorder.number(target)
+    source = given if isinstance(given, torch.Tensor) else None
+    seen: Any = given if given is None else _ours(recorder, given)
+    number = None if source is None else recorder.number(source)
+    on_meta = target.is_meta if seen is None else seen.device.type == "meta"
+    if not registry.is_foreign(target) and on_meta == target.is_meta:
         write(seen)
-        number = None if source is None else recorder.number(source)
-        if number is not None and registry.specs[number] == registry.spec(target):
-            registry.numbers[id(target)] = number
-        else:
-            registry.add(target, None if number is None else registry.storages[number])
-        return
-    if source is None or shape is not None:
-        seen = torch.empty(shape or (), dtype=target.dtype, device="meta")
-    elif not seen.is_meta:
-        seen = meta(seen) if target.is_meta else seen.detach().clone()
-    if (seen.shape, seen.dtype) != (target.shape, target.dtype):
-        recorder.unknown(name)
-    registry.stand_in(target, seen)
-    if source is not None:
-        registry.numbers[id(target)] = recorder.number(source)
+        seen = target
+    else:
+        if source is None or shape is not None:
+            seen = torch.empty(shape or (), dtype=target.dtype, device="meta")
+        elif not seen.is_meta:
+            seen = meta(seen) if target.is_meta else seen.detach().clone()
+        if (seen.shape, seen.dtype) != (target.shape, target.dtype):
+            recorder.unknown(name)
+        registry.stand_in(target, seen)
+    after = registry.reserve(registry.spec(seen))
+    if number is not None:
+        registry.storages[after] = registry.storages[number]
+    registry.numbers[id(target)] = after
+    # The values are the source's; the history stays the target's own, which is read last.
+    read = (before,) if number is None else (number, before)
+    recorder.write(TAKEOVER, "view", Coverage.FREE, tuple(dict.fromkeys(read)), (after,), None)
+
+
+def _ours(recorder: Recorder, given: Any) -> Any:
+    """What a source is seen as: one of the caller's as a copy, since the target is written to."""
+    registry = recorder.registry
+    if not isinstance(given, torch.Tensor):
+        # Memory that none of the trace's tensors is known to have may be the caller's.
+        return (
+            given
+            if any(_has(registry, tensor, given) for tensor in registry.alive())
+            else (given.clone())
+        )
+    seen = registry.seen_as(given)
+    if seen is given and registry.is_foreign(given):
+        return recorder.value(given) if registry.is_constant([given]) else meta(given)
+    return seen
+
+
+def _has(registry: Registry, tensor: torch.Tensor, memory: Any) -> bool:
+    """Whether a tensor of the trace's own, with values, lies in this memory."""
+    if registry.is_foreign(tensor) or tensor.is_meta or tensor.layout is not torch.strided:
+        return False
+    found: bool = tensor.untyped_storage()._cdata == memory._cdata  # noqa: SLF001 - torch has no public name for it
+    return found

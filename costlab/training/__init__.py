@@ -63,7 +63,7 @@ def training_of(graph: Graph, optimizer: str = DEFAULT) -> Training:
         trainable=trainable,
         memory=_memory(graph, needs, found, optimizer),
         own=own,
-        unpriced=(*unpriced, *noted.lost),
+        unpriced=(*unpriced, *needs.refused, *noted.lost),
         handwritten=noted.functions,
         assumed=tuple(
             dict.fromkeys(

@@ -22,6 +22,15 @@ CUTS = frozenset({
 })  # fmt: skip
 """Operations whose result has no gradient, whatever they read."""
 
+TAKEOVER = "set_data"
+"""What has a tensor be another one from now on, under the history that it has: it reads both."""
+
+SEVERAL = frozenset({"chunk", "split", "split_with_sizes", "unbind", "__iter__"})
+"""Operations with several views as results, over which torch lets nothing with a gradient write.
+
+Source: `CreationMeta::MULTI_OUTPUT_NODE` (torch/csrc/autograd/variable.h).
+"""
+
 
 class Step(NamedTuple):
     """An operation that a backward goes through.
@@ -95,6 +104,9 @@ class Flow:
         # The roots that were written to with a gradient: all their parts have one from then on.
         self._written: set[int] = set()
         self._made: set[int] = set()
+        # What is, or is a view of, one of several views that one operation made: by which.
+        self._several: dict[int, str] = {}
+        self.refused: dict[str, None] = {}
 
     def was(self, number: int) -> int:
         """The tensor whose history a tensor has."""
@@ -145,6 +157,9 @@ class Flow:
 
     def _go(self, node: Node, operands: tuple[int, ...]) -> None:
         operands = tuple(map(self.was, operands))
+        if node.op == TAKEOVER:
+            self._before[node.outputs[0]] = operands[-1]
+            return
         wanted = tuple(map(self.wants, operands))
         on = self.enabled and self.place >= self._off_until
         shared = bool(node.inputs and node.outputs) and (
@@ -157,6 +172,12 @@ class Flow:
         goes_on = on and node.op not in CUTS and any(wanted)
         kept = shared and not view and wanted[0]
         makes = False
+        if on and view and node.op not in CUTS:
+            by = node.op if node.op in SEVERAL else self._several.get(operands[0])
+            self._several.update(dict.fromkeys(node.outputs, by) if by else {})
+        elif on and shared and not view and any(wanted) and operands[0] in self._several:
+            by = self._several[operands[0]]
+            self.refused.setdefault(f"{node.op} over an output of {by} (torch refuses it)")
         for number in node.outputs:
             if shared and not (view and (not on or node.op in CUTS)):
                 self._roots[number] = self.root(operands[0])

@@ -20,12 +20,14 @@ class Needs(NamedTuple):
     """What a backward of the whole forward has to do.
 
     `steps` are in the order of the forward; `reached` are the numbers of the tensors whose
-    gradient is made; `of_inputs` says of each tensor whether it depends on an input of the model.
+    gradient is made; `of_inputs` says of each tensor whether it depends on an input of the model;
+    `refused` are the operations that torch itself does not go through.
     """
 
     steps: tuple[Step, ...]
     reached: frozenset[int]
     of_inputs: tuple[bool, ...]
+    refused: tuple[str, ...] = ()
 
 
 def is_view(graph: Graph, node: Node) -> bool:
@@ -67,7 +69,7 @@ def gradient_needs(graph: Graph) -> Needs:
             held.add(flow.root(number))
     # A gradient that is made of what is frozen by then is kept by nobody.
     made_of = frozenset(reached & (wanted | leaves)) - noted.frozen
-    return Needs(tuple(reversed(steps)), made_of, of_inputs)
+    return Needs(tuple(reversed(steps)), made_of, of_inputs, tuple(flow.refused))
 
 
 def _wanted(step: Step) -> list[int]:

@@ -26,7 +26,8 @@ STATISTICS = frozenset({"channels", "groups", "instances", "rows", "scales"})
 class Kept(NamedTuple):
     """What one operation keeps: tensors of the graph, and the bytes of what only it has.
 
-    `assumed` says that no entry tells, so that all that it reads and writes is taken to be kept.
+    `assumed` says that no entry tells, so that all that it reads and writes is taken to be kept, or
+    that kernels differ.
     """
 
     tensors: tuple[int, ...]
@@ -63,7 +64,19 @@ def kept(graph: Graph, step: Step) -> Kept:
             ]
         else:
             extra += _bytes(graph, node, step, piece)
-    return Kept(tuple(dict.fromkeys(tensors)), extra)
+    return Kept(tuple(dict.fromkeys(tensors)), extra, assumed=_differs(graph, node, step))
+
+
+def _differs(graph: Graph, node: Node, step: Step) -> bool:
+    """Whether an operation keeps more on a CPU than the kernel of an accelerator that is counted.
+
+    RMS norm is several operations there, in float32 at least, which also keep the normalized input
+    for its weight. Source: ATen's layer_norm.cpp (`rms_norm_composite`).
+    """
+    if node.op != "rms_norm":
+        return False
+    short = _item_bytes(graph.tensors[step.operands[0]].spec) < FOUR_BYTES
+    return short or not step.wanted[0] or any(step.wanted[1:])
 
 
 def _overwrites(graph: Graph, node: Node, step: Step) -> bool:

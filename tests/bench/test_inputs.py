@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from costlab.bench.inputs import DRAWN, Rotation, sets_for, tensors_of
+from costlab.bench.turns import MOST_SETS, turns_of
 
 META = torch.empty(2, 3, 5, 4, device="meta")
 
@@ -44,6 +45,14 @@ def test_cold_sets_are_twice_the_cache() -> None:
         sets = sets_for(size, cache, "cold")
         assert sets * size >= 2 * cache
         assert sets >= 2
+
+
+@pytest.mark.parametrize("weights", [0, 40, 4000])
+def test_inputs_of_a_few_bytes_are_bounded(weights: int) -> None:
+    """A classifier's head is given 32 bytes: no million sets are made of them, and that is told."""
+    found = turns_of(32, weights, cache_bytes=32 << 20, room_bytes=1 << 36, regime="cold")
+    assert found.sets <= MOST_SETS
+    assert ("too small for twice the cache" in found.told) == (found.modules == 1)
 
 
 @pytest.mark.parametrize("regime", ["warm", "wall"])

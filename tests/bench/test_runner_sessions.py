@@ -130,6 +130,17 @@ def test_each_case_keeps_what_it_was_judged_by(monkeypatch: pytest.MonkeyPatch) 
     assert Measurements.from_dict(found.to_dict()) == found
 
 
+def test_notes_say_which_session_they_are_of() -> None:
+    """How busy the machine was before a resumption is not told as how busy it is."""
+    first = run(replace(REQUEST, notes=("busy: 3.9 of 2",)), Pretended()).found
+    known = replace(first, cases=first.cases[:1], complete=False)
+    again = replace(REQUEST, anew=True, notes=("busy: 3.7 of 2",))
+    notes = run(again, Pretended(), known=known).found.notes
+    assert "Before it was resumed: busy: 3.9 of 2" in notes
+    assert "busy: 3.7 of 2" in notes
+    assert "busy: 3.9 of 2" not in notes
+
+
 def test_a_document_without_sessions_is_gone_on_with() -> None:
     """What an older costlab wrote was judged by the document's own ceilings, which are kept."""
     whole = measured(Pretended())

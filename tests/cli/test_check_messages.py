@@ -116,25 +116,6 @@ def test_a_missing_baseline_silences_no_budget(desk: Path, costlab: Costlab) -> 
     assert "no budget speaks" not in said.out
 
 
-@pytest.mark.usefixtures("desk")
-def test_an_anchor_that_nothing_uses_is_told(costlab: Costlab) -> None:
-    """Where no limit is relative to it, no change from it is told, and why is."""
-    limit = ("--max", "macs=1G", "--anchor", "file:b")
-    said = costlab("check", "net.py:make", "-i", "f32[1,3,8,8]", *limit)
-    assert said.code == 0
-    assert "anchor file:b is not used: no budget has an anchor_increase" in said.out
-
-
-@pytest.mark.usefixtures("desk")
-@pytest.mark.parametrize("base", ["file:b", "git:nowhere", "merge-base:nowhere"])
-def test_a_baseline_fails_no_absolute_limit(costlab: Costlab, base: str) -> None:
-    """One that is not there is told, and what was to hold holds."""
-    limit = ("--max", "macs=1G", "--baseline", base)
-    said = costlab("check", "net.py:make", "-i", "f32[1,3,8,8]", *limit)
-    assert said.code == 0
-    assert f"note: baseline {base}: no change from it is told, as " in said.out
-
-
 def test_a_model_that_is_none_is_told_first(desk: Path, costlab: Costlab) -> None:
     """A name that was mistyped needs no limit."""
     said = costlab("check", "inception_v33")

@@ -79,6 +79,44 @@ def test_what_was_measured_is_shown_and_kept(
     assert not kept.complete
 
 
+SLOW = """
+import time
+from costlab.bench import backends
+from costlab.cli import main
+from tests.bench.pretended import Pretended
+
+class Slow(Pretended):
+    def step(self, what, of=""):
+        super().step(what, of)
+        if (what, of) == ("prepare", "one"):
+            time.sleep(60)
+
+backends.choose = lambda name, threads=None: Slow()
+main()
+"""
+
+
+def test_a_run_that_is_late_is_no_fault_of_the_model(tmp_path: Path) -> None:
+    """What does not end is ended: one error, of the time, with what took it; and exit code 2."""
+    (tmp_path / "study.toml").write_text(TOML, encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-c", SLOW, "bench", "study.toml", "--quick", "--minutes", "0.1"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert ended.returncode == 2
+    (told,) = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert told == (
+        "error: the time was over, 0.1 min, before any case was measured, in the midst of "
+        "identical arms: one eager; --minutes gives more"
+    )
+    assert "os._exit" not in ended.stderr
+
+
 def test_what_ends_in_time_is_not_ended_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A signal that Python answers: nothing else is done, and all handlers are as before."""
     monkeypatch.setattr(ending, "GRACE_S", 0.05)

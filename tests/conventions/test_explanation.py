@@ -11,13 +11,14 @@ from torch import nn
 
 from costlab.conventions.asking import asked
 from costlab.conventions.deriving import explain
-from costlab.conventions.explanation import Explained, Explanation
+from costlab.conventions.explanation import Explained, Explanation, Run
 from costlab.conventions.tools import TOOLS
 from costlab.errors import DocumentError
 from costlab.render.explain import explanation_table
 from costlab.store import load
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -109,6 +110,52 @@ def test_where_a_counter_of_kernels_is_asked_is_said() -> None:
 
 def _with(document: Explanation, counters: tuple[Explained, ...]) -> Explanation:
     return replace(document, counters=counters)
+
+
+@pytest.mark.parametrize(
+    ("forward", "exact"),
+    [
+        (lambda x: x.relu(), False),
+        (nn.functional.relu, False),
+        (lambda x: x + x, False),
+        (lambda x: x @ x.mT, False),
+        (nn.functional.gelu, True),
+        (nn.ReLU(), True),
+        (nn.MaxPool2d(2), True),
+        (nn.Conv2d(3, 4, 3), True),
+    ],
+)
+def test_what_rests_on_a_name_is_not_exact(
+    forward: Callable[[torch.Tensor], torch.Tensor], *, exact: bool
+) -> None:
+    """Of F.relu(x) and x.relu(), one in a graph, ptflops counts one: table and JSON say so."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = forward if isinstance(forward, nn.Module) else nn.Identity()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.inner(x) if isinstance(forward, nn.Module) else forward(x)
+
+    found = explained(Net(), "f32[1,3,8,8]")
+    assert {one["name"] for one in found.to_dict()["counters"] if not one["exact"]} == (
+        set() if exact else {"ptflops"}
+    )
+    whys = [str(row.cells[-1]) for row in explanation_table(found).rows]
+    assert sum(why.startswith("not exact: ") for why in whys) == (not exact)
+    assert Explanation.from_dict(found.to_dict()) == found
+
+
+@pytest.mark.parametrize("sure", [False, True])
+def test_a_run_that_agrees_is_exact(*, sure: bool) -> None:
+    """What the counter itself prints tells by which name it was called."""
+    document = explained(Bare(), "f32[2,8]")
+    (found,) = (one for one in document.counters if one.name == "ptflops")
+    assert not found.exact
+    ran = replace(found, run=Run("0.7.5", found.printed if sure else 0))
+    shown = explanation_table(_with(document, (ran,))).rows[1].cells
+    assert any(str(cell).startswith("not exact") for cell in shown) is not sure
 
 
 def test_an_explained_knows_its_unit() -> None:

@@ -235,8 +235,27 @@ def test_a_reason_is_told_whatever_the_verdict() -> None:
     ]
     notes = bench_tables(replace(FOUND, cases=tuple(cases)))[0].notes
     name = SLOWER.variant.subject
-    told = f"{name} · b1; {name} · b2 (SLOWER), such as: baseline drifted by +1.5%."
+    told = f"{name} · b1; {name} · b2 (SLOWER), such as {name} · b1: baseline drifted by +1.5%."
     assert told in notes
+
+
+def test_the_example_of_a_reason_is_the_worst() -> None:
+    """Who lost 30 of 40 pairs is not told to be as who lost 6."""
+    cases = [
+        replace(
+            SLOWER,
+            batch=batch,
+            comparison=replace(compared(reason=reason), pairs=pairs, dropped=40 - pairs),
+        )
+        for batch, pairs, reason in (
+            (1, 34, "blocks 0-1, 8 of 20 dropped: neighbours"),
+            (2, 10, "blocks 0, 3-16 of 20 dropped: neighbours"),
+        )
+    ]
+    notes = bench_tables(replace(FOUND, cases=tuple(cases)))[0].notes
+    name = SLOWER.variant.subject
+    worst = f"of {name} · b2, which lost most: blocks 0, 3-16 of 20 dropped: neighbours."
+    assert f"{name} · b1; {name} · b2 (SLOWER), {worst}" in notes
 
 
 def test_medians_beside_their_interval() -> None:

@@ -111,6 +111,7 @@ def test_what_neighbours_drowned_has_no_numbers() -> None:
     ("environment", "fewer"),
     [
         ({"device": "cpu", "threads": 4}, "OMP_NUM_THREADS=3 or less"),
+        ({"device": "cpu", "threads": 2}, "OMP_NUM_THREADS=1, in another file"),
         ({"device": "cpu", "threads": 1}, ""),
         ({"device": "cuda", "threads": 4}, ""),
     ],

@@ -101,6 +101,15 @@ def test_latencies_have_their_intervals() -> None:
         assert low < fmean(row.side.samples_s) < high
 
 
+def test_an_interval_of_a_drift_is_within_its_blocks() -> None:
+    """Neighbours late in a run make no mean of what was timed that lies beyond all of it."""
+    drifting = tuple(1e-6 * at for at in (*([675] * 20), *range(680, 836, 13)))
+    case = replace(SLOWER, baseline=replace(FIVE, samples_s=drifting))
+    found = latency_of(entries(replace(FOUND, cases=(case,)))[0])
+    assert found is not None
+    assert min(drifting) <= found.low < found.mean < found.high <= max(drifting)
+
+
 def test_savings_have_their_intervals() -> None:
     """The bar of a saving is as wide as its interval, on the same scale as its multiply-adds."""
     pytest.importorskip("matplotlib")

@@ -35,6 +35,16 @@ def test_two_documents_of_machines_that_differ() -> None:
     sides, _, runs, *_ = contrast_tables(contrast(FOUND, other))
     assert any("those of the first: a copy 0.5 times;" in text for text in sides.warnings)
     assert any("the second run compared no identical arms" in text for text in sides.warnings)
-    assert "Of the second: the machine is busy" in runs.notes
+    assert "Of the second: The machine is busy." in runs.notes
     alike, *_ = contrast_tables(contrast(FOUND, FOUND))
     assert alike.warnings == ()
+
+
+def test_a_page_has_room_for_what_is_saved() -> None:
+    """On 80 columns no line is longer; on 120 the intervals stand there, before the verdicts."""
+    saved = contrast_tables(contrast(FOUND, FOUND))[1]
+    narrow = terminal.render(saved, width=80).splitlines()
+    assert max(map(len, narrow)) <= 80
+    assert any("second saves" in line for line in narrow)
+    wide = terminal.render(saved, width=120)
+    assert "its 95 % interval  second saves" in wide

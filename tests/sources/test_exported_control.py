@@ -141,6 +141,7 @@ def test_what_values_decide_within_what_they_decide(tmp_path: Path) -> None:
     report = costlab.analyze(program, torch.zeros(ROWS, WIDTH), mode="eval")
     assert report.total.macs == LAYER
     assert unknown(report) == {"program::cond", "__bool__"}
+    assert not any("outside the model" in warning for warning in report.warnings)
 
 
 def unknown(report: Any) -> set[str]:

@@ -67,6 +67,56 @@ def test_sections_are_not_each_made(tmp_path: Path) -> None:
         reported(path)
 
 
+@pytest.mark.parametrize(
+    ("cut", "spec", "told"),
+    [
+        (lambda x: x.split(2, -1), "f32[]", "at least a 1-dimensional tensor"),
+        (lambda x: x.unbind(1), "f32[4]", "Dimension out of range"),
+        (lambda x: (x.sum(1),), "f32[4]", "Dimension out of range"),
+    ],
+)
+def test_too_few_axes_are_told_as_another_shape(
+    tmp_path: Path, cut: Callable[..., Any], spec: str, told: str
+) -> None:
+    """An input without the axis that is cut or summed: what the program takes, and torch's word."""
+
+    class Cuts(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            """The first piece."""
+            return torch.as_tensor(cut(x)[0]) + 1
+
+    path = tmp_path / "net.pt2"
+    saved(path, Cuts(), (torch.zeros(4, 4),))
+    with pytest.raises(CostlabError, match=told) as refused:
+        reported(path, spec)
+    assert "exported for f32[4,4] and does not run on other shapes" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda told: told[0].update(name="input"),
+        lambda told: told[1].update(name="dim", arg={"as_string": "x"}),
+        lambda told: told[0].update(arg={"as_int": 3}),
+    ],
+)
+def test_a_cut_without_its_arguments_is_damage(
+    tmp_path: Path, damage: Callable[[list[Any]], None]
+) -> None:
+    """Where a file does not tell of what size the pieces are, none is made."""
+
+    class Cuts(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            """The first row."""
+            return x.unbind(1)[0]
+
+    path = tmp_path / "net.pt2"
+    saved(path, Cuts(), (torch.zeros(5, 4),))
+    altered(path, lambda told: damage(told["graph_module"]["graph"]["nodes"][0]["inputs"]))
+    with pytest.raises(CostlabError, match="not the arguments that torch gives it"):
+        reported(path)
+
+
 @pytest.mark.parametrize("size", range(8))
 @pytest.mark.parametrize("number", range(1, 8))
 def test_pieces_are_as_many_as_torch_makes(size: int, number: int) -> None:

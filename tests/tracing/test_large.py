@@ -38,25 +38,26 @@ def test_a_small_decoder_costs_its_formula(on: str) -> None:
 
 
 PROGRAM = """
-import json, resource, sys
+import json, sys
 import torch, costlab
 from costlab.skeleton import build
 from tests.tracing.llama import {name}, Llama
+from tests.tracing.resident import peak
 
 def on_meta(make):
     with torch.device("meta"):
         return make()
 
 costlab.analyze(torch.nn.Linear(2, 2), "f32[1,2]")
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 report = costlab.analyze({build}, "i64[4,8192]", mode="eval")
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+after = peak()
 unknown = len(report.coverage.unknown)
 print(json.dumps([report.total.params, report.total.macs, unknown, after - before]))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in other units elsewhere")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's own peak")
 @pytest.mark.parametrize(
     ("size", "way"), [("70B", "skeleton"), ("405B", "skeleton"), ("405B", "device")]
 )
@@ -120,24 +121,24 @@ def test_the_libraries_llama_on_meta_costs_the_formula(size: str) -> None:
 
 
 OF_A_LIBRARY = """
-import json, resource, warnings
+import json, warnings
 warnings.simplefilter("ignore")
 import torch, costlab
 from tests.tracing.llama import LLAMA_70B, LLAMA_405B
+from tests.tracing.resident import peak
 from tests.tracing.test_large import hf_config, transformers
 
 for shape in (LLAMA_70B, LLAMA_405B):
     with torch.device("meta"):
         model = transformers().LlamaForCausalLM(hf_config(shape))
     report = costlab.analyze(model.eval(), {"input_ids": "i64[2,4096]"}, on="meta")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     positions = report.block("model.rotary_emb").cost.macs
     unknown = len(report.coverage.unknown)
-    print(json.dumps([report.total.params, report.total.macs, positions, unknown, peak]))
+    print(json.dumps([report.total.params, report.total.macs, positions, unknown, peak()]))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in other units elsewhere")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's own peak")
 def test_the_libraries_large_llamas_take_less_than_a_gigabyte() -> None:
     """70B and 405B, in one process and with all that it imports; they cost what the formula says.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
 from queue import Queue
 from typing import Any
 
@@ -59,6 +60,16 @@ def _into_a_cycle(_: Any, x: torch.Tensor) -> None:
     ring.append(ring)
 
 
+def _under_autocast(model: Any, x: torch.Tensor) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        model.layer(x)
+
+
+def _into_an_error(_: Any, x: torch.Tensor) -> None:
+    with suppress(RuntimeError):
+        x.view(5)
+
+
 WAYS = {
     "an attribute of Box": lambda _, x: setattr(BOX, "held", x),
     "an attribute of Box ": lambda _, x: setattr(Box, "held", x),
@@ -76,6 +87,8 @@ NOWHERE = {
     "a list in a tuple": lambda model, x: model.box_of_boxes[0].append(x),
     "itself": _into_itself,
     "a cycle": _into_a_cycle,
+    "autocast's cache": _under_autocast,
+    "an error that is caught": _into_an_error,
     "nothing": lambda _, x: x + 1,
 }
 

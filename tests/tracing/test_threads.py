@@ -23,11 +23,19 @@ SECONDS = 60
 class Paused:
     """An analysis in a thread of its own, which stops within its forward until told to go on."""
 
-    def __init__(self, *, draws: bool = False) -> None:
+    def __init__(self, *, draws: bool = False, threads: int | None = None) -> None:
         self.begun, self.ended = threading.Event(), threading.Event()
         self.draws = draws
-        model = Calls(self.forward)
-        self.thread = threading.Thread(target=lambda: costlab.analyze(model, "f32[1,8]"))
+        self.threads, self.threads_after = threads, 0
+        self.model = Calls(self.forward)
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self) -> None:
+        """The analysis, in a thread that computes with as many as it is to."""
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        costlab.analyze(self.model, "f32[1,8]")
+        self.threads_after = torch.get_num_threads()
 
     def forward(self, model: Any, x: torch.Tensor) -> torch.Tensor:
         """A product, after all generators were drawn from, if so asked."""
@@ -73,6 +81,21 @@ def test_settings_are_put_back_by_the_last(
     assert settings() == ("force_eager", False, 4 * limit)
     analyses[order[1]].end()
     assert settings() == before
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_each_thread_keeps_how_many_compute_for_it(order: tuple[int, int]) -> None:
+    """OpenMP's number is one of each thread: another's analysis does not put its own in place."""
+    kept = torch.get_num_threads()
+    analyses = Paused(threads=1), Paused(threads=2)
+    try:
+        for analysis in analyses:
+            analysis.begin()
+        for place in order:
+            analyses[place].end()
+        assert [analysis.threads_after for analysis in analyses] == [1, 2]
+    finally:
+        torch.set_num_threads(kept)
 
 
 def test_a_forward_may_wait_for_the_analysis_of_another_thread() -> None:

@@ -1,4 +1,4 @@
-"""The trap of gradients that a forward takes by `torch.func`: of each sample, and of weights."""
+"""The trap of gradients that a forward takes: of each sample, and of weights, in each mode."""
 
 from __future__ import annotations
 
@@ -165,3 +165,30 @@ def test_a_transform_leaves_the_model_as_it_was() -> None:
     assert macs(model, R(SAMPLES, 8)) == SAMPLES * ONE
     assert model.kept.tolist() == [0] * 8
     assert model.kept._version == 0
+
+
+@pytest.mark.parametrize("mode", ["eval", "train", None])
+@pytest.mark.parametrize(
+    ("use", "times"),
+    [
+        (lambda _m, x, y: torch.autograd.grad(y, x)[0], 2),
+        (lambda _m, x, y: (y.backward(), x.grad)[1], 3),  # that of the weight is made too
+        (lambda _m, _x, y: (y.register_hook(torch.neg), y)[1], 1),
+        (lambda _m, _x, y: (y.retain_grad(), y)[1], 1),
+        (lambda _m, _x, y: y, 1),
+    ],
+    ids=["grad", "backward", "register_hook", "retain_grad", "none"],
+)
+def test_gradients_are_there_in_each_mode(use: Any, times: int, mode: str | None) -> None:
+    """A forward that wants gradients has them in an evaluation too, as where torch runs it."""
+
+    def wanting(m: Any, x: torch.Tensor) -> Any:
+        x = x.detach().requires_grad_()
+        return use(m, x, m.layer(x).tanh().sum())
+
+    model = Calls(wanting).eval()
+    model.layer = nn.Linear(8, 8)
+    report = costlab.analyze(model, R(3, 8), mode=mode, on="real")
+    assert report.total.macs == times * 3 * 8 * 8
+    assert model.layer.weight.grad is None
+    assert torch.is_grad_enabled()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 R = torch.randn
 while_loop: Any = _higher_order_ops.while_loop
+map_rows: Any = import_module("torch._higher_order_ops.map").map
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,13 @@ LOOPS: dict[str, tuple[Callable[..., Any], int]] = {
         3 * 4**3,
     ),
     "scan": (lambda x: scan(lambda c, row: (x @ c, row + 1), x[0], x, dim=0)[0], 4 * 4 * 4),
+    "map": (lambda x: map_rows(lambda row, w: row @ w, x, x), 4 * 4 * 4),
+    "map of trees": (
+        lambda x: map_rows(lambda each: {"of": (each[1]["by"] @ each[0],)}, (x, {"by": x}))["of"][
+            0
+        ],
+        4 * 4,
+    ),
     "associative_scan": (
         lambda x: associative_scan(
             lambda a, b: a @ b, torch.stack([x] * 4), 0, combine_mode="generic"
@@ -119,9 +128,21 @@ LOOPS: dict[str, tuple[Callable[..., Any], int]] = {
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_operations_that_are_given_functions(name: str) -> None:
-    """`cond`, `while_loop` and scans cost what their functions do, as often as they run."""
+    """`cond`, `while_loop`, `map` and scans cost what their functions do, as often as they run."""
     function, expected = LOOPS[name]
     assert macs(Calls(lambda _, x: function(x)), R(4, 4)) == expected
+
+
+@pytest.mark.parametrize("on", ["meta", "fake", "real"])
+def test_a_layer_that_maps_over_rows_is_trained(on: str) -> None:
+    """A mapped layer costs what it costs by itself, forward and backward, wherever it is run."""
+    model = Calls(lambda m, x: map_rows(m.layer, x))
+    model.layer = nn.Linear(8, 8)
+    report = costlab.analyze(model, R(4, 3, 8), mode="train", on=on)
+    assert report.training is not None
+    total = report.training.total
+    assert report.total.macs == total.forward_macs == 4 * 3 * 8 * 8
+    assert (total.input_gradient_macs, total.weight_gradient_macs) == (0, 4 * 3 * 8 * 8)
 
 
 @pytest.mark.parametrize(

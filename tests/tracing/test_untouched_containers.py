@@ -91,3 +91,22 @@ def test_a_snapshot_restores_what_torch_keeps_of_a_module() -> None:
     assert not module._buffers
     assert not module._non_persistent_buffers_set
     assert not module._forward_hooks
+
+
+def test_an_attribute_of_a_class_that_is_renamed_has_its_name_again() -> None:
+    """The last one, whose value stays in its place."""
+
+    class Renames(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            """The input; what the class has is called otherwise from then on."""
+            kind: Any = type(self)
+            held = kind.cache
+            del kind.cache
+            kind.other = held
+            return x + 1
+
+    kind: Any = Renames
+    kind.cache = cache = {"a": 1}
+    costlab.analyze(Renames(), "f32[2]")
+    assert kind.cache is cache
+    assert not hasattr(kind, "other")

@@ -96,3 +96,17 @@ def test_a_parametrized_weight_is_computed_where_it_is_used() -> None:
     assert report.total.macs == 2 * (2 * 8 * 8)
     assert report.total.flops == 2 * report.total.macs + 2 * (2 * 8) + 2 * 8 + 8 * 8
     assert F.linear(R(1, 8), model[0].weight).shape == (1, 8)
+
+
+@pytest.mark.parametrize("on", ["meta", "fake", "real"])
+def test_a_weight_that_is_swapped_is_swapped_back(on: str) -> None:
+    """The model has its own values again, also where the trace has seen the new ones."""
+
+    def forward(m: Any, x: torch.Tensor) -> Any:
+        utils.swap_tensors(m.weight, nn.Parameter(torch.ones(8, 8)))
+        return x @ m.weight
+
+    model = Calls(forward)
+    before = model.weight.detach().clone()
+    costlab.trace(model, R(2, 8), on=on)
+    assert torch.equal(model.weight, before)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import pytest
 import torch
 from torch import nn
 
@@ -12,6 +13,8 @@ from costlab import Report, analyze
 from costlab.render.training import training_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from costlab.training import Training
 
 
@@ -99,3 +102,48 @@ def test_an_unknown_operation_makes_training_a_lower_bound() -> None:
     assert part(report).is_lower_bound
     assert unknown <= set(part(report).unpriced)
     assert training_table(report).notes[0].startswith("At least")
+
+
+PARTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "chunk": lambda x: x.chunk(2, -1)[0],
+    "one chunk": lambda x: x.chunk(1, -1)[0],
+    "split": lambda x: x.split(4, -1)[0],  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    "split by sizes": lambda x: x.split([2, 6], -1)[1],  # type: ignore[no-untyped-call]  # as above
+    "unbind": lambda x: x.unbind(0)[0],
+    "rows": lambda x: next(iter(x)),
+    "a view of a chunk": lambda x: x.chunk(2, -1)[0].view(-1, 2, 2),
+    "contiguous": lambda x: x.chunk(2, 0)[0].contiguous(),
+    "cut off": lambda x: x.chunk(2, -1)[0].detach(),
+    "copied": lambda x: x.chunk(2, -1)[0].clone(),
+    "tensor_split": lambda x: x.tensor_split(2, -1)[0],
+    "unsafe_chunk": lambda x: x.unsafe_chunk(2, -1)[0],
+    "a slice": lambda x: x[:, :4],
+}
+
+
+class Over(nn.Module):
+    """A layer, of whose result a part is written over."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.layer, self.part = nn.Linear(8, 8), PARTS[name]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The part."""
+        return self.part(self.layer(x)).relu_()
+
+
+@pytest.mark.parametrize("on", ["meta", "fake"])
+@pytest.mark.parametrize("name", PARTS)
+def test_a_write_that_torch_refuses_is_named(name: str, on: Literal["meta", "fake"]) -> None:
+    """Over one of several views of one operation nothing is written that has a gradient."""
+    model = Over(name)
+    report = analyze(model, torch.ones(5, 8), mode="train", on=on)
+    try:
+        model(torch.ones(5, 8))
+    except RuntimeError as error:
+        assert "is a view and is being modified inplace" in str(error)  # noqa: PT017 - some do not
+        assert part(report).unpriced[0].startswith("relu over an output of ")
+        assert any("torch refuses it" in text for text in training_table(report).warnings)
+    else:
+        assert part(report).unpriced == ()

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import TYPE_CHECKING, Any
+
 import pytest
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from costlab.tracing import trace
+from costlab.training import training_of
+from tests.training.layers import CARRIERS, Layers
 from tests.training.live import real_peak
 from tests.training.real import traced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from costlab.tracing.fallbacks import Carrier
 
 
 class Residual(nn.Module):
@@ -103,3 +114,76 @@ def test_a_checkpoint_keeps_less_and_computes_more() -> None:
     assert kept.total.recomputed_macs == 0
     # Not the last layer of the region: all that it keeps is what it reads.
     assert anew.total.recomputed_macs == 300 * (60 * 70 + 70 * 60)
+
+
+class Product(torch.autograd.Function):
+    """A product of matrices whose backward is written by hand."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        """The product; its operands are kept."""
+        ctx.save_for_backward(x, w)
+        return x @ w
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The gradients of both operands."""
+        x, w = ctx.saved_tensors
+        return grads[0] @ w.t(), x.t() @ grads[0]
+
+
+def through(product: Callable[..., Any]) -> Layers:
+    """Three layers as such a product of their weights."""
+
+    def forward(self: Layers, x: torch.Tensor) -> torch.Tensor:
+        for layer in (self.a, self.b, self.c):
+            x = product(x, layer.weight).relu()
+        return x
+
+    return Layers(forward)
+
+
+def masked(_: Layers, x: torch.Tensor) -> torch.Tensor:
+    """What is below zero is set to zero, by a mask."""
+    x = x.clone()
+    x[x < 0] = 0
+    return x
+
+
+def filled(_: Layers, x: torch.Tensor) -> torch.Tensor:
+    """The same, by the operation's own name."""
+    return x.clone().masked_fill_(x < 0, 0)
+
+
+def between(write: Callable[..., torch.Tensor]) -> Layers:
+    """Two layers, and between them what is written in place."""
+    return Layers(lambda self, x: self.b(write(self, self.a(x))))
+
+
+def jit_traced() -> nn.Module:
+    """The three layers as torch's own tracer gives them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch would rather export
+        made: nn.Module = torch.jit.trace(dense(), torch.ones(2, 50))  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return made
+
+
+ALIKE: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module]]] = {
+    "scripted": (lambda: torch.jit.script(dense()), dense),
+    "traced by torch": (jit_traced, dense),
+    "a backward by hand": (lambda: through(Product.apply), lambda: through(torch.matmul)),
+    "set by a mask": (lambda: between(masked), lambda: between(filled)),
+}
+"""What is written in another way, and the same as plainly as can be."""
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("name", ALIKE)
+def test_what_is_made_on_the_way_is_no_weight(name: str, carrier: Carrier) -> None:
+    """Its gradient is freed, as torch frees it, whatever made it."""
+    written, plain = (make() for make in ALIKE[name])
+    x = torch.ones(4, next(plain.parameters()).shape[1])
+    found = training_of(trace(written, (x,), mode="train", on=carrier)).memory
+    assert found == traced(plain, x).memory
+    lasting = found.parameter_bytes + found.gradient_bytes + found.optimizer_state_bytes
+    assert found.peak_bytes <= found.peak_activation_bytes + lasting

@@ -205,6 +205,29 @@ def test_a_dropout_keeps_a_byte_an_element() -> None:
     assert kept(nn.Dropout(0.0)) in (0, mask.untyped_storage().nbytes())
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("weight", ["none", "frozen", "trained"])
+def test_an_rms_norm_keeps_what_torch_keeps_or_is_named(weight: str, dtype: torch.dtype) -> None:
+    """On a CPU it is several operations, of which each may keep something."""
+    model = nn.RMSNorm(8, elementwise_affine=weight != "none", dtype=dtype)
+    model.requires_grad_(weight == "trained")
+    for wanted in (True, False):
+        x = torch.ones(4, 8, dtype=dtype, requires_grad=wanted)
+        found, real = traced(model, x), kept_bytes(model, x)
+        assert found.total.saved_bytes == real or found.assumed == ("rms_norm",)
+        if wanted and weight != "trained" and dtype != torch.bfloat16:
+            assert found.assumed == ()
+
+
+def test_a_copy_for_its_layout_is_not_counted() -> None:
+    """A layer without bias keeps a contiguous copy of a transposed input; docs say it is not in."""
+    layer = nn.Linear(6, 4, bias=False)
+    layer.register_forward_pre_hook(lambda _, given: given[0].transpose(1, 2))
+    model = nn.Sequential(nn.Sigmoid(), layer)
+    x = torch.ones(2, 6, 9, requires_grad=True)
+    assert kept_bytes(model, x) - traced(model, x).total.saved_bytes == x.nbytes
+
+
 def test_what_is_not_known_is_named() -> None:
     """An operation without an entry is taken to keep what it reads and writes, and is named."""
     found = traced(nn.LocalResponseNorm(3), torch.randn(IMAGE, requires_grad=True))
