@@ -97,7 +97,8 @@ def test_what_does_not_end_is_left(tmp_path: Path) -> None:
         timeout=2 * A_MINUTE_S,
     )
     assert done.returncode == 2
-    assert "error: the time was over, 0.1 min; --minutes gives more" in done.stderr
+    assert "error: the time was over, 0.1 min, before any case was measured" in done.stderr
+    assert "--minutes gives more" in done.stderr
     found = Measurements.from_dict(json.loads((tmp_path / "out.json").read_text(encoding="utf-8")))
     assert not found.complete
     assert "The time limit of 0.1 min was over while" in found.notes[-1]
