@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks._gpu_leash import leashed
 from benchmarks._gpu_parts import AGREEMENT, OURS, SHOWCASE, TUNED
+from benchmarks._gpu_subjects import looked_at
 from costlab.bench.fresh import Agreement, choices
-from costlab.bench.studies import FACTORIZATIONS
 from costlab.bench.study import Case, Side, Subject
 
 if TYPE_CHECKING:
@@ -55,25 +55,13 @@ class Question:
         """The sides by a name. No input rotates: which kernel is chosen does not depend on it."""
         if self.tiny:
             return _tiny_sides()
-        pairs = {pair.name: pair for pair in FACTORIZATIONS.pairs}
         asked = {}
         for arm in self.arms:
-            for pair in (pairs[name] for name in SHOWCASE):
-                if pair.baseline is None:
+            for name in SHOWCASE:
+                case = looked_at(name, arm, BATCH)
+                if case is None:
                     continue
-                baseline, variant = Side(pair.baseline, arm), Side(pair.variant, arm)
-                case = Case(
-                    FACTORIZATIONS.name,
-                    pair.name,
-                    baseline,
-                    variant,
-                    BATCH,
-                    "bf16",
-                    "nhwc",
-                    "bn_relu",
-                    "warm",
-                )
-                for side in (baseline, variant) if self.whole else (variant,):
+                for side in (case.baseline, case.variant) if self.whole else (case.variant,):
                     asked[f"{side.subject.name} · {arm} · b{BATCH}"] = case, side
         return asked
 

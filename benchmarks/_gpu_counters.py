@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks._gpu_checks import TOLD, within
 from benchmarks._gpu_pace import COUNTED_S
 from benchmarks._gpu_parts import OURS, SHOWCASE
-from costlab.bench.studies import FACTORIZATIONS
-from costlab.bench.study import Case, Side
+from benchmarks._gpu_subjects import looked_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -52,25 +51,12 @@ def sides() -> Iterator[tuple[str, str]]:
     Of ours the factorizations alone, and of eager the first pair, for what its passes move: there
     is time for no more. The input does not rotate: ncu flushes the caches before each kernel.
     """
-    pairs = {pair.name: pair for pair in FACTORIZATIONS.pairs}
     for arm in ARMS:
         for name in SHOWCASE if arm != "eager" else SHOWCASE[:1]:
-            pair = pairs[name]
-            if pair.baseline is None:
+            case = looked_at(name, arm, BATCH)
+            if case is None:
                 continue
-            baseline, variant = Side(pair.baseline, arm), Side(pair.variant, arm)
-            case = Case(
-                FACTORIZATIONS.name,
-                name,
-                baseline,
-                variant,
-                BATCH,
-                "bf16",
-                "nhwc",
-                "bn_relu",
-                "warm",
-            )
-            for side in (baseline, variant) if arm not in OURS else (variant,):
+            for side in (case.baseline, case.variant) if arm not in OURS else (case.variant,):
                 asked = {"case": asdict(case), "side": asdict(side), "device": "cuda", "seed": 0}
                 yield f"{side.subject.name} · {arm} · b{BATCH}", json.dumps(asked)
 

@@ -15,7 +15,7 @@ from costlab.bench.studies import (
     NETWORK_SIDES,
     NETWORKS,
 )
-from costlab.bench.study import Pair, Study, Subject
+from costlab.bench.study import Arm, Case, Pair, Side, Study, Subject
 
 MEASURED_NETWORKS = (
     "inception_v3",
@@ -140,3 +140,15 @@ def tiny_studies() -> tuple[Study, Study, Study, Study]:
         replace(BLOCKS, pairs=(Pair(block.name, block),)),
         replace(NETWORKS, pairs=tuple(Pair(one.name, one) for one in (network, trained))),
     )
+
+
+def looked_at(name: str, arm: Arm, batch: int) -> Case | None:
+    """A factorization whose kernels are looked at and not timed; None without a baseline.
+
+    Its input does not rotate: neither the choice of a kernel nor what it does depends on it.
+    """
+    pair = next(pair for pair in FACTORIZATIONS.pairs if pair.name == name)
+    if pair.baseline is None:
+        return None
+    sides = Side(pair.baseline, arm), Side(pair.variant, arm)
+    return Case(FACTORIZATIONS.name, name, *sides, batch, "bf16", "nhwc", "bn_relu", "warm")

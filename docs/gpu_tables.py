@@ -6,7 +6,7 @@ from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from costlab.bench import study
-from costlab.render.bench_columns import PARTS, tenths
+from costlab.render.bench_rows import PARTS, tenths
 from costlab.units import percent, ratio, seconds
 from docs.gpu_results import MAIN, conditions, family, mac_saving, place, time_s
 from docs.gpu_words import NOTHING, points, saving

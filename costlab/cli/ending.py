@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from threading import Event, Lock, Thread
 from types import FrameType
 from typing import NoReturn
@@ -26,6 +27,25 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 
 class Terminated(KeyboardInterrupt):
     """Somebody asked the process to end: as Ctrl-C does, and to be met in the same way."""
+
+
+class _Block:
+    """Whether a block has ended, and who decides it first: it, or a thread that waits for it."""
+
+    def __init__(self) -> None:
+        self._over, self._decided = Event(), Lock()
+
+    def unless_over(self, after_s: float, last: Callable[[], None]) -> None:
+        """Calls `last` if the block has not ended after so many seconds; it ends no more then."""
+        if not self._over.wait(after_s):
+            with self._decided:
+                if not self._over.is_set():
+                    last()
+
+    def end(self) -> None:
+        """The block has ended; waits for `last` if that was called before."""
+        with self._decided:
+            self._over.set()
 
 
 @contextmanager
@@ -57,21 +77,13 @@ def overdue(after_s: float, last: Callable[[], None]) -> Iterator[None]:
 
     The block ends no more then.
     """
-    over, decided = Event(), Lock()
-
-    def wait() -> None:
-        if not over.wait(after_s):
-            with decided:
-                if not over.is_set():
-                    last()
-
-    thread = Thread(target=wait, daemon=True)
+    block = _Block()
+    thread = Thread(target=lambda: block.unless_over(after_s, last), daemon=True)
     thread.start()
     try:
         yield
     finally:
-        with decided:
-            over.set()
+        block.end()
         thread.join()
 
 
@@ -107,14 +119,12 @@ def _impatient(last: Callable[[int], None]) -> Iterator[None]:
     heard, told = os.pipe()
     for end in (heard, told):
         os.set_blocking(end, end == heard)
-    over, decided = Event(), Lock()
+    block = _Block()
 
     def listen() -> None:
         while number := next(iter(os.read(heard, 1)), 0):
-            if number in ENDING and not over.wait(GRACE_S):
-                with decided:
-                    if not over.is_set():
-                        last(number)
+            if number in ENDING:
+                block.unless_over(GRACE_S, partial(last, number))
 
     # What is written to the pipe is the number of the signal, by the interpreter itself, at once.
     before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
@@ -123,8 +133,7 @@ def _impatient(last: Callable[[int], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        with decided:
-            over.set()
+        block.end()
         signal.set_wakeup_fd(before)
         with suppress(BlockingIOError):
             os.write(told, b"\0")

@@ -17,11 +17,9 @@ from costlab.render.bench_columns import (
     MACHINE,
     PAGE,
     SIDES,
-    entries,
-    explained,
-    unexplained,
 )
 from costlab.render.bench_notes import threads_told, told, warned
+from costlab.render.bench_rows import entries, explained, unexplained
 from costlab.render.table import Column, Row, Table
 
 if TYPE_CHECKING:
@@ -29,7 +27,8 @@ if TYPE_CHECKING:
 
     from costlab.bench.document import Measurements
     from costlab.bench.study import Study
-    from costlab.render.bench_columns import Entry, Reading
+    from costlab.render.bench_columns import Reading
+    from costlab.render.bench_rows import Entry
     from costlab.render.table import Value
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from costlab.bench.judging import noise_floor, reach
 from costlab.bench.plan import POWER_CAP
 from costlab.bench.study import threads_of
-from costlab.render.bench_columns import AXES, entries
+from costlab.render.bench_columns import AXES
+from costlab.render.bench_rows import entries
 from costlab.units import percent
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
-    from costlab.render.bench_columns import Entry
+    from costlab.render.bench_rows import Entry
 
 # Okabe and Ito's colours, which people who see no red or green tell apart too.
 COLORS = {

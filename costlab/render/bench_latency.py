@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from costlab.bench.contrast import logs_of_blocks
 from costlab.bench.judging import noise_floor
 from costlab.bench.statistics import FEWEST_BLOCKS, interval
-from costlab.render.bench_columns import Entry, entries
 from costlab.render.bench_drawing import (
     COLORS,
     OTHER,
@@ -21,6 +20,7 @@ from costlab.render.bench_drawing import (
     styled,
     svg,
 )
+from costlab.render.bench_rows import Entry, entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

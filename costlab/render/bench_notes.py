@@ -12,14 +12,14 @@ from costlab.bench.judging import FLOOR, noise_floor, reach
 from costlab.bench.roofs import impossible
 from costlab.bench.study import threads_of
 from costlab.render.bench_cases import alike, failed, of_comparisons, throttled, unlike
-from costlab.render.bench_columns import entries
+from costlab.render.bench_rows import entries
 from costlab.units import scale_bytes, scale_count, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from costlab.bench.document import Ceilings, Comparison, Measurements
-    from costlab.render.bench_columns import Entry
+    from costlab.render.bench_rows import Entry
 
 NAMES = ("device", "gpu", "cpu")
 HEADING = (*NAMES, "threads", "driver", "python", "torch", "triton", "cuda", "cudnn")

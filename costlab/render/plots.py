@@ -8,7 +8,6 @@ from __future__ import annotations
 from math import log10
 from typing import TYPE_CHECKING, Any
 
-from costlab.render.bench_columns import Entry, entries
 from costlab.render.bench_drawing import (
     COLORS,
     OTHER,
@@ -21,6 +20,7 @@ from costlab.render.bench_drawing import (
     svg,
 )
 from costlab.render.bench_latency import latency_svg
+from costlab.render.bench_rows import Entry, entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -12,7 +12,7 @@ from costlab.bench.runner import run
 from costlab.bench.seams import ArmError
 from costlab.bench.study import Pair, Subject
 from costlab.errors import UsageError
-from costlab.render.bench_columns import entries
+from costlab.render.bench_rows import entries
 from tests.bench.pretended import (
     AXES,
     ONE,

@@ -14,7 +14,8 @@ from costlab.bench.document import Comparison, Explanation, Measurements
 from costlab.bench.saved import to_json
 from costlab.render import FORMATS, terminal
 from costlab.render.bench import bench_rows, bench_tables
-from costlab.render.bench_columns import PAGE, PARTS, TENTHS, tenths
+from costlab.render.bench_columns import PAGE
+from costlab.render.bench_rows import PARTS, TENTHS, tenths
 from costlab.render.contrast import contrast_tables
 from tests.render.measured import EXPLANATION, FAILED, FIVE, FOUND, NULL, SLOWER, TWO
 

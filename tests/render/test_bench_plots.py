@@ -14,8 +14,8 @@ import pytest
 
 from costlab.errors import UsageError
 from costlab.render import plots
-from costlab.render.bench_columns import entries
 from costlab.render.bench_latency import LATENCY, SAVING, latency_of
+from costlab.render.bench_rows import entries
 from tests.render.measured import FAILED, FIVE, FOUND, SLOWER, TWO
 from tests.render.test_bench import compared
 
