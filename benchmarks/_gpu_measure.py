@@ -188,7 +188,7 @@ class Measuring:
 
         try:
             torch.cuda.synchronize()
-            return bool(torch.ones(1, device="cuda").add(1).item() == 2)  # noqa: PLR2004
+            return bool(torch.ones(1, device="cuda").add(1).item() == 2)  # noqa: PLR2004 - one and one
         except (RuntimeError, AssertionError):  # the second if torch has no CUDA at all
             return False
 

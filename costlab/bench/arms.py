@@ -231,6 +231,6 @@ def told(what: str, error: Exception) -> str:
 def free() -> None:
     """Gives back memory that nothing holds any more."""
     gc.collect()
-    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch leaves it untyped
         with contextlib.suppress(RuntimeError):  # of a device that an error has made unusable
             torch.cuda.empty_cache()

@@ -87,7 +87,7 @@ class Step:
         with self.mixed.forward():
             outputs = tensors_of(self.function(*args, **kwargs))
             loss = self.mixed.scaled(loss_of(outputs))
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.mixed.unscale(gradients(self.module))
         self.optimizer.step()
         return outputs

@@ -129,7 +129,7 @@ def result_of(
     with mixed.forward() if mixed else nullcontext():
         outputs = tensors_of(twin(*args, **kwargs))
         loss = mixed.scaled(loss_of(outputs)) if mixed else loss_of(outputs)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     if mixed:
         mixed.unscale(gradients(twin))
     kept = [tensor.detach() for tensor in outputs]

@@ -68,7 +68,7 @@ class Cuda:
         Raises:
             UsageError: there are some, and it is not forced.
         """
-        own = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+        own = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return judged(self._gauge.others(own_context=own), force=force)
 
     def ceilings(self, limit_s: float) -> Ceilings:

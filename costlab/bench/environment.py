@@ -70,7 +70,7 @@ def of_cuda(device: torch.device, gauge: NvmlGauge) -> dict[str, Any]:
         "memory_bytes": properties.total_memory,
         "cache_bytes": properties.L2_cache_size,
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]  # torch leaves it untyped
         "driver": gauge.driver(),
         "power_limit_w": gauge.power_limit_w(),
         "base_mhz": gauge.base_mhz(),

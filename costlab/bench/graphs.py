@@ -41,7 +41,7 @@ class Captured:
     def __init__(self, works: Sequence[Work], inputs: Rotation) -> None:
         self.works, self.inputs = works, inputs
         # One stream for all: what a library sets up for a stream, it has then set up.
-        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self._written: Sequence[Tensor] = ()
         with torch.set_grad_enabled(works[0].grads):
             self._make()

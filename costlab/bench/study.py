@@ -128,9 +128,9 @@ class Case:
     @property
     def key(self) -> str:
         """What the case is called in a document; the same in every run, so that one can resume."""
-        sides = self.variant.arm
+        sides: str = self.variant.arm
         if self.baseline.arm != self.variant.arm:
-            sides = f"{self.baseline.arm}→{self.variant.arm}"  # type: ignore[assignment]
+            sides = f"{self.baseline.arm}→{self.variant.arm}"
         parts = (
             self.pair,
             sides,

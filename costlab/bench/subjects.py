@@ -235,8 +235,8 @@ def _scaled(
 
 def _weigh(layer: nn.Module, x: Tensor, generator: torch.Generator) -> None:
     """Weights of a layer by which it writes numbers of the size of 1, and a small bias."""
-    weight: Tensor = layer.weight  # type: ignore[assignment]
-    bias: Tensor | None = layer.bias  # type: ignore[assignment]
+    weight: Tensor = layer.weight  # type: ignore[assignment]  # its annotation says Tensor | Module
+    bias: Tensor | None = layer.bias  # type: ignore[assignment]  # its annotation says Tensor | Module
     weight.copy_(torch.empty(weight.shape).normal_(generator=generator))
     if bias is not None:
         bias.zero_()

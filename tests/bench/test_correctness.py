@@ -19,7 +19,7 @@ def reference() -> Tensor:
 def test_one_rounding_passes(precision: str, dtype: torch.dtype) -> None:
     """Rounded to its type, a result is well within the tolerance of the precision."""
     ref = reference()
-    judged = judge([ref.to(dtype)], [ref], tolerance_of(precision))  # type: ignore[arg-type]
+    judged = judge([ref.to(dtype)], [ref], tolerance_of(precision))  # type: ignore[arg-type]  # a precision by its own name
     assert 0 < judged.error < judged.tolerance / 10
 
 
@@ -91,7 +91,7 @@ def test_the_oracle_leaves_the_module_as_it_is() -> None:
 def test_gradients_are_judged() -> None:
     """A gradient of the wrong sign does not pass, though the outputs are right."""
     model = nn.Linear(8, 8)
-    example = ((torch.randn(4, 8),), {})  # type: ignore[var-annotated]
+    example = ((torch.randn(4, 8),), {})  # type: ignore[var-annotated]  # no keyword arguments
     exact = oracle(model, example, training=True)
     plain = result_of(model, example, training=True)
     judge(plain, exact, tolerance_of("fp32"), plain)

@@ -191,7 +191,7 @@ def test_the_products_of_a_step(source: str, shape: tuple[int, ...]) -> None:
     with FlopCounterMode(display=False) as counter:
         result = model(x)
         outputs = [result] if isinstance(result, torch.Tensor) else list(result)
-        torch.stack([one.sum() for one in outputs]).sum().backward()  # type: ignore[no-untyped-call]
+        torch.stack([one.sum() for one in outputs]).sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     found = priced(Subject("", source, shape, training=True), batch=2)
     assert 2 * found.macs == counter.get_total_flops()
     assert found.macs == sum(one.macs for one in found.products)

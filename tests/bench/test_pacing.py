@@ -140,4 +140,4 @@ def test_no_counter_gives_no_energy() -> None:
 def test_a_plan_refuses_nonsense(nonsense: dict[str, float]) -> None:
     """Limits that no measurement can keep are refused with their name or the fewest pairs."""
     with pytest.raises(UsageError, match=r"pairs|limit_s|half_width|warmup_s"):
-        replace(PLAN, **nonsense)  # type: ignore[arg-type]
+        replace(PLAN, **nonsense)  # type: ignore[arg-type]  # that is what is tested

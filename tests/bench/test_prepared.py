@@ -150,7 +150,7 @@ def test_an_arm_tells_what_it_leaves_to_others(arm_is: Callable[[Function], None
         def run(x: Tensor) -> Any:
             return module(x)
 
-        run.declined = ("first: 8 channels are too few",)  # type: ignore[attr-defined]
+        run.declined = ("first: 8 channels are too few",)  # type: ignore[attr-defined]  # as an arm tells what it declined
         return run
 
     arm_is(build)

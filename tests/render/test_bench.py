@@ -171,7 +171,7 @@ def test_a_subject_alone_has_one_row() -> None:
 
 def warnings(**changed: object) -> str:
     """What a reader of the changed measurements is warned of."""
-    return "\n".join(bench_tables(replace(FOUND, **changed))[0].warnings)  # type: ignore[arg-type]
+    return "\n".join(bench_tables(replace(FOUND, **changed))[0].warnings)  # type: ignore[arg-type]  # fields by name, of several types
 
 
 def test_a_reader_is_warned() -> None:
@@ -193,7 +193,7 @@ def test_nothing_measured_is_a_table_too() -> None:
 def compared(**changed: object) -> Comparison:
     """The comparison of the slower case, changed."""
     assert SLOWER.comparison is not None
-    return replace(SLOWER.comparison, **changed)  # type: ignore[arg-type]
+    return replace(SLOWER.comparison, **changed)  # type: ignore[arg-type]  # fields by name, of several types
 
 
 def test_what_is_no_verdict_is_not_explained() -> None:

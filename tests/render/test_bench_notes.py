@@ -18,7 +18,7 @@ from tests.render.measured import FAILED, FIVE, FOUND, NULL, SLOWER
 def compared(**changed: object) -> Comparison:
     """The comparison of the slower case, changed."""
     assert SLOWER.comparison is not None
-    return replace(SLOWER.comparison, **changed)  # type: ignore[arg-type]
+    return replace(SLOWER.comparison, **changed)  # type: ignore[arg-type]  # fields by name, of several types
 
 
 def test_a_note_names_its_case() -> None:

@@ -19,7 +19,7 @@ def terminal() -> Iterator[TextIO]:
     """A true terminal, 100 columns wide."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
-    with open(follower, "w", encoding="utf-8") as stream:  # noqa: PTH123  a descriptor, no path
+    with open(follower, "w", encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor, no path
         yield stream
     os.close(leader)
 

@@ -159,7 +159,7 @@ def dealt(outputs: Sequence[Tensor]) -> tuple[list[Any], tuple[int, ...]]:
 
 def current(x: Tensor) -> AbstractContextManager[None]:
     """Within it a tensor's device is the current one, on which Triton launches; a CPU is none."""
-    found: AbstractContextManager[None] = torch.cuda.device_of(x)  # type: ignore[no-untyped-call]
+    found: AbstractContextManager[None] = torch.cuda.device_of(x)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return found
 
 

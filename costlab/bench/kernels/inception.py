@@ -155,7 +155,7 @@ class Network:
     def _capture(self, images: Tensor) -> None:
         """Records all blocks as one graph, on memory of its own."""
         self._input = images.clone(memory_format=torch.preserve_format)
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(WARM_UP):
@@ -233,7 +233,7 @@ def _time_s(run: Block, x: Tensor) -> float:
     """Seconds of a block as a graph, its input in no cache: the median."""
     from triton.testing import do_bench
 
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(WARM_UP):
