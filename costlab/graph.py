@@ -90,10 +90,20 @@ class TensorSpec:
     # Computed once: thousands of tensors share a few dozen specs, and each is asked many times.
     elements: int = field(init=False, repr=False, compare=False)
     bytes: int = field(init=False, repr=False, compare=False)
+    hashed: int = field(init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        """That of its shape and type, computed once as well."""
+        return self.hashed
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What a copy is made from: the hash of a name is another in each process."""
+        return TensorSpec, (self.shape, self.dtype)
 
     def __post_init__(self) -> None:
         """Counts the elements (∏ shape, 1 for a scalar) and their bytes, rounded up."""
         elements = prod(self.shape)
+        object.__setattr__(self, "hashed", hash((self.shape, self.dtype)))
         object.__setattr__(self, "elements", elements)
         object.__setattr__(self, "bytes", -(-elements * ITEM_BITS.get(self.dtype, 8) // 8))
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     Handler = Callable[[Call, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
+LOCK = threading.Lock()
+"""Held while methods are replaced and put back; not while a forward runs."""
+
+
 class Interception:
     """A method of some classes (or a function of a module), replaced while in `handled`.
 
@@ -32,57 +36,39 @@ class Interception:
     def __init__(self, method: str, *classes: Any) -> None:
         """For what has that name in these classes or modules; nothing is replaced yet."""
         self.method, self.classes = method, classes
-        self._lock = threading.Lock()
-        self._handlers: dict[int, Handler] = {}
-        self._calls: dict[Any, Any] = {}
-        self._replacements: dict[Any, Any] = {}
-        self._inherited = frozenset(kind for kind in classes if method not in vars(kind))
+        self.handlers: dict[int, Handler] = {}
+        """What answers the calls of each thread."""
+        self._held: dict[Any, Any] = {}
+        self._made: dict[Any, tuple[Any, Any]] = {}
 
-    def begin(self, handler: Handler) -> Handler | None:
-        """Has `handler(call, object, args, kwargs)` answer this thread's calls, until `end`.
+    def replace(self) -> None:
+        """Replaces the method, in each class by what was made for it before if it is the same."""
+        method = self.method
+        for kind in self.classes:
+            self._held[kind] = held = vars(kind).get(method)
+            call = getattr(kind, method) if held is None else held
+            made = self._made.get(kind)
+            if made is None or made[0] is not call:
+                made = self._made[kind] = (call, self._replacement_in(kind, call))
+            setattr(kind, method, made[1])
 
-        Returns what answered them before, which `end` is to be told.
-        """
-        thread = threading.get_ident()
-        with self._lock:
-            if not self._handlers:
-                for kind in self.classes:
-                    held = vars(kind).get(self.method)
-                    call: Any = (
-                        held if isinstance(held, classmethod) else getattr(kind, self.method)
-                    )
-                    if self._calls.get(kind) is not call:
-                        self._calls[kind] = call
-                        self._replacements[kind] = (
-                            classmethod(self._replacement(held.__func__))
-                            if isinstance(held, classmethod)
-                            else self._of_a_method(call)
-                            if isinstance(kind, type)
-                            else self._replacement(call)
-                        )
-                    setattr(kind, self.method, self._replacements[kind])
-            outer = self._handlers.get(thread)
-            self._handlers[thread] = handler
-        return outer
-
-    def end(self, outer: Handler | None) -> None:
-        """Has this thread's calls answered as before; the last to leave puts the method back."""
-        thread = threading.get_ident()
-        with self._lock:
-            if outer is None:
-                del self._handlers[thread]
+    def put_back(self) -> None:
+        """Puts the method back; a class that inherited it does again."""
+        for kind, held in self._held.items():
+            if held is None:
+                delattr(kind, self.method)
             else:
-                self._handlers[thread] = outer
-            if not self._handlers:
-                for kind, call in self._calls.items():
-                    if kind in self._inherited:
-                        delattr(kind, self.method)
-                    else:
-                        setattr(kind, self.method, call)
+                setattr(kind, self.method, held)
+
+    def _replacement_in(self, kind: Any, held: Any) -> Any:
+        if isinstance(held, classmethod):
+            return classmethod(self._replacement(held.__func__))
+        call = getattr(kind, self.method)
+        return self._of_a_method(call) if isinstance(kind, type) else self._replacement(call)
 
     def _of_a_method(self, call: Call) -> Call:
         """As `_replacement`, for what is called of an object: thousands of times in a trace."""
-        handlers, thread = self._handlers, threading.get_ident
+        handlers, thread = self.handlers, threading.get_ident
 
         def replacement(self: Any, /, *args: Any, **kwargs: Any) -> Any:
             handler = handlers.get(thread())
@@ -93,7 +79,7 @@ class Interception:
         return replacement
 
     def _replacement(self, call: Call) -> Call:
-        handlers, thread = self._handlers, threading.get_ident
+        handlers, thread = self.handlers, threading.get_ident
 
         def replacement(*args: Any, **kwargs: Any) -> Any:
             handler = handlers.get(thread())
@@ -115,14 +101,27 @@ def handled(pairs: Iterable[tuple[Interception, Handler]]) -> Iterator[None]:
 
     All at once: a trace has a dozen, and in a small model they are a good part of its time.
     """
+    thread = threading.get_ident()
     begun: list[tuple[Interception, Handler | None]] = []
     try:
-        for interception, handler in pairs:
-            begun.append((interception, interception.begin(handler)))
+        with LOCK:
+            for interception, handler in pairs:
+                handlers = interception.handlers
+                if not handlers:
+                    interception.replace()
+                begun.append((interception, handlers.get(thread)))
+                handlers[thread] = handler
         yield
     finally:
-        for interception, outer in reversed(begun):
-            interception.end(outer)
+        with LOCK:
+            for interception, outer in reversed(begun):
+                handlers = interception.handlers
+                if outer is not None:
+                    handlers[thread] = outer
+                    continue
+                del handlers[thread]
+                if not handlers:  # the last to leave
+                    interception.put_back()
 
 
 MODULES = Interception("__call__", torch.nn.Module)
@@ -136,6 +135,8 @@ Python looks a method with underscores all round up anew in every subclass that 
 SCRIPTS = Interception("__call__", torch._C.ScriptFunction, torch._C.ScriptMethod)  # noqa: SLF001 - torch has no public name for them
 
 
+FUNCTIONALS = Interception("handle_torch_function", torch.nn.functional)
+"""By which torch's functionals ask the modes, in a way that takes as long as their answer."""
 SETS = Interception("set_", torch.Tensor)
 """`x.set_(other)`, which is torch's only method that no function mode is told of."""
 CASTS = Interception("as_subclass", torch.Tensor)

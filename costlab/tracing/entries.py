@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from costlab.ops import METADATA, OPS, installed
 from costlab.tracing.history import QUESTIONS
 from costlab.tracing.names import lookup, names_of
+from costlab.tracing.priced import Prices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +56,8 @@ class Entry(NamedTuple):
     treatment: Treatment
     op: Op | None = None
     in_place: bool = False
+    prices: Prices | None = None
+    """What its rule has said; None where a rule that is not costlab's own may count as it likes."""
 
 
 DEVICE = frozenset({"device", "is_cuda", "is_cpu", "is_meta", "is_mps", "is_xpu", "get_device"})
@@ -102,7 +105,8 @@ def entry_of(function: Any, ops: Mapping[str, Op]) -> Entry:
     listed, in_place = found
     op = ops[listed]
     treatment = Treatment.VIEW if op.rule is None else Treatment.RULE
-    return Entry(listed.removeprefix("Tensor."), treatment, op, in_place)
+    prices = Prices() if op.rule is not None and OPS.get(listed) is op else None
+    return Entry(listed.removeprefix("Tensor."), treatment, op, in_place, prices)
 
 
 class Entries:

@@ -18,6 +18,7 @@ from costlab.tracing.calls import (
     ASKING,
     AUTOCASTS,
     CASTS,
+    FUNCTIONALS,
     JIT_TRACES,
     SCRIPTS,
     SETS,
@@ -98,6 +99,7 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
 
     pairs: list[tuple[Interception, Handler]] = [
         (ADDRESSES, partial(_address, recorder)),
+        (FUNCTIONALS, partial(_functional, recorder)),
         (SCRIPTS, script),
         (SETS, write),
         (CASTS, cast),
@@ -121,6 +123,12 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
     finally:
         for pair in reversed(swapped):
             _swap_back(recorder, pair)
+
+
+def _functional(recorder: Recorder, call: Any, function: Any, args: Any, kwargs: Any) -> Any:
+    """What a function of `torch.nn.functional` returns, by the short way where there is one."""
+    found = recorder.functional(function, args[1:], kwargs)
+    return call(function, *args, **kwargs) if found is NotImplemented else found
 
 
 def _swap_back(recorder: Recorder, pair: Pair) -> None:

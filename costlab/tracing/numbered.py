@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from costlab.errors import TraceError
 from costlab.graph import TensorSpec
-from costlab.tracing.outputs import empty
-from costlab.tracing.tensors import ATOMS, TENSOR_TYPES, dtype_name
+from costlab.tracing.tensors import dtype_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,19 +23,26 @@ RAGGED = (
     "mask, or trace one row"
 )
 SHAPE_AND_DTYPE = attrgetter("shape", "dtype")
-PLAIN = ATOMS | {tuple}
-"""Arguments of a leaf's function in which there is no tensor."""
 
 
 class _Specs(dict[tuple[tuple[int, ...], torch.dtype], TensorSpec]):
     """The spec of each shape and element type, made when it is first asked for."""
 
+    MOST = 1 << 14
+    """How many are kept: a server may analyze models of ever new shapes."""
+
     def __missing__(self, key: tuple[tuple[int, ...], torch.dtype]) -> TensorSpec:
         shape, dtype = key
         if not all(type(size) is int for size in shape):
             raise TraceError(RAGGED)
+        if len(self) >= self.MOST:
+            self.clear()
         spec = self[key] = TensorSpec(tuple(shape), dtype_name(dtype))
         return spec
+
+
+SPECS = _Specs()
+"""Those of all traces: what is known of a spec (`costlab.tracing.priced`) is known in the next."""
 
 
 class Numbered:
@@ -56,7 +62,7 @@ class Numbered:
         self._owned: set[int] = set()
         self._held_elsewhere: Callable[[], Iterable[torch.Tensor]] = tuple
         self._twins: dict[int, torch.Tensor] = {}  # which have the number of what they stand for
-        self._known = _Specs()
+        self._known = SPECS
 
     def spec(self, tensor: torch.Tensor) -> TensorSpec:
         """The shape and element type of a tensor; one object for all tensors that share them."""
@@ -85,16 +91,15 @@ class Numbered:
             self.numbers[id(self._twins[key])] = number
         return number
 
-    def make(self, shape: tuple[int, ...], dtype: torch.dtype) -> tuple[torch.Tensor, int]:
-        """A new tensor on meta, of the trace's own, and its number."""
-        made, number = empty(shape, dtype), len(self.specs)
-        self.specs.append(self._known[shape, dtype])
+    def made(self, tensor: torch.Tensor, spec: TensorSpec) -> int:
+        """The number of a new tensor on meta, of the trace's own, which has that spec."""
+        number, key = len(self.specs), id(tensor)
+        self.specs.append(spec)
         self.storages.append(number)
-        self._alive.append(made)
-        key = id(made)
+        self._alive.append(tensor)
         self._owned.add(key)
         self.numbers[key] = number
-        return made, number
+        return number
 
     def reserve(self, spec: TensorSpec) -> int:
         """The number of what is no tensor of torch's."""
@@ -112,30 +117,6 @@ class Numbered:
         if key in self._twins:
             self.numbers[id(self._twins[key])] = fresh
         return fresh
-
-    def described(self, arguments: Iterable[Any]) -> tuple[list[Any], tuple[int, ...]] | None:
-        """Arguments with each tensor's spec in its place, and the numbers of these tensors.
-
-        None if one has no number, is there twice, or is of a class of its own.
-        """
-        numbers, specs = self.numbers, self.specs
-        seen: list[Any] = []
-        operands: list[int] = []
-        for value in arguments:
-            kind = type(value)
-            if kind in TENSOR_TYPES:
-                number = numbers.get(id(value))
-                if number is None:
-                    return None
-                operands.append(number)
-                seen.append(specs[number])
-            elif kind in PLAIN:
-                seen.append(value)
-            else:
-                return None
-        if len(set(operands)) < len(operands):
-            return None
-        return seen, tuple(operands)
 
     def adopt(self, tensor: torch.Tensor, number: int) -> None:
         """Gives a tensor of the trace a number that is known already."""

@@ -45,6 +45,9 @@ class Operations(TorchFunctionMode, Leaves):
         """What an operation with a rule returns; where the rule declines, what its kernels do."""
         op = entry.op
         assert op is not None and op.rule is not None  # noqa: S101, PT018 - for the type checker
+        answer = self.quick(entry, args, kwargs)
+        if answer is not NotImplemented:
+            return answer
         effect: Effect | None
         try:
             effect = op.rule(*args, **kwargs)

@@ -33,6 +33,11 @@ class Registry(Numbered):
         """Each tensor as often as it is held here."""
         return (*self._alive, *self._stand_ins.values(), *self._twins.values())
 
+    @property
+    def has_stand_ins(self) -> bool:
+        """Whether anything stands in for a tensor, which then is not what it looks like."""
+        return bool(self._stand_ins)
+
     def is_constant(self, tensors: list[torch.Tensor]) -> bool:
         """Whether each tensor is small and has values that a forward may read.
 

@@ -19,7 +19,7 @@ from torch.nn.modules import module as hooks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Arguments = tuple[Any, ...] | None
+    Arguments = tuple[tuple[torch.Tensor | None, ...], tuple[Any, ...]] | None
 
 
 def _conv(module: Any, x: torch.Tensor) -> Arguments:
@@ -32,9 +32,9 @@ def _conv(module: Any, x: torch.Tensor) -> Arguments:
         return None
     held = module._parameters
     return (
-        x, held["weight"], held["bias"], module.stride, module.padding, module.dilation,
-        module.groups,
-    )  # fmt: skip
+        (x, held["weight"], held["bias"]),
+        (module.stride, module.padding, module.dilation, module.groups),
+    )
 
 
 def _batch_norm(*ranks: int) -> Callable[[Any, torch.Tensor], Arguments]:
@@ -43,66 +43,84 @@ def _batch_norm(*ranks: int) -> Callable[[Any, torch.Tensor], Arguments]:
         if module.training or kept["running_mean"] is None or x.ndim not in ranks:
             return None
         return (
-            x, kept["running_mean"], kept["running_var"], held["weight"], held["bias"], False, 0.0,
-            module.eps,
-        )  # fmt: skip
+            (x, kept["running_mean"], kept["running_var"], held["weight"], held["bias"]),
+            (False, 0.0, module.eps),
+        )
 
     return arguments
 
 
 def _linear(module: Any, x: torch.Tensor) -> Arguments:
-    return x, module._parameters["weight"], module._parameters["bias"]
+    held = module._parameters
+    weight = held["weight"]
+    if weight.layout is not torch.strided:
+        return None
+    return (x, weight, held["bias"]), ()
 
 
 def _layer_norm(module: Any, x: torch.Tensor) -> Arguments:
     held = module._parameters
-    return x, module.normalized_shape, held["weight"], held["bias"], module.eps
+    return (x, held["weight"], held["bias"]), (module.normalized_shape, module.eps)
+
+
+def _call_of_layer_norm(tensors: list[Any], options: tuple[Any, ...]) -> list[Any]:
+    x, weight, bias = tensors
+    shape, eps = options
+    return [x, shape, weight, bias, eps]
 
 
 def _in_place(module: Any, x: torch.Tensor) -> Arguments:
-    return (x, module.inplace)
+    return (x,), (module.inplace,)
 
 
 def _gelu(module: Any, x: torch.Tensor) -> Arguments:
-    return (x,) if module.approximate == "none" else None
+    return ((x,), ()) if module.approximate == "none" else None
 
 
 def _dropout(module: Any, x: torch.Tensor) -> Arguments:
-    return None if module.training else (x, module.p, False, module.inplace)
+    return None if module.training else ((x,), (module.p, False, module.inplace))
 
 
 def _max_pool(module: Any, x: torch.Tensor) -> Arguments:
     if module.return_indices:
         return None
-    return x, module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode
+    return (x,), (
+        module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode,
+    )  # fmt: skip
 
 
 def _avg_pool(module: Any, x: torch.Tensor) -> Arguments:
-    return (
-        x, module.kernel_size, module.stride, module.padding, module.ceil_mode,
+    return (x,), (
+        module.kernel_size, module.stride, module.padding, module.ceil_mode,
         module.count_include_pad, module.divisor_override,
     )  # fmt: skip
 
 
 def _adaptive_pool(module: Any, x: torch.Tensor) -> Arguments:
-    return x, module.output_size
+    return (x,), (module.output_size,)
 
 
 CONV_FORWARDS = {kind: kind._conv_forward for kind in (nn.Conv1d, nn.Conv2d, nn.Conv3d)}
 """What the forward of a convolution calls, which is a usual place to patch."""
 
 
+def _in_order(tensors: list[Any], options: tuple[Any, ...]) -> list[Any]:
+    return [*tensors, *options]
+
+
 class Shortcut(NamedTuple):
     """What a leaf module's forward comes to: a function, and how its arguments are found.
 
-    `forward` is the forward that this is the short way of; `in_place` says that the function's
-    second argument is whether it writes to its first.
+    `arguments` are the tensors and the options, which `call` puts in the function's order;
+    `forward` is the forward that this is the short way of; `in_place` says that the first option
+    is whether the function writes to its first argument.
     """
 
     function: Any
     arguments: Callable[[Any, torch.Tensor], Arguments]
     forward: Any
     in_place: bool = False
+    call: Callable[[list[Any], tuple[Any, ...]], list[Any]] = _in_order
 
 
 SHORTCUTS: dict[type[nn.Module], Shortcut] = {
@@ -112,7 +130,9 @@ SHORTCUTS: dict[type[nn.Module], Shortcut] = {
     nn.BatchNorm1d: Shortcut(F.batch_norm, _batch_norm(2, 3), nn.BatchNorm1d.forward),
     nn.BatchNorm2d: Shortcut(F.batch_norm, _batch_norm(4), nn.BatchNorm2d.forward),
     nn.BatchNorm3d: Shortcut(F.batch_norm, _batch_norm(5), nn.BatchNorm3d.forward),
-    nn.LayerNorm: Shortcut(F.layer_norm, _layer_norm, nn.LayerNorm.forward),
+    nn.LayerNorm: Shortcut(
+        F.layer_norm, _layer_norm, nn.LayerNorm.forward, call=_call_of_layer_norm
+    ),
     nn.Linear: Shortcut(F.linear, _linear, nn.Linear.forward),
     nn.MaxPool2d: Shortcut(F.max_pool2d, _max_pool, nn.MaxPool2d.forward),
     nn.AvgPool2d: Shortcut(F.avg_pool2d, _avg_pool, nn.AvgPool2d.forward),
