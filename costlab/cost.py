@@ -58,15 +58,7 @@ def summed(first: Cost, others: Iterable[Cost]) -> Cost:
     >>> summed(Cost(macs=3), [Cost(macs=4), Cost(params=5)])
     Cost(macs=7, flops=0, params=5, params_executed=0, activations=0, bytes=0)
     """
-    macs, flops, params, executed, activations, moved = first
-    for more_macs, more_flops, more_params, more_executed, more_activations, more_moved in others:
-        macs += more_macs
-        flops += more_flops
-        params += more_params
-        executed += more_executed
-        activations += more_activations
-        moved += more_moved
-    return tuple.__new__(Cost, (macs, flops, params, executed, activations, moved))
+    return tuple.__new__(Cost, map(sum, zip(first, *others, strict=True)))
 
 
 METRICS: tuple[str, ...] = Cost._fields

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from costlab.tracing.registry import Registry
 
 
-MEMORY = frozenset({"untyped_storage", "storage", "_typed_storage"})
-"""Questions whose answer is a tensor's memory."""
-
-
 class Aside:
     """Answers each such call, given the tensors of the trace and the device it pretends."""
 
@@ -34,13 +30,15 @@ class Aside:
         self.turned: Callable[[torch.Tensor, bool], None] | None = None
 
     def ask(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        """Whatever torch says of a tensor's shape, type and layout.
+        """Whatever torch says of a tensor."""
+        del entry
+        return func(*args, **kwargs)
 
-        Its memory is that of what stands in for it: whoever has it may write there.
-        """
-        if entry.name in MEMORY:
-            constant = self.registry.is_constant(tensors_in(args))
-            args = map_tensors(self.registry.value_of if constant else self.registry.twin, args)
+    def ask_memory(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
+        """The memory of what stands in for a tensor: whoever has it may write there."""
+        del entry
+        constant = self.registry.is_constant(tensors_in(args))
+        args = map_tensors(self.registry.value_of if constant else self.registry.twin, args)
         return func(*args, **kwargs)
 
     def ask_device(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:

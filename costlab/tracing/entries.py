@@ -25,6 +25,8 @@ class Treatment(StrEnum):
 
     METADATA = auto()
     """Asks about a tensor, makes none and costs nothing: answered by the real function."""
+    MEMORY = auto()
+    """Asks for a tensor's memory: answered with that of what stands for it."""
     DEVICE = auto()
     """Asks where a tensor is: answered as the model expects, not with "meta"."""
     VALUE = auto()
@@ -66,6 +68,7 @@ VALUES = frozenset({
     "__float__", "__complex__", "__index__", "__array__", "__contains__", "__dlpack__", "data_ptr",
     "__cuda_array_interface__",
 })  # fmt: skip
+MEMORY = frozenset({"untyped_storage", "storage", "_typed_storage"})
 GRADIENTS = frozenset({"grad", "backward"})
 SIZED_FACTORIES = frozenset({"empty", "zeros", "ones", "rand", "randn", "full", "randint"})
 FACTORIES = SIZED_FACTORIES | frozenset({
@@ -93,6 +96,7 @@ def entry_of(function: Any, ops: Mapping[str, Op]) -> Entry:
         (Treatment.DEVICE, name in DEVICE),
         (Treatment.VALUE, name in VALUES),
         (Treatment.INITIALIZER, name in FILLERS or module == "torch.nn.init"),
+        (Treatment.MEMORY, name in MEMORY),
         (Treatment.METADATA, any(listed in METADATA for listed in names)),
         (Treatment.FACTORY, name in FACTORIES and names[0] == name),
     )

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from costlab.graph import Node
+from costlab.graph import NOTHING, Node
 from costlab.ops import Declined
 from costlab.tracing.priced import call_of, price_of, told
 from costlab.tracing.record import Record
 from costlab.tracing.shortcuts import SHORTCUTS, arguments_of
-from costlab.tracing.tensors import TENSOR_TYPES
+from costlab.tracing.tensors import ATOMS, TENSOR_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +31,18 @@ ENABLED = torch._C.DisableTorchFunction  # noqa: SLF001 - torch has no public na
 DEPTH = torch._C._len_torch_function_stack  # noqa: SLF001 - as above
 UNSEEN: Any = object()
 """In the place of the price of a call that no rule was asked about."""
+
+
+SEVERAL = frozenset({tuple, list})
+INDICES = ATOMS | {slice, type(...)}
+
+
+def is_plain(option: Any) -> bool:
+    """Whether an option of a view is of numbers, names and slices, so that no tensor is in it."""
+    kind = type(option)
+    if kind in SEVERAL:
+        return INDICES.issuperset(map(type, option))
+    return kind in INDICES
 
 
 class Leaves(Record):
@@ -112,6 +124,40 @@ class Leaves(Record):
         if in_place and price.spec is not None and price.spec.shape != seen[0].shape:
             return NotImplemented
         return self._answer(entry, price, operands, args[0], in_place=in_place)
+
+    def view(self, entry: Entry, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What a view of a tensor on meta returns, by its own kernel.
+
+        NotImplemented wherever the ordinary way is to be taken.
+        """
+        registry = self.registry
+        if entry.in_place or registry.has_stand_ins or not args:
+            return NotImplemented
+        first, *options = args
+        number = registry.numbers.get(id(first))
+        if (
+            number is None
+            or type(first) is not torch.Tensor
+            or not first.is_meta
+            or first.requires_grad
+            or not all(map(is_plain, options if not kwargs else (*options, *kwargs.values())))
+        ):
+            return NotImplemented
+        try:
+            made = func(*args, **kwargs)
+        except NotImplementedError:
+            return NotImplemented
+        several = made if type(made) in SEVERAL else (made,)
+        numbers, storage = registry.numbers, registry.storages[number]
+        outputs = [registry.add(out, storage) for out in several if id(out) not in numbers]
+        op = entry.op
+        if outputs and op is not None:
+            fields = (
+                entry.name, op.family, op.coverage, self.scopes.current, (number,), tuple(outputs),
+                0, 0, NOTHING,
+            )  # fmt: skip
+            self.nodes.append(tuple.__new__(Node, fields))
+        return made
 
     @staticmethod
     def _price(entry: Entry, seen: Iterable[Any], named: Any, first: torch.Tensor) -> Price | None:

@@ -5,7 +5,8 @@ Does not know what an operation costs.
 
 from __future__ import annotations
 
-from types import BuiltinFunctionType, FunctionType
+from functools import lru_cache
+from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from torch._ops import HigherOrderOperator
@@ -16,7 +17,13 @@ from costlab.tracing.bodies import BODIES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-CHECKS = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
+CHECKS = frozenset(
+    {"has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"}
+)
+ALL = frozenset({"globals", "exec", "eval"})
+"""What may use any name of a module."""
+ALWAYS = frozenset({"__name__", "__package__", "__spec__", "__warningregistry__"})
+"""What an import or a warning asks for."""
 
 
 def names_of(function: Any) -> tuple[str, ...]:
@@ -87,7 +94,7 @@ def body_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
     Functionals such as `F.multi_head_attention_forward` hand themselves to the active mode before
     they do anything, so calling one again would come straight back. This copy shares the code and
     the names but answers the check with False: its body runs, and the mode sees each call in it.
-    It is made anew for each call, with the names as they are now.
+    It is made anew for each call, with the names that it uses as they are now.
     Of a few compiled functions the body is written anew (`costlab.tracing.bodies`).
     """
     written = BODIES.get(getattr(function, "__name__", ""))
@@ -95,19 +102,30 @@ def body_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
         return written
     if isinstance(function, BuiltinFunctionType) or not isinstance(function, FunctionType):
         return None
-    namespace = dict(function.__globals__)
-    guarded = False
-    for check in CHECKS:
-        if check in namespace:
-            namespace[check] = _never
-            guarded = True
-    if not guarded:
+    if CHECKS.isdisjoint(function.__globals__):
         return None
+    namespace = _used(function)
+    namespace.update(dict.fromkeys(CHECKS & namespace.keys(), _never))
     copy = FunctionType(
         function.__code__, namespace, function.__name__, function.__defaults__, function.__closure__
     )
     copy.__kwdefaults__ = function.__kwdefaults__
     return copy
+
+
+def _used(function: FunctionType) -> dict[str, Any]:
+    """The names of its module that a function uses, which are few of them, with their values."""
+    names, known = _names(function.__code__), function.__globals__
+    if not ALL.isdisjoint(names):
+        return dict(known)
+    return {name: known[name] for name in names if name in known}
+
+
+@lru_cache(maxsize=256)
+def _names(code: CodeType) -> frozenset[str]:
+    """The names that a code looks up, the functions within it, and Python itself on its behalf."""
+    within = [_names(held) for held in code.co_consts if isinstance(held, CodeType)]
+    return frozenset(code.co_names).union(ALWAYS, *within)
 
 
 def _never(*_tensors: object) -> bool:

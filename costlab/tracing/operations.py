@@ -85,6 +85,9 @@ class Operations(TorchFunctionMode, Leaves):
         """What a view returns, by its own kernel; an index by tensors makes a copy."""
         op = entry.op
         assert op is not None  # noqa: S101 - for the type checker
+        answer = self.view(entry, func, args, kwargs)
+        if answer is not NotImplemented:
+            return answer
         registry, tensors = self.registry, tensors_of(args, kwargs)
         constant, seen, named = False, args, kwargs
         if entry.in_place:

@@ -46,7 +46,7 @@ CAUSALITY = Interception("_detect_is_causal_mask", transformer)
 """Whether the values of a mask are those of a causal one, which an encoder and a decoder ask."""
 
 
-QUESTIONS = frozenset({Treatment.METADATA, Treatment.DEVICE, Treatment.HISTORY})
+QUESTIONS = frozenset({Treatment.METADATA, Treatment.MEMORY, Treatment.DEVICE, Treatment.HISTORY})
 """What is asked of the tensor itself, and not of what stands for it."""
 
 
