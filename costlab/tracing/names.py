@@ -102,7 +102,7 @@ def body_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
         return written
     if isinstance(function, BuiltinFunctionType) or not isinstance(function, FunctionType):
         return None
-    if CHECKS.isdisjoint(function.__globals__):
+    if not any(map(function.__globals__.__contains__, CHECKS)):
         return None
     namespace = _used(function)
     namespace.update(dict.fromkeys(CHECKS & namespace.keys(), _never))
@@ -116,7 +116,7 @@ def body_of(function: Callable[..., Any]) -> Callable[..., Any] | None:
 def _used(function: FunctionType) -> dict[str, Any]:
     """The names of its module that a function uses, which are few of them, with their values."""
     names, known = _names(function.__code__), function.__globals__
-    if not ALL.isdisjoint(names):
+    if not names.isdisjoint(ALL):
         return dict(known)
     return {name: known[name] for name in names if name in known}
 
