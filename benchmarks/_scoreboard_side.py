@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
     Ready = Callable[[], tuple[nn.Module, Any]]
 
-RUNS = 3
+FEWEST, MOST, ENOUGH_S = 3, 30, 0.5
+"""How often a counter is asked of a case: the first time is cold, and told apart."""
 KIB = 1024
 LONGEST = 200
 
@@ -53,13 +54,14 @@ def cases() -> Iterator[tuple[str, str, Ready]]:
 def asked(counter: str, ready: Ready) -> dict[str, Any]:
     """What a counter says of a case, how long it took, and the memory that it took above before.
 
-    Units: `took_s` seconds of each run; `peak_bytes` bytes.
+    Units: `took_s` seconds of each time; `peak_bytes` bytes.
     """
     built, args = ready()
     model = built.eval()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    took, counted = [], None
-    for _ in range(RUNS):
+    took: list[float] = []
+    counted = None
+    while len(took) < FEWEST or (len(took) < MOST and sum(took) < ENOUGH_S):
         start = time.perf_counter()
         counted = COUNTERS[counter].ask(model, args)
         took.append(time.perf_counter() - start)
