@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from costlab.errors import TraceError, UnknownOperationError, UsageError
+from costlab.errors import TraceError, UnknownOperationError, UsageError, words_of
 from costlab.graph import Graph
 from costlab.ops import installed
 from costlab.release import release
@@ -96,7 +96,7 @@ def _mode_of(model: object) -> str:
         return "train" if getattr(model, "training", False) else "eval"
     except Exception as error:  # whatever a module's own attribute access raises
         kind = type(model).__name__
-        message = f"{kind} cannot be asked for its mode ({type(error).__name__}: {error})"
+        message = f"{kind} cannot be asked for its mode ({type(error).__name__}: {words_of(error)})"
         raise UsageError(message) from error
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from costlab.errors import words_of
 from costlab.report import Counter, Report
 from costlab.tracing.inputs import as_call
 from costlab.tracing.tensors import map_tensors
@@ -50,7 +51,7 @@ def cross_checked(report: Report, model: torch.nn.Module, inputs: Any) -> Report
         try:
             counters.append(replace(ask(report, model, inputs), version=_version(package)))
         except Exception as error:  # noqa: BLE001 - another tool's failure is a result, not ours
-            reason = (str(error).strip().splitlines() or [""])[0]
+            reason = (words_of(error).strip().splitlines() or [""])[0]
             text = f"{type(error).__name__}: {reason}"
             counters.append(Counter(name, _version(package), None, error=text))
     return replace(report, counters=tuple(counters))

@@ -51,6 +51,20 @@ class DocumentError(CostlabError):
     """A saved document that is not one of ours, or is of a schema that this version cannot read."""
 
 
+def words_of(error: BaseException) -> str:
+    """What an error says, whatever its own `__str__` does.
+
+    >>> words_of(KeyError("weight"))
+    "'weight'"
+    """
+    try:
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failed:  # noqa: BLE001 - a class of the user's, which may raise anything
+        return f"(its __str__ raises {type(failed).__name__})"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence that offers the nearest known name, or the empty string if none is near.
 

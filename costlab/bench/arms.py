@@ -21,7 +21,7 @@ import torch
 from costlab.bench.blame import line_of, no_room
 from costlab.bench.fused import fuse
 from costlab.bench.seams import ArmError, Compiled
-from costlab.errors import CostlabError
+from costlab.errors import CostlabError, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -223,7 +223,7 @@ def told(what: str, error: Exception) -> str:
     """
     if room := no_room(error):
         return f"{what}: {room}"
-    lines = str(error).strip().splitlines() or [""]
+    lines = words_of(error).strip().splitlines() or [""]
     first = lines[0].strip()[:TOLD]
     return f"{what} failed{line_of(error)}: {type(error).__name__}: {first}"
 

@@ -10,7 +10,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from costlab.errors import CostlabError
+from costlab.errors import CostlabError, words_of
 from costlab.sources.importing import is_users, user_line
 from costlab.units import scale_bytes
 
@@ -35,7 +35,7 @@ def no_room(error: BaseException) -> str:
     >>> no_room(RuntimeError("shapes do not fit"))
     ''
     """
-    text = str(error)
+    text = words_of(error)
     # torch's own error of a GPU's memory says so in its text.
     if not isinstance(error, MemoryError) and not any(sign in text.lower() for sign in NO_ROOM):
         return ""

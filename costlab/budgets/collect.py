@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from costlab import sources
 from costlab.budgets.checks import Problem
 from costlab.budgets.definitions import definition
-from costlab.errors import CostlabError, NoSuchModelError, SourceError, UsageError
+from costlab.errors import CostlabError, NoSuchModelError, SourceError, UsageError, words_of
 from costlab.sources.importing import told as told_of
 from costlab.sources.importing import user_line
 from costlab.sources.text import split
@@ -65,7 +65,8 @@ def collect(config: Config, told: Callable[[str], object] = lambda _: None) -> C
                 problems.append(Problem(f"{model.name}: {error}", model.place, model.name))
                 absent |= {model.name} if isinstance(error, NoSuchModelError) else set()
             except Exception as error:  # noqa: BLE001 - one model's defect is not to hide the others
-                what = f"{model.name}: a defect of costlab: {type(error).__name__}: {error}"
+                defect = f"{type(error).__name__}: {words_of(error)}"
+                what = f"{model.name}: a defect of costlab: {defect}"
                 problems.append(Problem(what, model.place, model.name))
             except KeyboardInterrupt:
                 raise

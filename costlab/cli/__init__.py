@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from costlab.errors import CostlabError
+from costlab.errors import CostlabError, words_of
 
 COULD_NOT_SAY = 2
 INTERRUPTED = 130  # 128 + SIGINT, as a shell has it
@@ -79,7 +79,7 @@ def _run(arguments: list[str]) -> int:
         return _complain(_defect(error), debug=debug)
     except BaseException as error:  # noqa: BLE001 - a model's code may raise what is no Exception
         what = f"{type(error).__name__} was raised, which is no error that code should raise"
-        return _complain(f"{what}: {error}", debug=debug)
+        return _complain(f"{what}: {words_of(error)}", debug=debug)
     return code
 
 
@@ -93,8 +93,8 @@ def _defect(error: Exception) -> str:
         except CostlabError as full:  # help went to a stdout that takes no more
             return str(full)
     return (
-        f"a defect of costlab: {type(error).__name__}: {error}; run again with --debug and report "
-        "what it prints"
+        f"a defect of costlab: {type(error).__name__}: {words_of(error)}; run again with "
+        "--debug and report what it prints"
     )
 
 

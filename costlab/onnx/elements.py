@@ -73,7 +73,9 @@ def dims_of(proto: TypeProto) -> tuple[str, tuple[Dim, ...]] | None:
     dims: list[Dim] = []
     for dim in tensor.shape.dim:
         which = dim.WhichOneof("value")
-        dims.append(dim.dim_value if which == "dim_value" else dim.dim_param or None)
+        # A size below 0 is none: onnxruntime has -1 for an open one (tensorprotoutils.cc).
+        size = dim.dim_value if dim.dim_value >= 0 else None
+        dims.append(size if which == "dim_value" else dim.dim_param or None)
     return NAMES[tensor.elem_type], tuple(dims)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from costlab.errors import UnknownOperationError, did_you_mean
 from costlab.ops import (
@@ -38,6 +38,7 @@ from costlab.ops import (
     unpooling,
     views,
 )
+from costlab.ops.given import RuleError, checked
 from costlab.ops.names import ALIASES, METADATA
 from costlab.ops.packages import GROUP, Packages, of_packages
 from costlab.ops.rule import (
@@ -52,6 +53,9 @@ from costlab.ops.rule import (
     free,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = [
     "ALIASES",
     "FLOAT",
@@ -63,10 +67,12 @@ __all__ = [
     "Effect",
     "Op",
     "Packages",
+    "RuleError",
     "Shape",
     "Shaped",
     "installed",
     "price",
+    "table_of",
 ]
 
 PARTS: tuple[dict[str, Op], ...] = (
@@ -116,6 +122,15 @@ PARTS: tuple[dict[str, Op], ...] = (
 
 OPS: dict[str, Op] = {name: op for part in PARTS for name, op in part.items()}
 """Every operation that is priced or free, by the name that its rule is listed under."""
+
+
+def table_of(ops: Mapping[str, Op]) -> dict[str, Op]:
+    """The table of operations that a caller gives in place of the default one.
+
+    Raises:
+        UsageError: it is no mapping from names to operations.
+    """
+    return checked(ops, OPS)
 
 
 @cache

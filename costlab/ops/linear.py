@@ -6,10 +6,13 @@ from math import prod
 
 from costlab.ops.dtypes import is_kind, real
 from costlab.ops.rule import Effect, Rule, Shaped, broadcast, require
+from costlab.ops.sparse import sparse_linear
 
 
 def linear(input: Shaped, weight: Shaped, bias: Shaped | None = None) -> Effect:
     """y[…,o] = Σ w[o,i] · x[…,i] + b[o]  →  MACs = ∏(leading) · o · i.
+
+    Of a sparse operand the elements that it stores are multiplied.
 
     Shapes: input (…, i), weight (o, i) or (i,), output (…, o) or (…,).
     """
@@ -21,9 +24,10 @@ def linear(input: Shaped, weight: Shaped, bias: Shaped | None = None) -> Effect:
         require(bias.dtype == input.dtype and len(weight.shape) == 2)
         require(broadcast([shape, tuple(bias.shape)]) == shape)
     elements = prod(shape)
+    few = sparse_linear(input, weight)
     return Effect(
         shape,
-        macs=elements * features,
+        macs=elements * features if few is None else few,
         flops=elements if bias is not None else 0,
         attributes={"channels": (features, prod(weight.shape[:-1]))},
     )

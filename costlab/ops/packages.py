@@ -8,14 +8,16 @@ other suffers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from costlab.graph import Coverage
-from costlab.ops.rule import Op
+from costlab.errors import words_of
+from costlab.ops.given import fault_of, held_to_rules, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from importlib.metadata import EntryPoint
+
+    from costlab.ops.rule import Op
 
 GROUP = "costlab.ops"
 
@@ -49,23 +51,26 @@ def of_packages(found: Collection[EntryPoint], taken: Collection[str]) -> Packag
         place = f"the entry point {point.name!r} of {' '.join(package).strip()}"
         try:
             given = _given(point)
-        except Exception as error:  # noqa: BLE001 - another package's failure is told, not ours
-            why = f"{type(error).__name__}: {error}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a package's failure, an exit too, is told
+            why = f"{type(error).__name__}: {words_of(error)}"
             problems.append(f"{place} cannot be used, and what it prices is not priced: {why}")
             continue
         for name, op in given.items():
-            fault = _fault(name, op) or _clash(name, taken, said_by)
-            if fault:
-                problems.append(f"{place}: {fault}")
+            if fault := fault_of(name, op):
+                problems.append(f"{place}: {fault}; it is not priced")
+            elif clash := _clash(name, taken, said_by):
+                problems.append(f"{place}: {clash}")
             else:
-                ops[name], said_by[name] = op, package
+                ops[name], said_by[name] = held_to_rules(name, op), package
     return Packages(ops, said_by, tuple(problems))
 
 
 def _package(point: EntryPoint) -> Package:
     if point.dist is None:
         return Package(point.value, "")
-    return Package(point.dist.name, point.dist.version)
+    return Package(point.dist.name, point.dist.version or "")  # of metadata without one: None
 
 
 def _given(point: EntryPoint) -> Mapping[str, Op]:
@@ -77,20 +82,9 @@ def _given(point: EntryPoint) -> Mapping[str, Op]:
     loaded = point.load()
     given = loaded() if callable(loaded) else loaded
     if not isinstance(given, Mapping):
-        message = f"it gives {_kind(given)} and not a mapping from names to costlab.Op"
+        message = f"it gives {kind_of(given)} and not a mapping from names to costlab.Op"
         raise TypeError(message)
-    return given
-
-
-def _fault(name: object, op: Any) -> str:
-    """What is wrong with an item of a mapping; nothing if it can be used."""
-    if not isinstance(name, str):
-        return f"{name!r} is no name of an operation, such as 'namespace::name'"
-    if not isinstance(op, Op):
-        return f"{name} is {_kind(op)} and not a costlab.Op; it is not priced"
-    if not (op.coverage is Coverage.FREE if op.rule is None else callable(op.rule)):
-        return f"{name} has {_kind(op.rule)} in the place of a rule; it is not priced"
-    return ""
+    return dict(given)
 
 
 def _clash(name: str, taken: Collection[str], said_by: Mapping[str, Package]) -> str:
@@ -100,7 +94,3 @@ def _clash(name: str, taken: Collection[str], said_by: Mapping[str, Package]) ->
     if name in said_by:
         return f"{name} is priced by {' '.join(said_by[name]).strip()} already, which is kept"
     return ""
-
-
-def _kind(value: object) -> str:
-    return "nothing" if value is None else f"an object of the type {type(value).__name__}"

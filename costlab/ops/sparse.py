@@ -5,6 +5,7 @@ Does not know how they are stored: a compressed block counts with all its elemen
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from costlab.ops.rule import Declined
@@ -31,10 +32,11 @@ def stored(tensor: Any) -> int | None:
 def sparse_products(left: Any, right: Any, shape: tuple[int, ...]) -> int | None:
     """Multiply-adds of a product of which one operand is sparse; None if none is.
 
-    Each stored element of a matrix meets each column of the other: nnz · columns, or rows · nnz.
+    Each stored element of a matrix meets each column of the other: nnz · columns, or rows · nnz;
+    of a batch of rows all are meant, as torch lays them out in one matrix.
 
     Raises:
-        Declined: both are sparse, or leading axes are broadcast.
+        Declined: both are sparse, or a batch of sparse matrices is broadcast.
     """
     first, second = stored(left), stored(right)
     if first is None and second is None:
@@ -44,6 +46,24 @@ def sparse_products(left: Any, right: Any, shape: tuple[int, ...]) -> int | None
     ranks = len(left.shape), len(right.shape)
     if first is not None and ranks in {(2, 1), (2, 2), (3, 3)}:
         return first * (shape[-1] if ranks[1] > 1 else 1)
-    if second is not None and ranks in {(1, 2), (2, 2)}:
-        return second * (shape[0] if ranks[0] > 1 else 1)
+    if second is not None and ranks[1] == 2:
+        return second * prod(shape[:-1])
     raise Declined
+
+
+def sparse_linear(features: Any, weight: Any) -> int | None:
+    """Multiply-adds of a linear layer of which one operand is sparse; None if none is.
+
+    Each stored weight meets each row of the features, each stored feature each output.
+
+    Raises:
+        Declined: both are sparse.
+    """
+    given, held = stored(features), stored(weight)
+    if given is not None and held is not None:
+        raise Declined
+    if held is not None:
+        rows: int = prod(features.shape[:-1])
+        return held * rows
+    outputs: int = prod(weight.shape[:-1])
+    return None if given is None else given * outputs

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from costlab.errors import SourceError
 from costlab.inputspec import Argument, Literal, Value, format_argument
 from costlab.sources import archive
+from costlab.sources.exported_limits import limits_of
 from costlab.sources.exported_steps import class_of, settle, steps_of
-from costlab.sources.exported_values import BrokenError, Tree, grown, spec_of, tree_of
+from costlab.sources.exported_trees import Tree, grown, tree_of
+from costlab.sources.exported_values import BrokenError, spec_of
 from costlab.sources.program import Program, hold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import torch
 
@@ -29,6 +31,8 @@ HELD = {
 }
 """What a program holds: the key of its path, and whether it is a parameter."""
 TRAINING = ("training", "train")
+EVALUATES = "_no_training"
+"""In the name of what an export with decompositions makes of a batch norm in eval mode."""
 
 
 def build(words: Words, name: str) -> torch.nn.Module:
@@ -60,7 +64,7 @@ def inputs(words: Words, name: str, model: torch.nn.Module) -> tuple[str, ...] |
     del words, name
     if not isinstance(model, Program):
         return None
-    values: list[Value] = [value for _, value in model.given]
+    values: list[Value] = [value for _, value in model.limits.given]
     if model.tree is None:
         return tuple(format_argument(Argument(None, value)) for value in values) or None
     positional, named = model.tree.below
@@ -75,12 +79,15 @@ def _program(found: archive.Archive) -> Program:
     module = found.program["graph_module"]
     graph, signature = module["graph"], module["signature"]
     tensors = graph["tensor_values"]
-    given: list[tuple[str, Value]] = []
+    given: list[tuple[str, TensorSpec | Literal]] = []
+    described: dict[int, Any] = {}
     weights: dict[str, tuple[str, Any, bool]] = {}
     for told in signature["input_specs"]:
         ((kind, held),) = told.items()
         if kind == "user_input":
             given.append(_given(held["arg"], tensors))
+            if "as_tensor" in held["arg"]:
+                described[len(given) - 1] = tensors[held["arg"]["as_tensor"]["name"]]
         elif kind == "constant_input":
             given.append((str(held["name"]), _literal(held["value"])))
         elif kind in HELD:
@@ -97,15 +104,37 @@ def _program(found: archive.Archive) -> Program:
     settle(steps, results)
     tree, names = _tree(module, len(given))
     kind = type(class_of(graph["nodes"]), (Program,), {})
-    program: Program = kind(steps, given, results, tree, names)
+    limits = limits_of(found.program, given, described, tree, names)
+    program: Program = kind(steps, limits, results, tree, names)
     hold(program, steps, weights, found.files)
-    program.trains = any(
-        name in TRAINING and told.get("as_bool") is True
-        for step in steps
-        for name, told in step.inputs
-    )
-    program.training = program.trains
+    program.trains = _mode(graph["nodes"])
+    program.training = bool(program.trains)
     return program
+
+
+def _mode(nodes: Iterable[Mapping[str, Any]]) -> bool | None:
+    """Whether a program was exported in train mode; None if nothing in it differs between modes.
+
+    It trains if any operation does: a model in train mode may hold a layer that is not.
+    """
+    told = set()
+    for node in _all(nodes):
+        if EVALUATES in str(node["target"]):
+            told.add(False)
+        for each in node["inputs"]:
+            value = each["arg"].get("as_bool")
+            if each.get("name") in TRAINING and isinstance(value, bool):
+                told.add(value)
+    return any(told) if told else None
+
+
+def _all(nodes: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The operations, and those of all graphs that they are given."""
+    for node in nodes:
+        yield node
+        for each in node["inputs"]:
+            if "as_graph" in each["arg"]:
+                yield from _all(each["arg"]["as_graph"]["graph"]["nodes"])
 
 
 def _given(told: Mapping[str, Any], tensors: Mapping[str, Any]) -> tuple[str, TensorSpec | Literal]:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from costlab.errors import TraceError
-from costlab.sources.exported_values import BrokenError, argument, flat
+from costlab.sources.exported_trees import flat
+from costlab.sources.exported_values import BrokenError, argument
 from costlab.tracing.bodies import cond, scan, while_loop
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ NAMESPACES = ("aten", "prims")
 ON_FILES = "filename"
 """The argument of operations that read or write a file (`aten::from_file`)."""
 CHECKS = ("aten._assert", "aten.sym_constrain", "aten._functional_assert", "aten._functional_sym")
-"""Operations that compute nothing: what they check held when the program was exported."""
+"""Operations that compute nothing: what they check of values held when it was exported."""
 FIRST = ("self", "input", "tensors", "tensor")
 """Names of a first argument that torch's functions take by place."""
 LARGEST_INT = 1 << 63
@@ -98,7 +98,7 @@ def function_of(target: str, results: int) -> Callable[[list[tuple[str, Any]]], 
         return lambda given: _computed(ARITHMETIC[target], [value for _, value in given])
     parts = target.removeprefix("torch.ops.").split(".")
     if ".".join(parts).startswith(CHECKS):
-        return lambda _: None
+        return _check
     written = WRITTEN.get(".".join(parts))
     if written is not None:
         return lambda given: written(*(value for _, value in given))
@@ -107,6 +107,16 @@ def function_of(target: str, results: int) -> Callable[[list[tuple[str, Any]]], 
             raise BrokenError(f"it has control flow of a kind that is not known ({parts[-1]})")
         raise BrokenError(f"{target} is no operation of torch's own, and its cost is not known")
     return _kernel(target, results, *parts)
+
+
+def _check(given: list[tuple[str, Any]]) -> None:
+    """Refuses sizes for which a program says that it does not hold; values are not known here.
+
+    Raises:
+        RuntimeError: the condition is one of sizes, and is not so.
+    """
+    if given and given[0][1] is False:
+        raise RuntimeError(str(dict(given).get("assert_msg") or "a condition does not hold"))
 
 
 def _kernel(

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from costlab.sources.exported_control import CONTROL, Part, controlled
 from costlab.sources.exported_ops import function_of
-from costlab.sources.exported_values import BrokenError, argument, flat, names_in
+from costlab.sources.exported_trees import flat
+from costlab.sources.exported_values import BrokenError, argument, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The values in the description of an exported program: element types, shapes, arguments, trees.
+"""The values in the description of an exported program: element types, shapes, arguments.
 
 Does not know what is done with them. Whatever is not as torch writes it is refused.
 
@@ -7,15 +7,14 @@ Source: the format is that of torch/_export/serde/schema.py, version 8.
 
 from __future__ import annotations
 
-import json
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from costlab.errors import SourceError
 from costlab.graph import TensorSpec
-from costlab.inputspec import LARGEST_SIZE, MOST_ELEMENTS, Value
+from costlab.inputspec import LARGEST_SIZE, MOST_ELEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +30,6 @@ FORMATS = {
     4: torch.preserve_format,
 }  # fmt: skip
 STRIDED = 7
-DEEPEST = 32
 
 
 class BrokenError(SourceError):
@@ -48,7 +46,7 @@ def spec_of(meta: Any) -> TensorSpec:
         dtype = DTYPES[meta["dtype"]]
         sizes = tuple(map(_size, meta["sizes"]))
     except (KeyError, TypeError) as error:
-        raise BrokenError(f"a tensor is described as {_short(meta)}") from error
+        raise BrokenError(f"a tensor is described as {short(meta)}") from error
     if any(not 0 <= size <= LARGEST_SIZE for size in sizes) or prod(sizes) > MOST_ELEMENTS:
         raise BrokenError(f"a tensor has the shape {list(sizes)}")
     return TensorSpec(sizes, dtype)
@@ -74,7 +72,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
-        raise BrokenError(f"a value is {_short(value)}")
+        raise BrokenError(f"a value is {short(value)}")
     return value
 
 
@@ -142,7 +140,7 @@ def argument(told: Any, values: Mapping[str, Any]) -> Any:
         ((kind, value),) = told.items()
         return READERS[kind](value, values)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BrokenError(f"an argument is {_short(told)}") from error
+        raise BrokenError(f"an argument is {short(told)}") from error
 
 
 def names_in(told: Any) -> Iterator[str]:
@@ -158,67 +156,7 @@ def names_in(told: Any) -> Iterator[str]:
                 yield from names_in(value)
 
 
-class Tree(NamedTuple):
-    """How inputs are held together: `kind` is "" for one by itself, else tuple, list or dict."""
-
-    kind: str
-    keys: tuple[str, ...] = ()
-    below: tuple[Tree, ...] = ()
-
-
-KINDS = {
-    "builtins.tuple": "tuple",
-    "builtins.list": "list",
-    "builtins.dict": "dict",
-    "collections.OrderedDict": "dict",
-}
-
-
-def tree_of(text: Any) -> Tree:
-    """The tree that a text of torch's pytrees says.
-
-    Raises:
-        BrokenError: it is none, or of classes that are not Python's own.
-    """
-    try:
-        _, told = json.loads(text)
-        return _tree(told, 0)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BrokenError(f"its inputs are held together as {_short(text)}") from error
-
-
-def _tree(told: Any, depth: int) -> Tree:
-    if told["type"] is None:
-        return Tree("")
-    if depth > DEEPEST or told["type"] not in KINDS:
-        raise BrokenError(f"an input is a {_short(told['type'])}, which has no spec")
-    below = tuple(_tree(each, depth + 1) for each in told["children_spec"])
-    kind = KINDS[told["type"]]
-    keys = tuple(map(str, json.loads(told["context"]))) if kind == "dict" else ()
-    if kind == "dict" and len(keys) != len(below):
-        raise BrokenError(f"an input has the keys {_short(keys)}")
-    return Tree(kind, keys, below)
-
-
-def grown(tree: Tree, leaves: Iterator[Value]) -> Value:
-    """The tree with these leaves."""
-    if not tree.kind:
-        return next(leaves)
-    below = [grown(each, leaves) for each in tree.below]
-    if tree.kind == "dict":
-        return dict(zip(tree.keys, below, strict=True))
-    return below if tree.kind == "list" else tuple(below)
-
-
-def flat(value: Any) -> list[Any]:
-    """The leaves of tuples, lists and dicts, in their order."""
-    if isinstance(value, dict):
-        return [leaf for each in value.values() for leaf in flat(each)]
-    if isinstance(value, tuple | list):
-        return [leaf for each in value for leaf in flat(each)]
-    return [value]
-
-
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A value as a line of a message has room for it."""
     text = repr(value)
     return text if len(text) < 100 else f"{text[:99]}…"  # noqa: PLR2004 - a line of a message

@@ -14,7 +14,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from costlab.errors import NoSuchModelError, SourceError, did_you_mean
+from costlab.errors import NoSuchModelError, SourceError, did_you_mean, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,12 +80,12 @@ def told(error: BaseException) -> str:
         return f"{user_line(error)}: it exits (SystemExit: {error.code})"
     if isinstance(error, SyntaxError):
         return f"{user_line(error)}: {type(error).__name__}: {error.msg}"
-    return f"{user_line(error)}: {type(error).__name__}: {error}"
+    return f"{user_line(error)}: {type(error).__name__}: {words_of(error)}"
 
 
 def _failed(home: str, error: BaseException) -> str:
     remedy = ""
-    if isinstance(error, ImportError) and "relative import" in str(error):
+    if isinstance(error, ImportError) and "relative import" in words_of(error):
         remedy = "; name a file of a package as package.module:factory, from outside it"
     return f"{home} does not import{told(error)}{remedy}"
 

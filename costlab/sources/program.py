@@ -5,6 +5,7 @@ Does not know how the program is stored.
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,11 +15,13 @@ from costlab.errors import UsageError
 from costlab.graph import TensorSpec
 from costlab.inputspec import format_spec
 from costlab.sources.exported_control import Allowance
-from costlab.sources.exported_values import BrokenError, Tree, argument, flat, spec_of
+from costlab.sources.exported_trees import Tree, flat, ordered
+from costlab.sources.exported_values import BrokenError, argument, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from costlab.sources.exported_limits import Limits
     from costlab.sources.exported_steps import Step, Values
 
 
@@ -70,21 +73,22 @@ class Program(nn.Module):
     def __init__(
         self,
         steps: Sequence[Step],
-        given: Sequence[tuple[str, Any]],
+        limits: Limits,
         results: Sequence[Any],
         tree: Tree | None,
         names: Sequence[str],
     ) -> None:
-        """A program without weights: `given` names each input, and holds its spec or its value."""
+        """A program without weights: `limits` say what it may be given."""
         super().__init__()
         self.steps = list(enumerate(steps))
-        self.given = given
+        self.limits = limits
         self.results = results
         self.tree = tree
         self.names = names
         self.held: list[tuple[str, str, bool]] = []
         """Value, path, and whether it is a parameter, of each tensor that modules hold."""
-        self.trains = False
+        self.trains: bool | None = None
+        """Whether it was exported in train mode; None if it is the same in both."""
         self.allowance = Allowance()
 
     def at(self, path: str) -> nn.Module:
@@ -92,12 +96,12 @@ class Program(nn.Module):
         return self.get_submodule(path)
 
     def train(self, mode: bool = True) -> Program:
-        """A program runs in the mode in which it was exported.
+        """A program runs in the mode in which it was exported, or in both if they are the same.
 
         Raises:
             UsageError: it was exported in the other.
         """
-        if mode != self.trains:
+        if self.trains is not None and mode != self.trains:
             was = "train" if self.trains else "eval"
             message = f"the program was exported in {was} mode; give --mode {was}"
             raise UsageError(message)
@@ -108,16 +112,18 @@ class Program(nn.Module):
         """What the exported model returned, in a row."""
         self.allowance.renew()
         leaves = self._leaves(args, kwargs)
-        if len(leaves) != len(self.given):
-            message = f"the program takes {len(self.given)} inputs, and was given {len(leaves)}"
+        given = self.limits.given
+        if len(leaves) != len(given):
+            message = f"the program takes {len(given)} inputs, and was given {len(leaves)}"
             raise TypeError(message)
-        values: Values = {name: leaf for (name, _), leaf in zip(self.given, leaves, strict=True)}
+        self.limits.check(leaves)
+        values: Values = {name: leaf for (name, _), leaf in zip(given, leaves, strict=True)}
         for name, path, is_parameter in self.held:
             values[name] = self.get_parameter(path) if is_parameter else self.get_buffer(path)
         try:
             run(self.at, self.steps, 0, values)
         except (IndexError, RuntimeError, BrokenError) as error:
-            asked = [spec for _, spec in self.given]
+            asked = [spec for _, spec in given]
             if not any(map(_differs, leaves, asked)):
                 raise
             exported = ", ".join(format_spec(x) for x in asked if isinstance(x, TensorSpec))
@@ -131,16 +137,23 @@ class Program(nn.Module):
 
     def _leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """The inputs in the program's order, which names may be given in another."""
-        if self.tree is None or not kwargs:
+        if self.tree is None:
             return flat((args, kwargs))
         positional, named = self.tree.below
         order = [*self.names[: len(positional.below)], *named.keys]
+        trees = dict(zip(order, (*positional.below, *named.below), strict=False))
         unknown = [name for name in kwargs if name not in order]
         if unknown:
             message = f"the program takes {', '.join(order)}, and no {unknown[0]!r}"
             raise TypeError(message)
         rest = sorted(kwargs, key=order.index)
-        return flat((args, [kwargs[name] for name in rest]))
+        places = zip_longest(args, positional.below[: len(args)], fillvalue=Tree(""))
+        return flat(
+            (
+                [ordered(value, each) for value, each in places],
+                [ordered(kwargs[name], trees[name]) for name in rest],
+            )
+        )
 
 
 def _differs(leaf: Any, asked: Any) -> bool:

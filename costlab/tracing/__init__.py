@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from costlab.errors import TraceError, UsageError
-from costlab.ops import installed
+from costlab.ops import installed, table_of
 from costlab.tracing.entries import Entries, default_entries
 from costlab.tracing.fallbacks import WITH_WEIGHTS, attempt, checked, what_is_missing
 from costlab.tracing.forward import Forward, device_of
@@ -47,7 +47,7 @@ def trace(
     same afterwards as before.
 
     Raises:
-        UsageError: the model is no module, or the inputs, the mode or `on` cannot be used.
+        UsageError: the model is no module, or the inputs, the mode, `ops` or `on` cannot be used.
         TraceError: the forward stopped; its `partial` is the graph until then.
     """
     _refuse_what_is_no_module(model)
@@ -57,7 +57,7 @@ def trace(
     choice = checked(on)
     modules = registered(model)
     parameters = parameters_of(modules)
-    entries = default_entries() if ops is None else Entries(ops)
+    entries = default_entries() if ops is None else Entries(table_of(ops))
     device = device_of(parameters.named, inputs)
     forward = Forward(model, inputs, modules, parameters, entries, device, mode)
 
@@ -76,7 +76,8 @@ def trace(
             raise
         message = "; ".join((str(error), *problems))
         raise TraceError(message, partial=error.partial) from error.__cause__
-    return replace(graph, remarks=(*problems, *graph.remarks)) if problems else graph
+    remarks = (*problems, *parameters.one_memory())
+    return replace(graph, remarks=(*remarks, *graph.remarks)) if remarks else graph
 
 
 def _refuse_what_is_no_module(model: object) -> None:

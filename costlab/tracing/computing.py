@@ -24,6 +24,7 @@ from costlab.tracing.names import names_of
 from costlab.tracing.realtensors import FILLED, Filling
 from costlab.tracing.recorder import ASIDE, Recorder
 from costlab.tracing.scripts import run_as_written, unseen_kernels
+from costlab.tracing.settings import ATENS_OWN
 from costlab.tracing.tensors import map_tensors, tensors_in, tensors_of
 from costlab.tracing.transforms import is_wrapped
 from costlab.tracing.watch import Watch
@@ -84,7 +85,7 @@ class Computing(Recorder):
 
     def enter_transform(self, inside: Callable[[], Any]) -> Any:
         """What the inside of a function transform returns; the watch prices its kernels."""
-        with torch._C.DisableTorchFunction():  # noqa: SLF001 - torch has no public name for it
+        with ATENS_OWN, torch._C.DisableTorchFunction():  # noqa: SLF001 - torch has no public name for it
             return inside()
 
     def within_transform(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -142,6 +143,10 @@ class Computing(Recorder):
         if torch.Tag.dynamic_output_shape in tags or torch.Tag.data_dependent_output in tags:
             self.depends(names_of(func)[-1], tensors_of(args, kwargs))
         return func(*args, **kwargs)
+
+    def caught(self) -> str:
+        """Nothing: there are values, and what the forward catches it catches without a trace."""
+        return ""
 
     def enter(self, body: Any, args: Any, kwargs: Any) -> Any:
         """The result of a Python functional's body, whose hidden calls are watched."""

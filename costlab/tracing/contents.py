@@ -8,7 +8,7 @@ user's runs. Does not know modules.
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict, UserDict, UserList, deque
+from collections import ChainMap, OrderedDict, UserDict, UserList, deque
 from itertools import chain
 from operator import is_
 from types import (
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from costlab.tracing.states import State, States, state_of
 from costlab.tracing.tensors import ATOMS, TENSOR_TYPES
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ LEAVES: frozenset[Any] = ATOMS | TENSOR_TYPES | {
 }  # fmt: skip
 """Classes of which nothing changes by a forward, or is none of the model's."""
 NOT_FOLLOWED = (torch.nn.Module, torch.Tensor, torch.Generator, type, ModuleType)
-FOLLOWED = (UserDict, UserList, SimpleNamespace)
+FOLLOWED = (UserDict, UserList, ChainMap, SimpleNamespace)
 """Classes of Python's library that hold what they are given."""
+REMEMBERING = ("torch.optim.", "torch.distributions.")
+"""Where torch has classes whose objects keep what they learn or find out, for who holds them."""
 FOREIGN = frozenset(sys.stdlib_module_names) | {"torch", "numpy"}
 """Whose objects are left alone: a logger or a thread has ties to the rest of the process."""
 
@@ -139,14 +142,19 @@ def _in_slot(slot: MemberDescriptorType, held: Any) -> Any:
 
 def is_foreign(kind: type) -> bool:
     """Whether a class is torch's or of Python's library."""
+    return _home(kind).partition(".")[0] in FOREIGN
+
+
+def _home(kind: type) -> str:
     # As it stands there: a metaclass may have code of its own, and a class may set what it likes.
     home: Any = type.__getattribute__(kind, "__module__")
-    return isinstance(home, str) and home.partition(".")[0] in FOREIGN
+    return home if isinstance(home, str) else ""
 
 
 def is_followed(kind: type) -> bool:
     """Whether objects of a class may hold state of the model's: those of the user's classes."""
-    return not issubclass(kind, NOT_FOLLOWED) and (kind in FOLLOWED or not is_foreign(kind))
+    known = kind in FOLLOWED or _home(kind).startswith(REMEMBERING)
+    return not issubclass(kind, NOT_FOLLOWED) and (known or not is_foreign(kind))
 
 
 class Kind(NamedTuple):
@@ -154,13 +162,16 @@ class Kind(NamedTuple):
 
     ways: list[Way]
     has_dict: bool
+    state: State | None
+    """How what changes within them is kept."""
 
 
 def kind_of(kind: type[Any]) -> Kind | None:
     """How objects of a class are looked into; None if they are not."""
     if kind in LEAVES:
         return None
-    way, followed = way_of(kind), is_followed(kind)
+    way, state = way_of(kind), state_of(kind)
+    followed = state is not None or is_followed(kind)
     ways = [] if way is None else [way]
     if followed and (slots := slots_of(kind)):
         ways.append(_of_slots(slots))
@@ -169,15 +180,17 @@ def kind_of(kind: type[Any]) -> Kind | None:
     has_dict = followed and isinstance(
         next(iter(dicts), None), GetSetDescriptorType | MemberDescriptorType
     )
-    return Kind(ways, has_dict) if ways or has_dict or issubclass(kind, tuple) else None
+    known = ways or has_dict or state is not None or issubclass(kind, tuple)
+    return Kind(ways, has_dict, state) if known else None
 
 
 class Contents:
     """What some values hold, and what those hold, as it was."""
 
-    def __init__(self, values: Iterable[Any]) -> None:
-        """Looks into values, the nearest first."""
+    def __init__(self, values: Iterable[Any], remarks: dict[str, None] | None = None) -> None:
+        """Looks into values, the nearest first; to the remarks it adds what cannot come back."""
         self.saved: list[tuple[Any, Way, list[Any]]] = []
+        self.states = States({} if remarks is None else remarks)
         kinds: dict[type, Kind | None] = {}
         seen: set[int] = set()
         level = list(values)
@@ -192,6 +205,8 @@ class Contents:
                 if len(seen) >= MOST:
                     return
                 seen.add(id(value))
+                if kind.state is not None:
+                    self.states.keep(value, kind.state)
                 if isinstance(value, tuple):
                     below += tuple.__iter__(value)  # holds what it was made with
                 for way in kind.ways:
@@ -208,6 +223,7 @@ class Contents:
             now = way.read(held)
             if len(now) != len(items) or not all(map(is_, now, items)):
                 way.write(held, items)
+        self.states.restore()
 
 
 def attributes_of(value: Any) -> dict[str, Any] | None:
@@ -217,31 +233,3 @@ def attributes_of(value: Any) -> dict[str, Any] | None:
     except AttributeError:
         return None
     return found if isinstance(found, dict) else None
-
-
-class OfClass:
-    """The attributes of a class, as they were, but for those with underscores all round.
-
-    Those are Python's, or intercepted for as long as any analysis runs.
-    """
-
-    def __init__(self, kind: type) -> None:
-        """Takes note of them."""
-        self.kind = kind
-        self.saved = vars(kind).copy()
-
-    def restore(self) -> None:
-        """Puts back what has changed."""
-        now = vars(self.kind)
-        if [*now] == [*self.saved] and all(map(is_, now.values(), self.saved.values())):
-            return
-        # By `type` itself: a metaclass may have code of its own.
-        for name in filter(_is_plain, now.keys() - self.saved.keys()):
-            type.__delattr__(self.kind, name)
-        for name, value in self.saved.items():
-            if now.get(name, _NOTHING) is not value and _is_plain(name):
-                type.__setattr__(self.kind, name, value)
-
-
-def _is_plain(name: str) -> bool:
-    return not (name.startswith("__") and name.endswith("__")) and name != "_call_impl"

@@ -18,6 +18,8 @@ from costlab.tracing.stops import NeedsMoreError, has_no_kernel, no_kernel
 from costlab.tracing.tensors import map_tensors, tensors_in
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from costlab.ops import Op
     from costlab.tracing.operations import Operations
 
@@ -26,7 +28,8 @@ BOOKKEEPING = frozenset({
     "new_empty", "new_empty_strided", "zeros", "ones", "full", "scalar_tensor", "arange",
     "_reshape_alias", "resize_", "set_", "sym_size", "zeros_like", "ones_like", "full_like",
     "new_zeros", "new_ones", "new_full", "_local_scalar_dense", "lift", "_assert_tensor_metadata",
-    "_efficientzerotensor", "_new_zeros_with_same_feature_meta", "resize_as_",
+    "_efficientzerotensor", "_new_zeros_with_same_feature_meta", "resize_as_", "record_stream",
+    "set_data", "retain_grad",
 })  # fmt: skip
 """Dispatcher operations that only make or rename memory."""
 COPIES = frozenset({"_to_copy", "copy_", "clone", "_pin_memory"})
@@ -39,6 +42,8 @@ DRAWS = frozenset({
     "bernoulli_",
 })  # fmt: skip
 """Dispatcher operations that make random numbers, which costs nothing (`tracing/entries.py`)."""
+TORCHS = frozenset({"aten", "prims", "prim", "profiler", "debugprims", "inductor"})
+"""Namespaces of operations that are torch's own."""
 SPELLINGS = {"_softmax": "softmax", "_log_softmax": "log_softmax"}
 """Dispatcher names of operations that the table lists under another."""
 
@@ -57,6 +62,20 @@ def refuse_mixed(name: str, operands: list[torch.Tensor]) -> None:
     if len(types) > 1:
         told = " and ".join(sorted(str(kind).removeprefix("torch.") for kind in types))
         raise RuntimeError(f"{name} wants operands of one type, and these are {told}")
+
+
+def written_to(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+    """The tensors that an operation says in its schema that it writes to."""
+    arguments = func._schema.arguments  # noqa: SLF001 - torch has no public name for it
+    given = {argument.name: value for argument, value in zip(arguments, args, strict=False)}
+    given.update(kwargs)
+    marked = [one.name for one in arguments if one.alias_info and one.alias_info.is_write]
+    return tensors_in([given.get(name) for name in marked])
+
+
+def is_torchs(func: Any) -> bool:
+    """Whether an operation is one of torch's own, which returns no tensor if it only asks."""
+    return str(func.namespace) in TORCHS
 
 
 def _plainly(func: Any, args: Any, kwargs: Any) -> Any:
@@ -115,10 +134,13 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
             recorder.within -= 1
         inputs = tensors_in((twins, named))
         outputs = tensors_in(made)
-        if not outputs:
-            return made
         effect = self._effect(op, twins, named)
         family, coverage = self._kind(func, name, op, effect)
+        if not outputs:
+            written = written_to(func, twins, named)
+            if coverage is not Coverage.FREE and (written or not is_torchs(func)):
+                recorder.record_written(name, family, coverage, inputs, written, effect)
+            return made
         if effect is None and family == "elementwise":
             effect = Effect((), flops=sum(out.numel() for out in outputs))
         view = func.is_view and coverage is Coverage.FREE

@@ -109,8 +109,18 @@ def entry_of(function: Any, ops: Mapping[str, Op]) -> Entry:
     listed, in_place = found
     op = ops[listed]
     treatment = Treatment.VIEW if op.rule is None else Treatment.RULE
+    if op.rule is not None and returns_nothing(function):
+        treatment = Treatment.DESCENT  # its rule says what it costs, its schema what it writes to
     prices = Prices() if op.rule is not None and OPS.get(listed) is op else None
     return Entry(listed.removeprefix("Tensor."), treatment, op, in_place, prices)
+
+
+def returns_nothing(function: Any) -> bool:
+    """Whether an operation of the dispatcher says in its schema that it returns nothing."""
+    overloads = getattr(function, "overloads", None)
+    one = getattr(function, overloads()[0]) if callable(overloads) else function
+    schema = getattr(one, "_schema", None)
+    return schema is not None and not schema.returns
 
 
 class Entries:

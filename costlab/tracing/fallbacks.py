@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from costlab.errors import TraceError, UsageError
 from costlab.graph import Graph
-from costlab.tracing.stops import needs_more
+from costlab.tracing.stops import OtherWayError, needs_more
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -54,8 +54,9 @@ def checked(on: str) -> On:
 def attempt(on: On, run: Callable[[Carrier], Graph], obstacle: Callable[[], str]) -> Graph:
     """The graph of the first run that comes to its end: on meta, on fake tensors, on real ones.
 
-    A forward that stops by a mistake of its own is not run again. `obstacle` says what keeps the
-    model from being run on real tensors, or nothing.
+    A forward that stops by a mistake of its own is not run again. One that caught what it cannot
+    be answered came to its end, but by another way than with values: that counts if nothing else
+    does. `obstacle` says what keeps the model from being run on real tensors, or nothing.
 
     Raises:
         TraceError: none does; each has its reason, and `partial` is the graph that came furthest.
@@ -81,6 +82,10 @@ def attempt(on: On, run: Callable[[Carrier], Graph], obstacle: Callable[[], str]
         return (
             graph if not stops else replace(graph, remarks=(*_told(carrier, stops), *graph.remarks))
         )
+    for stop in stops.values():
+        if isinstance(stop, OtherWayError) and isinstance(stop.partial, Graph):
+            graph = stop.partial
+            return replace(graph, remarks=(_reasons(stops), *graph.remarks))
     first = stops["meta"]
     furthest = max(stops.values(), key=lambda error: _length(error.partial))
     raise NoneCarriesError(stops, furthest.partial) from first.__cause__

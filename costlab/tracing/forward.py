@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from costlab.errors import TraceError
+from costlab.errors import TraceError, UsageError
 from costlab.graph import Autograd, Graph, Tensor, rows
 from costlab.tracing.autograd import Regions, wanting
 from costlab.tracing.calls import handled
@@ -31,6 +31,7 @@ from costlab.tracing.registry import Registry
 from costlab.tracing.returned import Returned, returned
 from costlab.tracing.scopes import Scopes
 from costlab.tracing.settings import DEEPER
+from costlab.tracing.stops import OtherWayError
 from costlab.tracing.tensors import tensors_in
 from costlab.tracing.untouched import untouched
 from costlab.tracing.warned import at_users_lines
@@ -63,7 +64,9 @@ class Forward(NamedTuple):
         recorder = self._recorder(carrier, alone=alone)
         recorder.gradients = self.mode == "train" or as_it_is
         try:
-            return self._graph(recorder)
+            return self._graph(recorder, alone=alone)
+        except OtherWayError:
+            raise
         except TraceError:
             stopped = recorder.failed.op if recorder.failed else ""
             wanted = carrier == "real" and stopped in GRADIENTS | HOOKS
@@ -72,14 +75,24 @@ class Forward(NamedTuple):
         # An evaluation does without gradients, but torch has them on unless it is told otherwise.
         recorder = self._recorder(carrier, alone=alone)
         recorder.gradients = True
-        return self._graph(recorder)
+        return self._graph(recorder, alone=alone)
 
-    def _graph(self, recorder: Recorder) -> Graph:
-        """The graph of one run, and what the forward left."""
+    def _graph(self, recorder: Recorder, *, alone: bool) -> Graph:
+        """The graph of one run, and what the forward left.
+
+        Raises:
+            OtherWayError: it caught an error that it has not with values; not if it runs `alone`.
+        """
         graph, given = self._followed(recorder)
+        caught = recorder.caught()
         # What autocast converted, and what an error that was caught points to, no forward keeps.
         recorder.autocast = recorder.failed = None
         remarks = left_behind(recorder.registry, given)
+        # What could not be put back is known only now.
+        remarks += tuple(each for each in recorder.remarks if each not in graph.remarks)
+        if caught and not alone:
+            raise OtherWayError(caught, partial=graph)
+        remarks = (caught, *remarks) if caught else remarks
         return replace(graph, remarks=(*graph.remarks, *remarks)) if remarks else graph
 
     def _followed(self, recorder: Recorder) -> tuple[Graph, list[torch.Tensor]]:
@@ -140,7 +153,10 @@ class Forward(NamedTuple):
 
         distinct = list({id(module): module for _, module in self.modules}.values())
         # A forward in training may ask whether there are gradients, and turn them off.
-        with untouched(distinct) as snapshot, torch.set_grad_enabled(recorder.gradients):
+        with (
+            untouched(distinct, (*args, *kwargs.values()), recorder.remarks) as snapshot,
+            torch.set_grad_enabled(recorder.gradients),
+        ):
             registry.expect(snapshot.attribute_tensors)
             if self.mode is not None:
                 _set_mode(self.model, distinct, training=self.mode == "train")
@@ -155,6 +171,8 @@ class Forward(NamedTuple):
                     recorder,
                 ):
                     result = self.model(*args, **kwargs)
+            except UsageError:
+                raise  # a program's own word on inputs that it was not exported for
             except Exception as error:
                 scopes.current = ""
                 message = explain(error, scopes, recorder.failed)

@@ -32,7 +32,7 @@ from costlab.tracing.scripts import AS_WRITTEN
 from costlab.tracing.settings import EAGER, UNCHECKED
 from costlab.tracing.stops import NeedsMoreError
 from costlab.tracing.takeovers import set_memory
-from costlab.tracing.transforms import carried_out
+from costlab.tracing.transforms import LINEARIZED, carried_out
 from costlab.tracing.where import for_torch
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def made_visible(recorder: Recorder) -> Iterator[None]:
         (SWAPS, swap),
         (JIT_TRACES, _trace),
         (AUTOCASTS, switch),
+        (LINEARIZED, partial(_linearized, recorder)),
         *launches(recorder),
         *carried_out(recorder.enter_transform, recorder.within_transform),
         *(
@@ -129,6 +130,13 @@ def _functional(recorder: Recorder, call: Any, function: Any, args: Any, kwargs:
     """What a function of `torch.nn.functional` returns, by the short way where there is one."""
     found = recorder.functional(function, args[1:], kwargs)
     return call(function, *args, **kwargs) if found is NotImplemented else found
+
+
+def _linearized(recorder: Recorder, call: Any, function: Any, args: Any, kwargs: Any) -> Any:
+    """What torch makes of a function that it traces; what it computes meanwhile is not all seen."""
+    if getattr(function, "__name__", "") == "make_fx":
+        recorder.unknown("torch.func.linearize")
+    return call(function, *args, **kwargs)
 
 
 def _swap_back(recorder: Recorder, pair: Pair) -> None:

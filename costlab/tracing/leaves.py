@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
+from costlab.errors import TraceError
 from costlab.graph import NOTHING, Node
 from costlab.ops import Declined
 from costlab.tracing.priced import call_of, price_of, told
-from costlab.tracing.record import Record
+from costlab.tracing.record import ENDLESS, MOST, Record
 from costlab.tracing.shortcuts import SHORTCUTS, arguments_of
 from costlab.tracing.tensors import ATOMS, TENSOR_TYPES
 
@@ -151,6 +152,8 @@ class Leaves(Record):
         numbers, storage = registry.numbers, registry.storages[number]
         outputs = [registry.add(out, storage) for out in several if id(out) not in numbers]
         op = entry.op
+        if len(self.nodes) >= MOST:
+            raise TraceError(ENDLESS)
         if outputs and op is not None:
             fields = (
                 entry.name, op.family, op.coverage, self.scopes.current, (number,), tuple(outputs),
@@ -182,6 +185,8 @@ class Leaves(Record):
         else:
             made = make()
             number = registry.made(made, spec)
+        if len(self.nodes) >= MOST:
+            raise TraceError(ENDLESS)
         # As `Node(…)`, without a call of Python's for each of thousands; the price stays as it is.
         fields = (
             entry.name, op.family, op.coverage, self.scopes.current, tuple(operands), (number,),

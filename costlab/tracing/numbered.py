@@ -25,7 +25,7 @@ RAGGED = (
 SHAPE_AND_DTYPE = attrgetter("shape", "dtype")
 
 
-class _Specs(dict[tuple[tuple[int, ...], torch.dtype], TensorSpec]):
+class Specs(dict[tuple[tuple[int, ...], torch.dtype], TensorSpec]):
     """The spec of each shape and element type, made when it is first asked for."""
 
     MOST = 1 << 14
@@ -41,7 +41,7 @@ class _Specs(dict[tuple[tuple[int, ...], torch.dtype], TensorSpec]):
         return spec
 
 
-SPECS = _Specs()
+SPECS = Specs()
 """Those of all traces: what is known of a spec (`costlab.tracing.priced`) is known in the next."""
 
 

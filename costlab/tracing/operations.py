@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from costlab.errors import TraceError
 from costlab.graph import Coverage
+from costlab.ops import RuleError
 from costlab.tracing.bodies import WRITTEN
 from costlab.tracing.descent import Descent
 from costlab.tracing.factories import SMALL
 from costlab.tracing.leaves import RULE_MISMATCH, Leaves
 from costlab.tracing.names import body_of, is_in_place, names_of
 from costlab.tracing.outputs import allocate, fits
+from costlab.tracing.record import ENDLESS, MOST
 from costlab.tracing.stops import NeedsMoreError, no_kernel
 from costlab.tracing.tensors import map_tensors, meta, tensors_in, tensors_of
 
@@ -53,6 +56,9 @@ class Operations(TorchFunctionMode, Leaves):
             effect = op.rule(*args, **kwargs)
         except RULE_MISMATCH:
             effect = None  # out of here: what a kernel raises is no consequence of it
+        except RuleError:
+            self.unknown(entry.name)  # a forward may catch the error, and go on without it
+            raise
         if effect is None:
             return self.descend(entry, func, args, kwargs)
         tensors = tensors_of(args, kwargs)
@@ -85,6 +91,8 @@ class Operations(TorchFunctionMode, Leaves):
         """What a view returns, by its own kernel; an index by tensors makes a copy."""
         op = entry.op
         assert op is not None  # noqa: S101 - for the type checker
+        if entry.name in APART and pieces(entry.name, *args, **kwargs) > MOST:
+            raise TraceError(ENDLESS)
         answer = self.view(entry, func, args, kwargs)
         if answer is not NotImplemented:
             return answer
@@ -166,6 +174,29 @@ class Operations(TorchFunctionMode, Leaves):
             func(*values, **named)
         else:
             self.registry.stand_in(target, meta(target))
+
+
+APART = frozenset({"unbind", "split", "unsafe_split"})
+"""Views that make as many tensors as an axis is long."""
+
+
+def pieces(
+    name: str,
+    x: torch.Tensor,
+    size: Any = 0,
+    dim: int = 0,
+    *,
+    split_size: Any = None,
+    split_size_or_sections: Any = None,
+) -> int:
+    """How many tensors a view takes a tensor apart into, at most."""
+    if name == "unbind":
+        axis, step = size or dim, 1
+    else:
+        axis, step = dim, next(filter(None, (split_size, split_size_or_sections, size)), 1)
+    if type(axis) is not int or not -x.ndim <= axis < x.ndim or type(step) is not int:
+        return 0  # of another spelling, or an error: torch says which
+    return x.shape[axis] // max(step, 1)
 
 
 def as_positions(index: Any) -> Any:

@@ -5,13 +5,14 @@ Knows how libraries keep several weights in one element; not operations.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import chain
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from costlab.errors import UsageError
+from costlab.errors import UsageError, words_of
 from costlab.graph import Parameter, TensorSpec, rows
 from costlab.tracing.tensors import dtype_name
 
@@ -25,6 +26,12 @@ VALUES = {"float4_e2m1fn_x2": 2, "bits4x2": 2, "bits2x4": 4, "bits1x8": 8}
 
 INTEGERS = frozenset({"uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"})
 """Types in which libraries pack weights, without a word to torch about how many."""
+
+ONE_MEMORY = (
+    "{} share their memory and are parameters of their own to torch: params and parameter_bytes "
+    "count each, as model.parameters() does; register one parameter under both names to tie them"
+)
+"""What is said of parameters over one memory, such as `Parameter(other.weight.data)`."""
 
 
 class Held(NamedTuple):
@@ -62,6 +69,35 @@ class Held(NamedTuple):
         } & (INTEGERS | VALUES.keys()):
             return found
         return tuple(map(_unpacked, found, tensors))
+
+    def one_memory(self) -> tuple[str, ...]:
+        """A remark on parameters that are several to torch and one memory; nothing without any."""
+        with suppress(NotImplementedError, RuntimeError):
+            memories = {tensor.untyped_storage()._cdata for _, tensor in self.named}  # noqa: SLF001 - torch has no public name for it
+            if len(memories) == len(self.named):  # as in nearly all models
+                return ()
+        over: dict[tuple[int, ...], list[str]] = {}
+        for path, tensor in self.named:
+            if type(tensor) is torch.nn.Parameter and tensor.numel():
+                with suppress(NotImplementedError, RuntimeError):  # it has no memory of its own
+                    over.setdefault(_extent(tensor), []).append(path)
+        shared = [paths for paths in over.values() if len(paths) > 1]
+        if not shared:
+            return ()
+        named = f"{', '.join(shared[0][:3])}{', …' if len(shared[0]) > 3 else ''}"  # noqa: PLR2004 - a few names
+        more = f", and {len(shared) - 1} more such groups," if len(shared) > 1 else ""
+        return (ONE_MEMORY.format(named + more),)
+
+
+def _extent(tensor: torch.Tensor) -> tuple[int, ...]:
+    """Which memory a tensor is over: parts of one that lie apart, as of an LSTM on a GPU, differ.
+
+    Raises:
+        NotImplementedError, RuntimeError: it has no memory, or none of its own.
+    """
+    last = sum((n - 1) * by for n, by in zip(tensor.shape, tensor.stride(), strict=True))
+    memory = int(tensor.untyped_storage()._cdata)  # noqa: SLF001 - as above
+    return memory, int(tensor.storage_offset()), last, tensor.numel()
 
 
 def parameters_of(modules: Modules) -> Held:
@@ -122,7 +158,8 @@ def _unpacked(parameter: Parameter, tensor: torch.Tensor) -> Parameter:
         try:
             held = tuple(_spec(one) for one in _parts(tensor))
         except Exception as error:  # noqa: BLE001 - a library's own code, which may raise anything
-            remark = f"its bytes are those of {spec.dtype}: {type(error).__name__}: {error}"
+            why = f"{type(error).__name__}: {words_of(error)}"
+            remark = f"its bytes are those of {spec.dtype}: {why}"
             return parameter._replace(remark=remark)
         return parameter._replace(stored=held)
     if spec.dtype in VALUES and spec.shape:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from costlab.errors import TraceError
 from costlab.graph import NOTHING, Coverage, Node
 from costlab.tracing.tensors import tensors_in
 
@@ -21,6 +22,14 @@ UNREGISTERED = (
     "{} uses {} ({:,} elements) that no module of the model registers, as if kept in a list or "
     "built in the forward: what is computed with it is counted; params, trainable and "
     "parameter_bytes leave it out, as model.parameters() does"
+)
+
+
+MOST = 1_000_000
+"""The operations of a forward that are written down: they take a kilobyte each."""
+ENDLESS = (
+    f"the forward runs more than {MOST:,} operations: it loops over an axis that is as long, or "
+    "without end; give shorter inputs, or trace what is in the loop"
 )
 
 
@@ -72,6 +81,21 @@ class Record:
         )
         self.write(name, family, coverage, numbers, outputs, effect)
 
+    def record_written(
+        self,
+        name: str,
+        family: str,
+        coverage: Coverage,
+        inputs: list[torch.Tensor],
+        written: list[torch.Tensor],
+        effect: Effect | None,
+    ) -> None:
+        """Writes a node down that returns nothing, and writes to some of what it reads."""
+        registry = self.registry
+        numbers = tuple(dict.fromkeys(map(self.number, inputs)))
+        outputs = [registry.add(x, registry.storages[self.number(x)]) for x in written]
+        self.write(name, family, coverage, numbers, tuple(outputs), effect)
+
     def write(
         self,
         name: str,
@@ -87,6 +111,8 @@ class Record:
             macs, attributes = effect.macs, effect.attributes
             flops = 2 * macs + effect.flops
         scope = self.scopes.current
+        if len(self.nodes) >= MOST:
+            raise TraceError(ENDLESS)
         # As `Node(…)`, without a call of Python's for each of thousands.
         fields = (name, family, coverage, scope, inputs, outputs, macs, flops, attributes)
         self.nodes.append(tuple.__new__(Node, fields))

@@ -13,7 +13,7 @@ from weakref import ref
 
 import torch
 
-from costlab.errors import TraceError
+from costlab.errors import TraceError, words_of
 from costlab.tracing.aside import Aside
 from costlab.tracing.autocast import KEYS, Autocast, is_nested
 from costlab.tracing.descent import Descent
@@ -24,7 +24,7 @@ from costlab.tracing.leaving import leaves
 from costlab.tracing.operations import Operations
 from costlab.tracing.scripts import run_as_written
 from costlab.tracing.shortcuts import is_patched
-from costlab.tracing.stops import NeedsMoreError
+from costlab.tracing.stops import NeedsMoreError, needs_more
 from costlab.tracing.takeovers import alike, set_data
 from costlab.tracing.tensors import tensors_of
 from costlab.tracing.transforms import Exchanged, is_wrapped, outside_of_transforms
@@ -71,6 +71,8 @@ class Recorder(Operations):
         self.gradients = False
         """Whether gradients are on as the forward begins."""
         self._history: History | None = None
+        self._transforming = False
+        """Whether the inside of a function transform runs."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -88,6 +90,15 @@ class Recorder(Operations):
                 ]
                 self.failed = Failure(entry.name, tuple(operands), error)
             raise
+
+    def caught(self) -> str:
+        """What the forward was not answered and caught, if it came to its end; empty if nothing."""
+        if self.failed is None or not needs_more(self.failed.error):
+            return ""
+        return (
+            f"the forward caught an error that it has not with values ({self.failed.op}: "
+            f"{words_of(self.failed.error)}) and went the way that it has for it"
+        )
 
     def arguments(self, inputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         """What the forward is called with, given what the caller said and the same on meta."""
@@ -110,18 +121,21 @@ class Recorder(Operations):
 
     def enter_script(self, call: Any, script: Any, args: Any, kwargs: Any) -> Any:
         """What scripted code returns, priced kernel by kernel."""
+        # In a function transform its kernels are priced already, below what the transform wraps.
+        priced = nullcontext() if self._transforming else Descent(self)
         # Kernels that are written in Python call functions too: those are not the model's.
-        with Descent(self), torch._C.DisableTorchFunction():  # noqa: SLF001 - as above
+        with priced, torch._C.DisableTorchFunction():  # noqa: SLF001 - torch has no public name for it
             return run_as_written(call, script, args, kwargs)
 
     def enter_transform(self, inside: Callable[[], Any]) -> Any:
         """What the inside of a function transform returns, priced kernel by kernel."""
         depth, self.depth = self.depth, -1  # no leaf is taken the short way: tensors are wrapped
+        outer, self._transforming = self._transforming, True
         try:
             with Descent(self), Exchanged(self.entries, self.within_transform):
                 return inside()
         finally:
-            self.depth = depth
+            self.depth, self._transforming = depth, outer
 
     def within_transform(self, tensor: torch.Tensor) -> torch.Tensor:
         """What a tensor is within a function transform: its twin, unless the transform wraps it."""

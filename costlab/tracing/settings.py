@@ -76,12 +76,29 @@ def _unchecked() -> Iterator[None]:
         kind.set_default_validate_args(before)
 
 
+@contextmanager
+def _without_onednn() -> Iterator[None]:
+    # torch's public function sets precisions besides.
+    before = torch._C._get_mkldnn_enabled()  # noqa: SLF001 - what torch's own function comes to
+    torch._C._set_mkldnn_enabled(False)  # noqa: SLF001 - as above
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(before)  # noqa: SLF001 - as above
+
+
 DEEPER = Setting(_deeper)
 """Lets calls nest as deep as without a trace, which puts a few frames around each module."""
 UNCHECKED = Setting(_unchecked)
 """Has distributions take their parameters as they are: the checks read values.
 
 They are no part of a network's cost either; `python -O` leaves them out.
+"""
+ATENS_OWN = Setting(_without_onednn)
+"""Has layers run as ATen's own kernels, whose gradients are only those that are asked for.
+
+oneDNN's LSTM is one kernel, whose gradient within a function transform runs the forward anew, and
+makes the gradients of all weights.
 """
 EAGER = Setting(lambda: torch.compiler.set_stance("force_eager"))
 """Has what is compiled run as it was written."""

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import re
 
-from costlab.errors import TraceError
+from costlab.errors import TraceError, words_of
 
 
 class NeedsMoreError(TraceError):
     """A call that shapes alone do not answer: it needs a value, or a kernel that knows values."""
+
+
+class OtherWayError(NeedsMoreError):
+    """A forward that caught such an error, and came to its end by the way that it has for it."""
 
 
 BY_VALUES = frozenset({
@@ -57,7 +61,7 @@ NO_FAKE = "no fake impl registered"
 
 def has_no_kernel(error: RuntimeError) -> bool:
     """Whether an operation stopped because it has no kernel for shapes, and not by its operands."""
-    return isinstance(error, NotImplementedError) or NO_FAKE in str(error)
+    return isinstance(error, NotImplementedError) or NO_FAKE in words_of(error)
 
 
 def reason_of_script(text: str) -> str:
@@ -90,7 +94,7 @@ def needs_more(error: BaseException) -> bool:
     while cause is not None and id(cause) not in seen:
         if isinstance(cause, NeedsMoreError | NotImplementedError):
             return True
-        if isinstance(cause, RuntimeError) and _wants_more(str(cause)):
+        if isinstance(cause, RuntimeError) and _wants_more(words_of(cause)):
             return True
         seen.add(id(cause))
         cause = cause.__cause__ or cause.__context__

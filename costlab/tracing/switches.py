@@ -84,6 +84,8 @@ def of_the_process() -> tuple[Pair, ...]:
     ]
     pairs += [(_determinism, _set_determinism)]
     pairs += [(_anomalies, partial(_both, torch.set_anomaly_enabled))]
+    attention = torch.backends.mha
+    pairs += [(attention.get_fastpath_enabled, attention.set_fastpath_enabled)]
     if hasattr(home, "_get_fp32_precision_getter"):
         # Last: the settings of old write these as well.
         read, write = home._get_fp32_precision_getter, home._set_fp32_precision_setter  # noqa: SLF001 - as above

@@ -40,6 +40,8 @@ TRANSFORMS = (
     Interception("_jvp_with_argnums", eager_transforms),
 )
 """What carries out the transforms of `torch.func`."""
+LINEARIZED = Interception("lazy_dynamo_disallow", eager_transforms)
+"""What `torch.func.linearize` traces its function by, whose constants it computes unseen."""
 COMPILERS = Interception("compile", torch)
 """`torch.compile` within a forward, by which torch also runs `cond`, `scan` and their like."""
 CAUSALITY = Interception("_detect_is_causal_mask", transformer)

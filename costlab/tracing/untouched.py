@@ -17,7 +17,8 @@ import torch
 from torch.nn.modules import module as module_of_torch
 
 from costlab.errors import UsageError
-from costlab.tracing.contents import LEAVES, MOST, Contents, OfClass, is_foreign
+from costlab.tracing.classes import OfClass
+from costlab.tracing.contents import LEAVES, MOST, Contents, is_foreign
 from costlab.tracing.randomness import GENERATORS
 from costlab.tracing.switches import PROCESS, of_the_thread
 
@@ -43,8 +44,13 @@ class Snapshot:
     done by dict's own methods.
     """
 
-    def __init__(self, modules: list[torch.nn.Module]) -> None:
-        """Takes the snapshot of some modules, each named once."""
+    def __init__(
+        self,
+        modules: list[torch.nn.Module],
+        given: Iterable[Any] = (),
+        remarks: dict[str, None] | None = None,
+    ) -> None:
+        """Takes the snapshot of some modules, each named once, and of what inputs hold."""
         self.attributes: list[Dict] = list(map(vars, modules))
         self.saved = list(map(dict.copy, self.attributes))
         self.training = [getattr(module, "training", None) for module in modules]
@@ -72,7 +78,9 @@ class Snapshot:
         # A container in a container is one that is not looked into yet; a vocabulary holds none.
         few = [held for held in own if len(held) <= MOST]
         _, within = _sorted(chain.from_iterable(map(_values, few)), known)
-        self.contents = Contents(unusual + within) if unusual or within else None
+        inputs = [value for value in given if type(value) not in known]  # else a tensor
+        looked_into = unusual + within + inputs
+        self.contents = Contents(looked_into, remarks) if looked_into else None
 
     def _values(self, chosen: list[bool]) -> Iterable[Any]:
         """What the attributes of some of the modules hold."""
@@ -187,10 +195,18 @@ def _is_torchs(kind: type[torch.nn.Module]) -> bool:
 
 
 @contextmanager
-def untouched(modules: list[torch.nn.Module]) -> Iterator[Snapshot]:
-    """Restores on exit the modules, the gradient mode and the states of the random generators."""
+def untouched(
+    modules: list[torch.nn.Module],
+    given: Iterable[Any] = (),
+    remarks: dict[str, None] | None = None,
+) -> Iterator[Snapshot]:
+    """Restores on exit the modules, the gradient mode and the states of the random generators.
+
+    So it does with what the inputs that are `given` hold. What cannot be put back is added to the
+    remarks.
+    """
     try:
-        snapshot = Snapshot(modules)
+        snapshot = Snapshot(modules, given, remarks)
     except Exception as error:  # whatever a module's own attribute access raises
         message = f"the attributes of a module cannot be read ({type(error).__name__}: {error})"
         raise UsageError(message) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from costlab.errors import TraceError
+from costlab.errors import TraceError, words_of
 from costlab.inputspec import format_spec
 from costlab.tracing.numbered import RAGGED
 from costlab.tracing.stops import SCRIPTED, reason_of_script
@@ -79,7 +79,7 @@ def explain(error: Exception, scopes: Scopes, failed: Failure | None) -> str:
 
 def _told(error: Exception) -> str:
     """What an error says; of one in a script the reason, which TorchScript puts last."""
-    text = str(error)
+    text = words_of(error)
     if isinstance(error, RecursionError):
         return f"{text}: calls are nested too deep; raise sys.setrecursionlimit before"
     if SCRIPTED in text:

@@ -67,6 +67,17 @@ def test_a_name_has_one_size(tmp_path: Path) -> None:
         counted(made, tmp_path, "f32[5,2]", "f32[6,2]")
 
 
+@pytest.mark.parametrize("size", [-1, -2])
+def test_a_size_below_zero_is_left_open(size: int, tmp_path: Path) -> None:
+    """It is asked for, like one without a size, and nothing is counted without it."""
+    made = model(
+        [node("MatMul", ["x", "w"], ["y"])], values({"x": (size, 4)}), ["y"], [held("w", 4, 5)]
+    )
+    with pytest.raises(UsageError, match=r"axis 0 of x \(f32\[\?,4\]\).* --input 'f32\[1,4\]'"):
+        counted(made, tmp_path)
+    assert counted(made, tmp_path, "f32[7,4]").total.macs == 7 * 4 * 5
+
+
 def test_files_that_are_none(tmp_path: Path) -> None:
     """A file that is missing, empty, cut off, or something else is told by its name."""
     path = tmp_path / "model.onnx"

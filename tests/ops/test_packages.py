@@ -32,6 +32,22 @@ def ops():
 def broken():
     raise RuntimeError("no kernels here")
 
+def exits():
+    raise SystemExit(3)
+
+def leaves():
+    raise GeneratorExit
+
+def interrupted():
+    raise KeyboardInterrupt
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+def mute():
+    raise Mute
+
 number = 3
 mixed = {"packaged::gate": Op(gate, "recurrent"), "packaged::other": gate, 5: Op(gate, "mine"),
          "packaged::none": Op(None, "mine"), "relu": Op(gate, "mine")}
@@ -97,6 +113,9 @@ def test_a_table_of_ones_own_is_taken_as_it_is(
         ("broken", "RuntimeError: no kernels here"),
         ("absent", "AttributeError: .*absent"),
         ("number", "an object of the type int and not a mapping"),
+        ("exits", "SystemExit: 3"),
+        ("leaves", "GeneratorExit"),
+        ("mute", r"Mute: \(its __str__ raises RuntimeError\)"),
     ],
 )
 def test_a_broken_entry_point_is_a_warning(
@@ -112,6 +131,31 @@ def test_a_broken_entry_point_is_a_warning(
         assert f"the entry point 'gates' of {name} 1.2 cannot be used" in first
         assert re.search(why, first)
         assert "ModuleNotFoundError" in second
+
+
+def test_a_package_that_exits_as_it_is_imported_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that calls `sys.exit` ends no report."""
+    source = "import sys\nsys.exit('not here')\n"
+    with package(tmp_path, monkeypatch, "rules_exit", source, {"gates": "rules_exit:OPS"}):
+        report = costlab.analyze(nn.Linear(8, 8), "f32[2,8]")
+        assert report.total.macs == 2 * 8 * 8
+        (told,) = report.warnings
+        assert "the entry point 'gates' of rules_exit 1.2 cannot be used" in told
+        assert "SystemExit: not here" in told
+
+
+def test_an_interruption_is_no_broken_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while packages are looked for ends the analysis."""
+    points = {"gates": "rules_ctrl_c:interrupted"}
+    with (
+        package(tmp_path, monkeypatch, "rules_ctrl_c", RULES, points),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        analyzed()
 
 
 def test_an_error_tells_of_a_broken_entry_point(

@@ -86,6 +86,24 @@ def test_a_vector_and_the_other_side() -> None:
     assert costlab.analyze(right, torch.randn(5, NODES)).total.macs == 5 * len(EDGES)
 
 
+@pytest.mark.parametrize("on", ["auto", "real"])
+@pytest.mark.parametrize("layout", ["coo", "csr"])
+def test_a_linear_layer_multiplies_its_stored_weights(layout: str, on: str) -> None:
+    """Each stored weight meets each row, whether the layer or its function is called."""
+    model = Graph(layout, lambda a, x: nn.functional.linear(x, a))
+    assert costlab.analyze(model, torch.randn(5, NODES), on=on).total.macs == 5 * len(EDGES)
+    layer = nn.Linear(NODES, NODES, bias=False)
+    layer.weight = nn.Parameter(model.adjacency, requires_grad=False)
+    assert costlab.analyze(layer, torch.randn(5, NODES), on=on).total.macs == 5 * len(EDGES)
+
+
+@pytest.mark.parametrize("on", ["auto", "real"])
+def test_rows_of_a_batch_meet_a_sparse_matrix(on: str) -> None:
+    """Torch lays the rows of a batch out in one matrix: each meets each stored element."""
+    model = Graph("csr", lambda a, x: x @ a)
+    assert costlab.analyze(model, torch.randn(2, 3, NODES), on=on).total.macs == 6 * len(EDGES)
+
+
 def test_a_sparse_input_on_shapes_is_unknown() -> None:
     """A spec of a sparse input has no elements, so that no number is made up; a real one has."""
     model = Graph("coo", lambda a, x: sparse.mm(x, a.to_dense()))

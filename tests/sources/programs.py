@@ -84,6 +84,20 @@ def reported(path: Path | str, *inputs: str) -> Report:
     return analyze(model, inputs or source.inputs_for(model), mode="eval")
 
 
+def resized(path: Path, *sizes: int) -> None:
+    """The archive with another size of its inputs in its description, and no word more of it."""
+
+    def change(program: dict[str, Any]) -> None:
+        module = program["graph_module"]
+        for told in module["signature"]["input_specs"]:
+            if "user_input" in told:
+                name = told["user_input"]["arg"]["as_tensor"]["name"]
+                tensor = module["graph"]["tensor_values"][name]
+                tensor.update(sizes=[{"as_int": size} for size in sizes])
+
+    altered(path, change)
+
+
 def altered(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     """The archive with its description changed."""
     with zipfile.ZipFile(path) as old:

@@ -61,6 +61,32 @@ def test_too_few_inputs(tmp_path: Path) -> None:
         reported(tmp_path / "net.pt2", "y=f32[2,3,8,8]")
 
 
+class Tagged(nn.Module):
+    """Two inputs of a dict that cost differently."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """A layer on one of them."""
+        made: torch.Tensor = self.layer(batch["x"])
+        return made + batch["by"].sum()
+
+
+def test_the_items_of_a_dict_are_found_by_their_keys(tmp_path: Path) -> None:
+    """In any order, as torch finds them; other keys are refused."""
+    batch = {"x": torch.zeros(2, 4), "by": torch.ones(7, 4)}
+    size = torch.export.Dim("size")
+    shapes = {"batch": {"x": {0: size}, "by": {0: torch.export.Dim("other")}}}
+    saved(tmp_path / "net.pt2", Tagged(), (batch,), dynamic_shapes=shapes)
+    for specs in ("{x: f32[2,4], by: f32[7,4]}", "{by: f32[7,4], x: f32[2,4]}"):
+        for name in ("", "batch="):
+            assert reported(tmp_path / "net.pt2", name + specs).total.macs == 2 * 4 * 4
+    with pytest.raises(TraceError, match="takes a dict of x, by, not x, of"):
+        reported(tmp_path / "net.pt2", "{x: f32[2,4], of: f32[7,4]}")
+
+
 def test_the_mode_is_that_of_the_export(tmp_path: Path) -> None:
     """A program is counted in the mode in which it was exported, and refused in the other."""
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout())
@@ -72,6 +98,38 @@ def test_the_mode_is_that_of_the_export(tmp_path: Path) -> None:
         other = "eval" if mode == "train" else "train"
         with pytest.raises(UsageError, match=f"exported in {mode} mode; give --mode {mode}"):
             analyze(program, "f32[2,3,4,4]", mode=other)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_program_without_a_mode_is_counted_in_both(training: bool, tmp_path: Path) -> None:
+    """Where no operation differs between modes, either is taken, in whichever it was exported.
+
+    The model itself says what it costs, its training part included.
+    """
+    model = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.GELU()).train(training)
+    saved(tmp_path / "net.pt2", model, (torch.zeros(3, 4),))
+    program = sources.find(str(tmp_path / "net.pt2")).build()
+    for mode in ("train", "eval"):
+        mine, theirs = (analyze(one, "f32[3,4]", mode=mode) for one in (program, model))
+        assert mine.total == theirs.total
+        if mine.training is None or theirs.training is None:
+            assert mode == "eval"
+            continue
+        assert mine.training.total == theirs.training.total
+        assert mine.training.memory == theirs.training.memory
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # torch's, as it decomposes
+def test_a_decomposed_program_of_eval_mode_is_refused_in_train(tmp_path: Path) -> None:
+    """Its batch norm says by its name alone that it does not train."""
+    path = tmp_path / "net.pt2"
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).eval()
+    program = torch.export.export(model, (torch.zeros(2, 3, 4, 4),)).run_decompositions()
+    torch.export.save(program, path)
+    read = sources.find(str(path)).build()
+    assert analyze(read, "f32[2,3,4,4]", mode="eval").total.macs == 2 * 16 * 3 * 4
+    with pytest.raises(UsageError, match="exported in eval mode; give --mode eval"):
+        analyze(read, "f32[2,3,4,4]", mode="train")
 
 
 class Concatenated(nn.Module):
@@ -87,7 +145,7 @@ def test_a_fixed_batch_says_what_it_was_exported_for(tmp_path: Path) -> None:
     path = tmp_path / "fixed.pt2"
     torch.export.save(torch.export.export(Concatenated(), (torch.zeros(2, 3, 4),)), path)
     source = sources.find(str(path))
-    with pytest.raises(TraceError, match=r"exported for f32\[2,3,4\].*dynamic_shapes") as raised:
+    with pytest.raises(UsageError, match=r"exported for f32\[2,3,4\].*dynamic_shapes") as raised:
         analyze(source.build(), "f32[5,3,4]")
     assert "costlab" not in str(raised.value)
 

@@ -11,6 +11,7 @@ from torch import nn
 import costlab
 from costlab import sources
 from costlab.sources import exported_control
+from tests.sources.programs import reported, resized
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,9 +155,10 @@ def test_more_rows_than_are_followed_are_named(
     function: Callable[[Net, torch.Tensor], Any], named: str, steps: int, tmp_path: Path
 ) -> None:
     """Of 10^8 rows one turn is counted; nothing is made for each of the others."""
-    program = exported(function, tmp_path / "net.pt2", STEPS, ROWS)
-    rows = 10**8
-    report = costlab.analyze(program, f"f32[{rows},{ROWS},{WIDTH}]", mode="eval")
+    path = tmp_path / "net.pt2"
+    exported(function, path, STEPS, ROWS)
+    resized(path, 10**8, ROWS, WIDTH)
+    report = reported(path)
     assert report.total.macs == LAYER
     assert unknown(report) == {f"program::{named}_too_long"}
     assert report.coverage.priced <= steps

@@ -58,6 +58,10 @@ CHANGES: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
         lambda: torch.backends.cuda.enable_math_sdp(False),
         torch.backends.cuda.math_sdp_enabled,
     ),
+    "the fast path of encoders": (
+        lambda: torch.backends.mha.set_fastpath_enabled(False),
+        torch.backends.mha.get_fastpath_enabled,
+    ),
     "all warnings": (lambda: torch.set_warn_always(True), torch.is_warn_always_enabled),
     "anomalies": (
         lambda: torch.autograd.set_detect_anomaly(True, check_nan=False),

@@ -140,3 +140,45 @@ def test_a_scripted_layer_is_the_layer() -> None:
     with torch.device("meta"):  # a script asks that weights and inputs are on one device
         model = First()
     assert macs(torch.jit.script(model), "f32[5,2,8]") == 10 * STEP
+
+
+def gradient_of(kind: str, layer: nn.Module) -> Any:
+    """A model that asks a transform for a gradient of the outputs' sum, by its input or weights."""
+
+    def of_input(_: Any, x: torch.Tensor) -> Any:
+        return torch.func.grad(lambda z: layer(z)[0].sum())(x)
+
+    def of_weights(_: Any, x: torch.Tensor) -> Any:
+        def total(weights: Any) -> torch.Tensor:
+            outputs: torch.Tensor = torch.func.functional_call(layer, weights, (x,))[0]
+            return outputs.sum()
+
+        return torch.func.grad(total)(dict(layer.named_parameters()))["weight_ih_l0"]
+
+    def pulled_back(_: Any, x: torch.Tensor) -> Any:
+        pulled: Any = torch.func.vjp(lambda z: layer(z)[0], x)
+        return pulled[1](torch.ones_like(pulled[0]))[0]
+
+    return {"input": of_input, "weights": of_weights, "vjp": pulled_back}[kind]
+
+
+@pytest.mark.parametrize("on", ["meta", "real"])
+@pytest.mark.parametrize("kind", ["input", "weights", "vjp"])
+@pytest.mark.parametrize(("layer", "gates"), [(nn.LSTM, 4), (nn.GRU, 3), (nn.RNN, 1)])
+def test_a_gradient_makes_only_what_is_asked_for(
+    layer: Any, gates: int, kind: str, on: str
+) -> None:
+    """The forward once, and neither it anew nor what nobody wants, as oneDNN's LSTM has it."""
+    steps, batch, features, hidden = 5, 2, 4, 6
+    model: Any = Calls(gradient_of(kind, layer(features, hidden)))
+    report = costlab.analyze(model, R(steps, batch, features), mode="eval", on=on)
+    inward, onward = gates * hidden * features, gates * hidden * hidden
+    forward = steps * batch * (inward + onward)
+    if kind == "weights":
+        backward = steps * batch * (inward + onward) + (steps - 1) * batch * onward
+    else:
+        # The first state is a constant, whose gradient nobody asks for.
+        backward = steps * batch * inward + (steps - 1) * batch * onward
+    assert report.total.macs == forward + backward
+    assert not report.is_lower_bound
+    assert torch._C._get_mkldnn_enabled()

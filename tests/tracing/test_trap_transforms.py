@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 R = torch.randn
+jit: Any = torch.jit
 while_loop: Any = _higher_order_ops.while_loop
 map_rows: Any = import_module("torch._higher_order_ops.map").map
 
@@ -52,6 +53,25 @@ def test_transforms_count_every_axis(
     del name
     inputs = tuple(R(shape) for shape in shapes)
     assert macs(Calls(lambda _, *x: function(*x)), inputs) == expected
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")  # deprecated, and still what users bring
+@pytest.mark.parametrize("on", ["meta", "real"])
+@pytest.mark.parametrize("compiled", [jit.script, lambda layer: jit.trace(layer, R(4))])
+def test_scripted_code_in_a_transform_counts_once(compiled: Any, on: str) -> None:
+    """Its kernels are seen below what the transform wraps, and not a second time as a script's."""
+
+    class Mapped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = compiled(nn.Linear(4, 5))
+
+        def forward(self, x: torch.Tensor) -> Any:
+            return torch.vmap(self.layer)(x)
+
+    report = costlab.analyze(Mapped(), R(3, 2, 4), on=on)
+    assert report.total.macs == 3 * 2 * 4 * 5
+    assert not report.is_lower_bound
 
 
 @pytest.mark.parametrize("mode", ["eval", "train"])

@@ -82,17 +82,36 @@ def test_what_a_network_costs_does_not_depend_on_its_weights() -> None:
         costlab.analyze(model, R(2, 8), on="meta")
 
 
+def careful(m: Calls, x: torch.Tensor) -> torch.Tensor:
+    """Twice the product, or three times where the forward is refused a value."""
+    try:
+        times = 2 if x.sum().item() > 0 else 1
+    except costlab.TraceError:
+        times = 3
+    for _ in range(times):
+        x = x @ m.weight
+    return x
+
+
+def test_a_refused_value_that_the_model_catches_is_given() -> None:
+    """A model that goes another way when a value is refused is counted by the way that it goes."""
+    report = costlab.analyze(Calls(careful), torch.ones(2, 8))
+    assert report.total.macs == 2 * (2 * 8 * 8)
+    assert not report.is_lower_bound
+    assert "the forward caught an error that it has not with values (item" in report.warnings[0]
+
+
 def test_a_refused_value_that_the_model_catches_is_said() -> None:
-    """A model that goes another way when a value is refused has a lower bound, with the place."""
-
-    def careful(m: Calls, x: torch.Tensor) -> torch.Tensor:
-        try:
-            return x * x.sum().item()
-        except costlab.TraceError:
-            return x @ m.weight
-
-    report = costlab.analyze(Calls(careful), R(2, 8))
-    assert [unknown.op for unknown in report.coverage.unknown] == ["item"]
+    """Where values are not to be had, the other way is counted, and the report says so."""
+    with torch.device("meta"):
+        model = Calls(careful)
+    for report in (
+        costlab.analyze(model, R(2, 8)),
+        costlab.analyze(Calls(careful), R(2, 8), on="meta"),
+    ):
+        assert report.total.macs == 3 * (2 * 8 * 8)
+        assert [unknown.op for unknown in report.coverage.unknown] == ["item"]
+        assert "went the way that it has for it" in report.warnings[0]
 
 
 def test_a_view_in_place_changes_the_shape_that_is_told() -> None:
