@@ -23,6 +23,10 @@ class UsageError(CostlabError):
     """An argument, name, option or file that cannot be used as it was given."""
 
 
+class RefusedInputError(UsageError):
+    """An input that a program says it was not exported for: nothing of it has run."""
+
+
 class SourceError(CostlabError):
     """A model that could not be built: its file, its import or its factory failed."""
 

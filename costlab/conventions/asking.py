@@ -20,7 +20,7 @@ import torch
 from costlab.conventions.explanation import Explanation, Run
 from costlab.conventions.tools import TOOLS
 from costlab.crosscheck import copied
-from costlab.errors import SourceError
+from costlab.errors import SourceError, words_of
 from costlab.sources import torchvision_models
 from costlab.tracing.inputs import as_call
 from costlab.tracing.tensors import map_tensors
@@ -61,7 +61,7 @@ def _run(name: str, model: torch.nn.Module, inputs: Any, mode: str) -> Run:
             with redirect_stderr(io.StringIO()):
                 return Run(installed, ASK[name](subject, zeros, named))
     except Exception as error:  # noqa: BLE001 - another tool's failure is a result, not ours
-        reason = (str(error).strip().splitlines() or [""])[0]
+        reason = (words_of(error).strip().splitlines() or [""])[0]
         return Run(installed, None, f"{type(error).__name__}: {reason}")
 
 

@@ -7,22 +7,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
+
 from costlab.analysis import report_on
 from costlab.conventions.explanation import Explained, Explanation
 from costlab.conventions.places import calls, operations
-from costlab.conventions.rules import ANY
+from costlab.conventions.rules import ANY, ATTENTIONS, FAST_PATH
+from costlab.errors import CostlabError
 from costlab.tracing import trace
 from costlab.tracing.scopes import registered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
-
-    import torch
 
     from costlab.conventions.places import Place
     from costlab.conventions.rules import Rule, Tool
     from costlab.graph import Graph
+
+
+MIXED = "the calls of a module do not do the same each time, and are taken for one"
+SCRIPTED = "what is scripted or traced may be seen as other operations, or not at all"
+OF_ITS_OWN = "a module has a forward that was put in the place of its class's"
+UNFIT = "a module does not do what those of its class do"
+LEFT_OUT = "what comes to nothing may be left out of the trace, but for what is written in place"
+WRITE_IN_PLACE = frozenset({"lstm_cell", "gru_cell"})
+"""What a trace keeps, in part, though nothing comes of it."""
 
 
 def explain(
@@ -45,10 +55,12 @@ def explain(
     graph = trace(model, inputs, mode=mode, on=on)
     report = report_on(graph, name, mode)
     modules = dict(registered(model))
-    as_given = Forward(graph, modules, training=mode == "train")
+    ungraded = _ungraded(model, inputs, modules, on)
+    as_given = Forward(graph, modules, training=mode == "train", ungraded=ungraded)
     in_eval = as_given
     if mode == "train":
-        in_eval = Forward(trace(model, inputs, mode="eval", on=on), modules, training=False)
+        graph = trace(model, inputs, mode="eval", on=on)
+        in_eval = Forward(graph, modules, training=False, ungraded=ungraded)
     return Explanation(
         model=name,
         mode=mode,
@@ -64,12 +76,27 @@ def explain(
     )
 
 
+def _ungraded(
+    model: torch.nn.Module, inputs: Any, modules: Mapping[str, torch.nn.Module], on: str
+) -> frozenset[str]:
+    """Where the forward turns gradients off; asked only where attention might run otherwise."""
+    if not any(type(module).__name__ in ATTENTIONS for module in modules.values()):
+        return frozenset()
+    try:
+        graph = trace(model, inputs, mode="train", on=on)
+    except CostlabError:  # as of a program that is fixed to eval mode
+        return frozenset()
+    off = graph.autograd.off if graph.autograd else ()
+    return frozenset(node.scope for start, stop in off for node in graph.nodes[start:stop])
+
+
 class Forward(NamedTuple):
-    """A traced forward with the modules at their paths."""
+    """A traced forward with the modules at their paths, `ungraded` those without gradients."""
 
     graph: Graph
     modules: Mapping[str, torch.nn.Module]
     training: bool
+    ungraded: frozenset[str] = frozenset()
 
     @property
     def macs(self) -> int:
@@ -78,11 +105,10 @@ class Forward(NamedTuple):
 
     @property
     def batch(self) -> int:
-        """The first size of the first positional input; 1 where there is none."""
-        for name, number in zip(self.graph.input_names, self.graph.inputs, strict=True):
-            if not name:
-                return next(iter(self.graph.tensors[number].spec.shape), 1)
-        return 1
+        """The first size of the only input; 1 where there are several, which are given by name."""
+        if len(self.graph.inputs) != 1 or any(self.graph.input_names):
+            return 1
+        return next(iter(self.graph.tensors[self.graph.inputs[0]].spec.shape), 1)
 
 
 def derive(tool: Tool, forward: Forward, macs: int) -> Explained:
@@ -91,10 +117,13 @@ def derive(tool: Tool, forward: Forward, macs: int) -> Explained:
     Units: `macs` multiply-adds, those that costlab counts in the mode that was asked for.
     """
     counted = Counted()
-    graph, modules, training = forward
+    graph, modules, training, _ = forward
     closed = [path for path, module in modules.items() if tool.encloses(module)]
     inside = tuple(path and f"{path}." for path in closed)
+    doubts = dict.fromkeys(_doubts(tool, forward))
     for place in calls(graph, modules, training=training):
+        if place.mixed and any(place.kind in rule.at or rule.at is ANY for rule in tool.by_module):
+            doubts[MIXED] = None
         if f"{place.path}.".startswith(inside):
             counted.enclosed(tool, place, itself=place.path in closed)
         else:
@@ -105,11 +134,22 @@ def derive(tool: Tool, forward: Forward, macs: int) -> Explained:
             "its number is an image's: what modules add, over the batch",
             inner // forward.batch - inner,
         )
-    exact = True
-    for place in operations(graph, modules, training=training):
-        # A module of torch's own calls by the names that are patched.
-        exact = exact and (bool(place.kind) or place.op not in tool.alike)
-        counted.apply(tool.by_operation, place, place.op)
+    for place, view in operations(graph, modules, training=training):
+        doubts |= {
+            doubt.reason: None
+            for doubt in tool.doubts
+            if (place.op in doubt.at or doubt.at is ANY) and doubt.when(place)
+        }
+        unused = (
+            tool.traced and not place.used and any(place.op in one.at for one in tool.by_operation)
+        )
+        if unused:
+            doubts[LEFT_OUT] = None
+        if unused and place.op not in WRITE_IN_PLACE:
+            counted.claimed.update(place.nodes)
+            counted.add("what comes to nothing is left out of the trace", -place.macs)
+        elif not view:
+            counted.apply(tool.by_operation, place, place.op)
     counted.add(
         tool.unseen,
         -sum(node.macs for number, node in enumerate(graph.nodes) if number not in counted.claimed),
@@ -124,8 +164,24 @@ def derive(tool: Tool, forward: Forward, macs: int) -> Explained:
         tool.per_mac,
         macs + sum(amount for _, amount in terms),
         terms,
-        exact=exact,
+        doubts=(*doubts, *((UNFIT,) if counted.unfit else ())),
     )
+
+
+def _doubts(tool: Tool, forward: Forward) -> Iterator[str]:
+    """Why a counter may see modules otherwise than they are seen here."""
+    for path, module in forward.modules.items():
+        if (
+            FAST_PATH in tool.doubts
+            and path in forward.ungraded
+            and type(module).__name__ in ATTENTIONS
+            and not forward.training
+        ):
+            yield FAST_PATH.reason
+        if isinstance(module, torch.jit.ScriptModule):
+            yield SCRIPTED
+        elif tool.by_module and "forward" in vars(module):
+            yield OF_ITS_OWN
 
 
 class Counted:
@@ -136,6 +192,7 @@ class Counted:
         self.terms: dict[str, int] = {}
         self.claimed: set[int] = set()
         self.total = 0
+        self.unfit = False
 
     def add(self, reason: str, amount: int) -> None:
         """Adds to a reason."""
@@ -154,7 +211,12 @@ class Counted:
         for rule in rules:
             if (key not in rule.at and rule.at is not ANY) or not rule.when(place):
                 continue
-            amount = rule.amount(place)
+            try:
+                amount = rule.amount(place)
+            except (LookupError, AttributeError, ArithmeticError, ValueError):
+                # A module of torch's class whose forward is another than torch's.
+                self.unfit = True
+                amount = place.macs if rule.replaces else 0
             self.total += amount
             if rule.replaces and self.claimed.isdisjoint(place.nodes):
                 self.claimed.update(place.nodes)

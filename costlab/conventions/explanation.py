@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SCHEMA = "costlab.explain/1"
+UNTOLD = "calls by a name that a graph does not tell"
+"""The doubt of a document from before doubts were told."""
 
 Made = TypeVar("Made")
 
@@ -36,8 +38,7 @@ class Explained:
     """What one counter prints by its rules: `printed` of its `unit`, `per_mac` to a multiply-add.
 
     `terms` are the parts of `macs` − costlab's, by reason; they add up to it. `version` is the one
-    that the rules were read from. What is not `exact` has calls that it may count otherwise, by
-    the name they were called by.
+    that the rules were read from. `doubts` are why it may print another number than `printed`.
     """
 
     name: str
@@ -48,7 +49,12 @@ class Explained:
     macs: int
     terms: tuple[tuple[str, int], ...] = ()
     run: Run | None = None
-    exact: bool = True
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether its rules tell its number for sure."""
+        return not self.doubts
 
     @property
     def printed(self) -> int:
@@ -128,6 +134,8 @@ class Explanation:
 
 def _plain(counter: Explained) -> dict[str, Any]:
     plain = asdict(counter) | {"terms": [list(term) for term in counter.terms]}
+    plain["doubts"] = list(counter.doubts)
+    plain["exact"] = counter.exact
     plain["printed"] = counter.printed
     if counter.run is None:
         del plain["run"]
@@ -136,6 +144,7 @@ def _plain(counter: Explained) -> dict[str, Any]:
 
 def _counter(document: Mapping[str, Any]) -> Explained:
     run = document.get("run")
+    sure = document.get("exact", True) is True
     return Explained(
         name=document["name"],
         version=document["version"],
@@ -145,5 +154,5 @@ def _counter(document: Mapping[str, Any]) -> Explained:
         macs=document["macs"],
         terms=tuple((str(reason), int(amount)) for reason, amount in document["terms"]),
         run=None if run is None else Run(run["version"], run["printed"], run.get("error", "")),
-        exact=document.get("exact", True) is True,
+        doubts=tuple(map(str, document.get("doubts", () if sure else (UNTOLD,)))),
     )

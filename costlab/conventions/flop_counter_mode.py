@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CONTRACTIONS = frozenset({
     *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+    *("convolution", "_convolution"),
     *("linear", "matmul", "mm", "bmm", "addmm", "baddbmm", "addbmm", "chain_matmul", "multi_dot"),
     *("einsum", "tensordot", "inner", "scaled_dot_product_attention"),
     *("lstm", "gru", "rnn_tanh", "rnn_relu"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from costlab.conventions.rules import (
     CELLS,
     CONVOLUTIONS,
+    FAST_PATH,
     MATRIX_PRODUCTS,
     TRANSPOSED,
     Rule,
@@ -33,8 +34,9 @@ def _same(place: Place) -> bool:
 
 def _transposed(place: Place) -> int:
     """Each weight at each position of the first operand; weights are of one group."""
-    image = place.inputs[0]
-    return prod(place.weight) * image[0] * prod(image[2:])
+    axes = len(place.weight) - 2
+    *batch, _ = place.inputs[0][:-axes]
+    return prod(place.weight) * prod(batch) * prod(place.inputs[0][-axes:])
 
 
 TOOL = Tool(
@@ -44,6 +46,8 @@ TOOL = Tool(
     how="operators of a jit trace",
     unit="flops, which are multiply-adds",
     unseen="no handle for this operator",
+    traced=True,
+    doubts=(FAST_PATH,),
     by_operation=(
         Rule(CONVOLUTIONS, nothing, "padding='same' has no handle", replaces=True, when=_same),
         Rule(

@@ -30,7 +30,10 @@ class Place(NamedTuple):
     name of torch's own class of the module, empty for any other, which a table by type does not
     have; `inputs` the shapes that the first operation
     reads, weights among them; `weight` the shape of the second operand of `op`; `output` the shape
-    of what is returned; `training` the mode; `nodes` the numbers of the operations.
+    of what is returned; `training` the mode; `nodes` the numbers of the operations; `products` the
+    first operands of its linear maps, in order. It is `used` if something that the forward returns
+    comes of it, `fixed` if it reads a constant or a buffer, and `mixed` if it stands for calls that
+    cannot be told apart.
     """
 
     op: str
@@ -44,6 +47,10 @@ class Place(NamedTuple):
     attributes: Mapping[str, Any]
     training: bool
     nodes: tuple[int, ...]
+    products: tuple[Shape, ...] = ()
+    used: bool = True
+    fixed: bool = False
+    mixed: bool = False
 
     @property
     def read(self) -> int:
@@ -72,11 +79,35 @@ class Place(NamedTuple):
 
 def operations(
     graph: Graph, modules: Mapping[str, torch.nn.Module], *, training: bool
-) -> Iterator[Place]:
-    """Each operation that is no view, as counters see it that watch functions or kernels."""
+) -> Iterator[tuple[Place, bool]]:
+    """Each operation, as counters see it that watch functions or kernels; and if it is a view."""
+    used = _used(graph)
+    known = {*graph.inputs, *(parameter.tensor for parameter in graph.parameters)}
     for number, node in enumerate(graph.nodes):
-        if node.family != "view" and node.outputs:
-            yield _place(graph, modules, node.scope, (number,), training)
+        if node.outputs:
+            place = _place(graph, modules, node.scope, (number,), training)
+            fixed = not known.issuperset(node.inputs)
+            known.update(node.outputs)
+            yield place._replace(used=number in used, fixed=fixed), node.family == "view"
+
+
+def _used(graph: Graph) -> set[int]:
+    """The numbers of the operations that something comes of, by edges or by writing in place."""
+    live = set(graph.outputs)
+    memory = {graph.tensors[number].storage for number in live}
+    used = set()
+    for number in reversed(range(len(graph.nodes))):
+        node = graph.nodes[number]
+        written = () if node.family == "view" else node.outputs
+        if live.isdisjoint(node.outputs) and not any(
+            graph.tensors[out].storage != out and graph.tensors[out].storage in memory
+            for out in written
+        ):
+            continue
+        used.add(number)
+        live.update(node.inputs)
+        memory.update(graph.tensors[read].storage for read in node.inputs)
+    return used
 
 
 def calls(
@@ -95,10 +126,13 @@ def calls(
     for path, numbers in own.items():
         count = times.get(path, 1) or 1
         each, left = divmod(len(numbers), count)
-        if left or not each:
+        names = [graph.nodes[number].op for number in numbers]
+        mixed = bool(left) or names != names[:each] * count
+        if mixed or not each:
             each = len(numbers)
         for start in range(0, len(numbers), each):
-            yield _place(graph, modules, path, tuple(numbers[start : start + each]), training)
+            place = _place(graph, modules, path, tuple(numbers[start : start + each]), training)
+            yield place._replace(mixed=mixed)
 
 
 def _place(
@@ -126,4 +160,7 @@ def _place(
         attributes=main.attributes,
         training=training,
         nodes=numbers,
+        products=tuple(
+            graph.tensors[node.inputs[0]].spec.shape for node in nodes if node.op == "linear"
+        ),
     )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LAYERS = frozenset({"RNN", "GRU", "LSTM"})
 CELLS = frozenset({"RNNCell", "GRUCell", "LSTMCell"})
+UNBATCHED = 2
+"""The sizes of a sequence without a batch, or of one that is packed."""
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 

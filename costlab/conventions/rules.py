@@ -40,6 +40,18 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Operations of which a counter may make something else than its rules say, and why.
+
+    Views are among them. `when` narrows it down.
+    """
+
+    at: frozenset[str]
+    reason: str
+    when: Callable[[Place], bool] = field(default=lambda _: True)
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """A counter's convention.
 
@@ -48,9 +60,10 @@ class Tool:
     rules at calls of modules (by hook), `by_operation` at operations (patched functions, a jit
     trace, dispatched kernels). `unseen` is the reason where a contraction is in neither. A counter
     that is `always_eval` measures that mode, whatever mode is asked for; one that is
-    `per_image` divides what modules add by the batch. Where it `encloses` a module, it counts by
-    the rule `enclosing` what that does itself, and nothing that the modules in it do. Operations
-    that are `alike` are counted by one name and not by another, which a graph does not tell apart.
+    `per_image` divides what modules add by the batch. One that is `traced` reads a trace from which
+    what comes to nothing is left out. Where it `encloses` a module, it counts by
+    the rule `enclosing` what that does itself, and nothing that the modules in it do. Where
+    there is a place of one of its `doubts`, its number is not exact.
     """
 
     name: str
@@ -66,7 +79,28 @@ class Tool:
     per_image: bool = False
     encloses: Callable[[Any], bool] = field(default=lambda _: False)
     enclosing: Rule | None = None
-    alike: frozenset[str] = frozenset()
+    doubts: tuple[Doubt, ...] = ()
+    traced: bool = False
+
+
+ATTENTIONS = frozenset({"MultiheadAttention", "TransformerEncoderLayer"})
+"""What torch has as one operation as well, which it takes in eval mode where it may."""
+
+
+def on_the_fast_path(place: Place) -> bool:
+    """Whether it is of attention that torch may run at once, as no weight wants a gradient."""
+    return (
+        place.kind in ATTENTIONS
+        and not place.training
+        and not any(parameter.requires_grad for parameter in place.module.parameters())
+    )
+
+
+FAST_PATH = Doubt(
+    ANY,
+    "attention without gradients may run as one operation of torch's, which is not seen",
+    on_the_fast_path,
+)
 
 
 def macs(place: Place) -> int:

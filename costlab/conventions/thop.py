@@ -8,8 +8,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from costlab.conventions.recurrent import thop_gates
-from costlab.conventions.rules import Rule, Tool, affine, macs, read, written
+from costlab.conventions.recurrent import LAYERS, UNBATCHED, thop_gates
+from costlab.conventions.rules import ANY, Doubt, Rule, Tool, affine, macs, read, written
 
 if TYPE_CHECKING:
     from costlab.conventions.places import Place
@@ -26,8 +26,12 @@ UPSAMPLINGS = frozenset({"Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2
 AN_ELEMENT = {"nearest": 1, "linear": 5, "bilinear": 11, "bicubic": 224 + 35}
 
 
-def _transposed(place: Place) -> int:
-    """The kernel at each element of the result, which a stride makes too many."""
+def _kernel_a_result(place: Place) -> int:
+    """The kernel and the second size of what is read, over the groups, at each element written.
+
+    A transposed convolution's stride makes it too many; an image without a batch has its height
+    taken for its channels.
+    """
     channels: int = place.inputs[0][1] // place.module.groups
     return place.written * channels * prod(place.weight[2:])
 
@@ -58,9 +62,18 @@ TOOL = Tool(
     unit="ops, which are multiply-adds",
     unseen="functions and modules that are not in its table are not seen",
     always_eval=True,
+    doubts=(
+        Doubt(
+            ANY,
+            "of sequences that are packed the longest is taken for all",
+            lambda place: place.kind in LAYERS
+            and place.macs > 0
+            and len(place.inputs[0]) == UNBATCHED,
+        ),
+    ),
     by_module=(
-        Rule(CONVOLUTIONS, macs, "", replaces=True),
-        Rule(TRANSPOSED, _transposed, "transposed convolution: by its result", replaces=True),
+        Rule(CONVOLUTIONS, _kernel_a_result, "an image without a batch", replaces=True),
+        Rule(TRANSPOSED, _kernel_a_result, "transposed convolution: by its result", replaces=True),
         Rule(frozenset({"Linear"}), macs, "", replaces=True),
         Rule(thop_gates.KINDS, thop_gates.amount, "gates with their element-wise work",
              replaces=True),

@@ -8,6 +8,9 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+import torch
+
+from costlab.conventions.recurrent import LAYERS, UNBATCHED
 from costlab.conventions.rules import ANY, Rule, Tool
 
 if TYPE_CHECKING:
@@ -15,12 +18,15 @@ if TYPE_CHECKING:
 
 
 def _is_convolution(place: Place) -> bool:
-    return "Conv" in type(place.module).__name__
+    module = place.module
+    scripted = isinstance(module, torch.jit.ScriptModule)
+    return "Conv" in (str(module.original_name) if scripted else type(module).__name__)
 
 
 def _elements(place: Place, name: str) -> int:
-    parameter = place.module._parameters.get(name)  # noqa: SLF001 - registered, never computed
-    return 0 if parameter is None else parameter.numel()
+    # As registered, never computed; a scripted module has no dict of them.
+    registered = dict(place.module.named_parameters(recurse=False))
+    return int(registered[name].numel()) if name in registered else 0
 
 
 def _positions(place: Place) -> int:
@@ -38,13 +44,18 @@ def _bias(place: Place) -> int:
 
 
 def _recurrent(place: Place) -> int:
-    """All weights and biases, times the first two sizes of the result."""
+    """All weights and biases, times the first two sizes of the result that the module returns."""
     counted: int = sum(
         parameter.numel()
         for name, parameter in place.module.named_parameters()
         if name not in ("weight", "bias") and ("weight" in name or "bias" in name)
     )
-    return counted * prod(place.output[:2])
+    output = place.output
+    if place.kind in LAYERS and len(place.inputs[0]) == UNBATCHED:
+        module = place.module
+        width: int = module.proj_size or module.hidden_size
+        output = (place.inputs[0][0], width * (2 if module.bidirectional else 1))
+    return counted * prod(output[:2])
 
 
 def _is_leaf(place: Place) -> bool:

@@ -14,20 +14,12 @@ if TYPE_CHECKING:
 
 OURS = "contractions, each multiply-add once"
 WATCHES_KERNELS = "FlopCounterMode"
-PATCHES_FUNCTIONS = "ptflops"
 ON_META = (
     "FlopCounterMode is told, and run, on meta tensors. On a CPU it can print less, as it sees "
     "kernels: its table has no CPU's flash attention, nor, without gradients, the fast path of "
     "nn.TransformerEncoder."
 )
 """What FlopCounterMode prints elsewhere, and why."""
-ALIKE = (
-    "ptflops sees calls by some names alone: torch.matmul(a, b) but not a @ b, F.relu(x) but not "
-    "torch.relu(x) or x.relu(), a.mul(b) but not a * b. A graph tells no such pair apart; "
-    "torch.matmul, F.relu and a * b are assumed, so that its number is not exact where there are "
-    "any, and --run shows what it prints."
-)
-"""What of ptflops cannot be derived from a graph."""
 NARROW = 16
 """Cells of a line that a reason may fold to rather than be left out."""
 
@@ -69,14 +61,19 @@ def explanation_table(explanation: Explanation) -> Table:
             "÷ costlab and the terms are in multiply-adds; two FLOPs of FlopCounterMode are one.",
             "Derived from what the counters' sources say, at the versions named; --run asks them.",
             *(ON_META for counter in explanation.counters if counter.name == WATCHES_KERNELS),
-            *(
-                ALIKE
-                for counter in explanation.counters
-                if counter.name == PATCHES_FUNCTIONS and not counter.agrees
-            ),
+            *_doubts(explanation),
         ),
         warnings=explanation.warnings,
     )
+
+
+def _doubts(explanation: Explanation) -> list[str]:
+    """Each doubt once, with the counters that it is about; none of those that a run agrees with."""
+    about: dict[str, list[str]] = {}
+    for counter in explanation.counters:
+        for doubt in () if counter.agrees else counter.doubts:
+            about.setdefault(doubt, []).append(counter.name)
+    return [f"Not exact ({', '.join(names)}): {doubt}." for doubt, names in about.items()]
 
 
 def _row(cells: tuple[object, ...], ran: bool, said: str = "") -> Row:

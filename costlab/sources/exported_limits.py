@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from costlab.errors import UsageError
+from costlab.errors import RefusedInputError
 from costlab.graph import TensorSpec
 from costlab.inputspec import format_spec
 from costlab.sources.exported_guards import UnreadError, holds, plain
@@ -59,7 +59,7 @@ class Limits:
         """Refuses inputs for which the program was not exported.
 
         Raises:
-            UsageError: one does not fit; the message says which, where, and what the program takes.
+            RefusedInputError: one does not fit; it says which, where, and what the program takes.
         """
         differs = False
         axes: list[tuple[Axis, Affine]] = []
@@ -90,7 +90,7 @@ class Limits:
                     f"{axis.told}, and the program fixes the size {was} of its axis {number}, as "
                     f"it was exported for {format_spec(asked)}; give that size, or {REMEDY}"
                 )
-                raise UsageError(message)
+                raise RefusedInputError(message)
             if told is not None and told.factors:
                 yield axis, told
 
@@ -113,7 +113,7 @@ class Limits:
                     f"{axis.place}; give a size of these, or export it with another range in "
                     "dynamic_shapes"
                 )
-                raise UsageError(message)
+                raise RefusedInputError(message)
 
     def _guarded(self, leaves: Sequence[Any]) -> None:
         """Refuses sizes for which the forward may have gone another way when it was exported."""
@@ -135,7 +135,7 @@ class Limits:
                     f"({error}), and {given}"
                 )
             remedy = f"give sizes that fit, as {was} does, or export the model with such inputs"
-            raise UsageError(f"{message}; {remedy}")
+            raise RefusedInputError(f"{message}; {remedy}")
 
 
 def limits_of(
@@ -167,7 +167,7 @@ def _solved(axes: Sequence[tuple[Axis, Affine]]) -> dict[str, int]:
     """The number that each symbol stands for.
 
     Raises:
-        UsageError: there is none, or it is another elsewhere.
+        RefusedInputError: there is none, or it is another elsewhere.
     """
     values: dict[str, int] = {}
     first: dict[str, Axis] = {}
@@ -190,7 +190,7 @@ def _solved(axes: Sequence[tuple[Axis, Affine]]) -> dict[str, int]:
                         f"{axis.told}, and the program takes sizes {told.text} on its axis "
                         f"{axis.place}; give one of these, or {REMEDY} that leave it free"
                     )
-                    raise UsageError(message)
+                    raise RefusedInputError(message)
                 values[unknown[0]], first[unknown[0]] = number, axis
             elif known != axis.size:
                 other = first[next(iter(told.factors))]
@@ -199,14 +199,14 @@ def _solved(axes: Sequence[tuple[Axis, Affine]]) -> dict[str, int]:
                     f"where axis {other.place} of {other.name} is {other.size}; give sizes that go "
                     f"together, or {REMEDY} that leave them free"
                 )
-                raise UsageError(message)
+                raise RefusedInputError(message)
         if len(rest) == len(waiting):
             axis, told = rest[0]
             message = (
                 f"{axis.told}, and the program takes sizes {told.text} there, which its inputs do "
                 f"not tell; give the sizes that it was exported for, or {REMEDY} that name it"
             )
-            raise UsageError(message)
+            raise RefusedInputError(message)
         waiting = rest
     return values
 
@@ -215,21 +215,21 @@ def _spec(name: str, asked: TensorSpec, leaf: Any) -> TensorSpec:
     """The shape of a tensor that is given.
 
     Raises:
-        UsageError: it is no tensor, or has other axes.
+        RefusedInputError: it is no tensor, or has other axes.
     """
     if not hasattr(leaf, "shape"):
         message = (
             f"the input {name} is {leaf!r}, and the program was exported for {format_spec(asked)}; "
             "give a tensor"
         )
-        raise UsageError(message)
+        raise RefusedInputError(message)
     spec = _told(leaf)
     if len(spec.shape) != len(asked.shape):
         message = (
             f"the input {name} is {format_spec(spec)}, and the program was exported for "
             f"{format_spec(asked)}; give as many axes, or export the model with such an input"
         )
-        raise UsageError(message)
+        raise RefusedInputError(message)
     return spec
 
 
@@ -246,4 +246,4 @@ def _same(name: str, asked: Literal, leaf: Any) -> None:
         f"the input {name} is {given}, and the program fixes it at {asked!r}; give that, or export "
         "the model with the other value"
     )
-    raise UsageError(message)
+    raise RefusedInputError(message)

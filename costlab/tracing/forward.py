@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from costlab.errors import TraceError, UsageError
+from costlab.errors import RefusedInputError, TraceError
 from costlab.graph import Autograd, Graph, Tensor, rows
 from costlab.tracing.autograd import Regions, wanting
 from costlab.tracing.calls import handled
@@ -171,8 +171,8 @@ class Forward(NamedTuple):
                     recorder,
                 ):
                     result = self.model(*args, **kwargs)
-            except UsageError:
-                raise  # a program's own word on inputs that it was not exported for
+            except RefusedInputError:
+                raise
             except Exception as error:
                 scopes.current = ""
                 message = explain(error, scopes, recorder.failed)

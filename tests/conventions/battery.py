@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,17 @@ class Calls(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """What the function returns."""
         return self.function(image, *self.parts)
+
+
+def frozen(model: nn.Module) -> nn.Module:
+    """The model, whose weights want no gradient."""
+    return model.requires_grad_(False)
+
+
+def packed(x: torch.Tensor, layer: nn.Module) -> torch.Tensor:
+    """What a layer makes of two sequences, the second of them shorter."""
+    states: torch.Tensor = layer(pack_padded_sequence(x, [5, 3], batch_first=True))[0].data
+    return states
 
 
 def first(result: Any) -> torch.Tensor:
@@ -107,6 +119,58 @@ BATTERY: dict[str, tuple[nn.Module, str]] = {
         "f32[2,8]",
     ),
     "a subclass of torch's": (type("Own", (nn.Linear,), {})(8, 3), "f32[2,8]"),
+    "convolution without a batch": (nn.Conv2d(4, 6, 3), "f32[4,6,6]"),
+    "grouped convolution without a batch": (nn.Conv1d(4, 6, 3, groups=2), "f32[4,7]"),
+    "transposed convolution without a batch": (nn.ConvTranspose2d(4, 6, 3, stride=2), "f32[4,6,6]"),
+    "attention with widths of its own": (
+        Calls(
+            lambda x, layer: first(layer(x, x[..., :4], x[..., :6])),
+            nn.MultiheadAttention(8, 2, kdim=4, vdim=6, batch_first=True),
+        ),
+        SEQUENCE,
+    ),
+    "attention to a shorter sequence": (
+        Calls(
+            lambda x, layer: first(layer(x, x[:, :3], x[:, :3])),
+            nn.MultiheadAttention(8, 2, batch_first=True),
+        ),
+        SEQUENCE,
+    ),
+    "an encoder layer": (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), SEQUENCE),
+    "an encoder layer that holds GELU": (
+        nn.TransformerEncoderLayer(8, 2, 16, activation="gelu"),
+        SEQUENCE,
+    ),
+    "a decoder layer": (
+        Calls(lambda x, layer: layer(x, x), nn.TransformerDecoderLayer(8, 2, 16)),
+        SEQUENCE,
+    ),
+    "projected LSTM": (
+        Calls(
+            lambda x, layer: first(layer(x)),
+            nn.LSTM(8, 6, 2, proj_size=3, bidirectional=True, batch_first=True),
+        ),
+        SEQUENCE,
+    ),
+    "LSTM without a batch": (Calls(lambda x, layer: first(layer(x)), nn.LSTM(8, 6)), "f32[5,8]"),
+    "sequences that are packed": (Calls(packed, nn.LSTM(8, 6, batch_first=True)), SEQUENCE),
+    "a cell without a state, of which the last is returned": (
+        Calls(lambda x, cell: [first(cell(x[:, i])) for i in range(3)][-1], nn.LSTMCell(8, 6)),
+        SEQUENCE,
+    ),
+    "an RNN cell of which the last is returned": (
+        Calls(lambda x, cell: [cell(x[:, i]) for i in range(3)][-1], nn.RNNCell(8, 6)),
+        SEQUENCE,
+    ),
+    "a layer of which nothing comes": (
+        Calls(lambda x, one, two: (one(x), two(x))[1], nn.Linear(8, 3), nn.Linear(8, 4)),
+        SEQUENCE,
+    ),
+    "sizes that are multiplied": (
+        Calls(lambda x, layer: layer(x.reshape(x.shape[0] * x.shape[1], 8)), nn.Linear(8, 3)),
+        SEQUENCE,
+    ),
+    "a function that is held": (Calls(F.gelu), IMAGE),
     "a product of elements": (Calls(lambda image: image * image), IMAGE),
 }
 """A model and its input, by what is peculiar about it."""

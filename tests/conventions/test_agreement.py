@@ -25,9 +25,24 @@ BEYOND = {
     ("matrix times vector", "ptflops"): -640,
     # A jit trace multiplies sizes, too, where it is asked for one: a product of scalars each.
     ("attention as a module", "torchprofile"): 4,
+    ("attention with widths of its own", "torchprofile"): 4,
+    ("attention to a shorter sequence", "torchprofile"): 4,
+    ("an encoder layer", "torchprofile"): 4,
+    ("an encoder layer that holds GELU", "torchprofile"): 4,
+    ("a decoder layer", "torchprofile"): 10,
+    ("sizes that are multiplied", "torchprofile"): 1,
+    # What nothing comes of, of a cell the writing in place excepted.
+    ("a cell without a state, of which the last is returned", "torchprofile"): -6 * 12,
+    # By a name that it does not put its own in the place of.
+    ("a function that is held", "ptflops"): -288,
+    # The longest sequence stands for all, on either axis.
+    ("sequences that are packed", "thop"): 2160,
 }
 """What a counter prints more than its rules say, by case: a graph does not tell the two apart."""
-FAILS = {("matrix times vector", "fvcore"): "IndexError: list index out of range"}
+FAILS = {
+    ("matrix times vector", "fvcore"): "IndexError: list index out of range",
+    ("sequences that are packed", "ptflops"): "RuntimeError: the forward failed under its hooks",
+}
 """Where a counter raises."""
 
 
@@ -48,13 +63,14 @@ def of(name: str, mode: str) -> Explanation:
 @pytest.mark.parametrize("mode", ["eval", "train"])
 @pytest.mark.parametrize("case", BATTERY)
 def test_a_counter_prints_what_its_rules_say(case: str, mode: str) -> None:
-    """To the integer, in both modes, but for what a graph cannot tell apart."""
+    """To the integer, in both modes, but for what is marked as not exact."""
     for counter in of(case, mode).counters:
         assert counter.run is not None
         assert counter.run.error == FAILS.get((case, counter.name), "")
         if counter.run.printed is not None:
             beyond = BEYOND.get((case, counter.name), 0)
             assert (counter.name, counter.run.printed) == (counter.name, counter.printed + beyond)
+            assert not (beyond and counter.exact), counter.name
 
 
 def test_each_exception_is_one() -> None:
