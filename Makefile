@@ -34,7 +34,7 @@ INSTALL := $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check -c 
 
 # A file of tests stays in one process. One more of them than the two cores that this is made for:
 # some tests wait for a process or a clock.
-TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile
+TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -n 4 --dist loadfile
 
 .PHONY: report test coverage docs bench gpu clean
 .DELETE_ON_ERROR:

@@ -198,7 +198,6 @@ def test_series(
     ("capability", "dtype", "units"),
     [
         (80, torch.bfloat16, "mma.sync"),
-        (89, torch.float32, "mma.sync"),
         (100, torch.bfloat16, "tcgen05.mma"),
         (120, torch.float32, "mma.sync"),
     ],
