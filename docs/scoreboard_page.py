@@ -79,6 +79,7 @@ def page(results: Mapping[str, Any]) -> str:
         "## In all",
         "\n".join(f"- **{kind}**: {meaning}." for kind, meaning in MEANING.items()),
         _counts(counters),
+        together(counters),
         fastest(counters),
         fastest(counters, first_s),
         on_operations(counters),
@@ -198,6 +199,25 @@ def fastest(counters: Mapping[str, Any], took_s: Took = again_s) -> str:
         else "Of the counters that are exact on a model, costlab is the fastest on "
     ) + f"{len(ours) - len(quicker)} of {len(ours)}"
     return f"{told}; elsewhere another one is: {', '.join(quicker)}." if quicker else f"{told}."
+
+
+def together(counters: Mapping[str, Any]) -> str:
+    """In a sentence, what all models together take ours, and the fastest that has done them all."""
+    models = {name: _of(told["cases"], "models") for name, told in counters.items()}
+    took_s = {
+        name: sum(map(again_s, cases))
+        for name, cases in models.items()
+        if all("took_s" in case for case in cases)
+    }
+    ours = took_s.pop(OURS)
+    told = f"All models together take costlab {seconds(ours)}"
+    if not took_s:
+        return f"{told}."
+    name = min(took_s, key=took_s.__getitem__)
+    return (
+        f"{told}; of the others that have an answer for each, right or wrong, the fastest is "
+        f"{name} with {seconds(took_s[name])}."
+    )
 
 
 def on_operations(counters: Mapping[str, Any]) -> str:

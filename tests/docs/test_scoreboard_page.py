@@ -53,6 +53,24 @@ def test_the_first_analysis_is_told_apart() -> None:
     assert rows == ["| steady | 1 of 1 | 1 of 1 | 200 ms | 100 ms | 2.00× | 2.00× | 0.500× |"]
 
 
+def test_all_models_together_are_told() -> None:
+    """Of counters that have an answer for each model, right or wrong, the fastest is named."""
+    case = {"group": "models", "truth": 5, "macs": 5, "named": False}
+
+    def counter(*took_s: float) -> dict[str, object]:
+        cases = [case | {"case": str(at), "took_s": [9, s, s]} for at, s in enumerate(took_s)]
+        return {"cases": cases}
+
+    answered = case | {"case": "1", "took_s": [1, 1, 1]}
+    failed = {"cases": [case | {"case": "0", "error": "no"}, answered]}
+    counters = {"costlab": counter(0.1, 0.2), "slow": counter(1, 2), "less": counter(0.2, 0.4)}
+    told = scoreboard_page.together({**counters, "broken": failed})
+    assert "together take costlab 300 ms; of the others" in told
+    assert told.endswith("the fastest is less with 600 ms.")
+    told = scoreboard_page.together({**counters, "quick": counter(0.1, 0.1)})
+    assert told.endswith("the fastest is quick with 200 ms.")
+
+
 def test_times_are_compared_where_both_are_right() -> None:
     """A counter's time stands beside ours on the models that it gets right, and on no other."""
 
