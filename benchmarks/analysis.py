@@ -53,8 +53,10 @@ class Bar:
 
 
 def _over_import_s(results: Mapping[str, Any]) -> float:
+    """What a report takes more than the import of its own round: the machine has faster minutes."""
     took = results["processes_s"]
-    return float(median(took["costlab report inception_v3"]) - median(took["import torch"]))
+    rounds = zip(took["costlab report inception_v3"], took["import torch"], strict=True)
+    return float(median(report - alone for report, alone in rounds))
 
 
 def _over_import_mb(results: Mapping[str, Any]) -> float:
@@ -75,10 +77,15 @@ def _nearest_peer(results: Mapping[str, Any]) -> float:
 
 
 def _over_flop_counter(results: Mapping[str, Any]) -> float:
-    """The median of costlab over that of FlopCounterMode, on Inception-v3."""
+    """The median of costlab over that of FlopCounterMode in the same round, on Inception-v3."""
     asked = results["warm"]["Inception-v3"]
-    ours, theirs = (median(asked[name]["samples_s"]) for name in ("costlab", "FlopCounterMode"))
-    return float(ours / theirs)
+    ours, theirs = (turns(asked[name]["samples_s"]) for name in ("costlab", "FlopCounterMode"))
+    return float(median(one / other for one, other in zip(ours, theirs, strict=True)))
+
+
+def turns(samples_s: list[float]) -> list[float]:
+    """The median of each turn of a counter, one a round."""
+    return [median(samples_s[at : at + TIMED]) for at in range(0, len(samples_s), TIMED)]
 
 
 def _growth(results: Mapping[str, Any]) -> float:

@@ -30,7 +30,11 @@ def page(results: Mapping[str, Any]) -> str:
         ),
         _setting(results),
         "## The bars",
-        "What is to hold, and what was measured. Bars are reported here and asserted nowhere.",
+        (
+            "What is to hold, and what was measured. Bars are reported here and asserted nowhere. "
+            "What stands above an import, and what beside FlopCounterMode, is the median over the "
+            "rounds of the two of one round, as the machine has faster minutes and slower ones."
+        ),
         _bars(results["bars"]),
         "## Beside other counters",
         *_peers(results["warm"]),
