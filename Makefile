@@ -32,9 +32,9 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 INSTALL := $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check -c constraints.txt
 
-# A file of tests stays in one process. Two more of them than the two cores that this is made for:
+# A file of tests stays in one process. One more of them than the two cores that this is made for:
 # some tests wait for a process or a clock.
-TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -n 4 --dist loadfile
+TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile
 
 .PHONY: report test coverage docs bench gpu clean
 .DELETE_ON_ERROR:
