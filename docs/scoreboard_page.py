@@ -102,9 +102,8 @@ def page(results: Mapping[str, Any]) -> str:
             "asked the counter about a linear layer, and about nothing else."
         ),
         (
-            "Where a model takes less than half a millisecond, a counter that only hooks its "
-            "modules and runs it has less to do than one that leaves it as it was, random states "
-            "and settings too."
+            "On the smallest models a counter that only hooks the modules and runs them has less "
+            "to do than one that leaves the model as it was, random states and settings too."
         ),
         beside(counters, "models"),
         _times(counters),

@@ -136,7 +136,7 @@ SCRIPTS = Interception("__call__", torch._C.ScriptFunction, torch._C.ScriptMetho
 
 
 FUNCTIONALS = Interception("handle_torch_function", torch.nn.functional)
-"""By which torch's functionals ask the modes, in a way that takes as long as their answer."""
+"""By which torch's functionals ask the modes, in several calls of Python's."""
 SETS = Interception("set_", torch.Tensor)
 """`x.set_(other)`, which is torch's only method that no function mode is told of."""
 CASTS = Interception("as_subclass", torch.Tensor)

@@ -96,11 +96,6 @@ class Computing(Recorder):
         """What to compute with; what a transform wraps is itself, as its history is its own."""
         return tensor if is_wrapped(tensor) else self.value(tensor)
 
-    def direct(self, module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
-        """NotImplemented: the ordinary way is always taken."""
-        del module, args, kwargs
-        return NotImplemented
-
     def arguments(self, inputs: Any, args: Any, kwargs: Any) -> Call:
         """Copies of the caller's tensors, and tensors made from specs."""
         filling = Filling(self.aside.device)

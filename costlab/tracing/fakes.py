@@ -117,11 +117,6 @@ class FakeRecorder(Recorder):
 
     short = False
 
-    def direct(self, module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
-        """NotImplemented: the ordinary way is always taken."""
-        del module, args, kwargs
-        return NotImplemented
-
     def run_kernel(self, func: Any, args: Any, kwargs: Any) -> Any:
         """What a kernel returns, run on fake tensors."""
         assert self.fakes is not None  # noqa: S101 - for the type checker

@@ -28,12 +28,10 @@ RULE_MISMATCH = (Declined, TypeError, ValueError, IndexError, AttributeError)
 
 A rule's own bug would be hidden here; `costlab.ops.price` and the tests call rules directly.
 """
-ENABLED = torch._C.DisableTorchFunction  # noqa: SLF001 - torch has no public name for it
+WITHOUT_MODES = torch._C.DisableTorchFunction  # noqa: SLF001 - torch has no public name for it
 DEPTH = torch._C._len_torch_function_stack  # noqa: SLF001 - as above
 UNSEEN: Any = object()
 """In the place of the price of a call that no rule was asked about."""
-
-
 SEVERAL = frozenset({tuple, list})
 INDICES = ATOMS | {slice, type(...)}
 
@@ -61,9 +59,9 @@ class Leaves(Record):
         NotImplemented wherever the ordinary way is to be taken.
         """
         shortcut = SHORTCUTS.get(type(module))
-        if shortcut is None or DEPTH() != self.depth:
+        if shortcut is None or not self.short or DEPTH() != self.depth:
             return NotImplemented
-        with ENABLED():
+        with WITHOUT_MODES():
             arguments = arguments_of(shortcut, module, args, kwargs)
             function = shortcut.function
             entry = self.entries.known.get(function) or self.entries.find(function)
@@ -96,10 +94,10 @@ class Leaves(Record):
 
     def functional(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What a function of `torch.nn.functional` returns that torch was to ask the modes for."""
-        if DEPTH() != self.depth:
+        if not self.short or DEPTH() != self.depth:
             return NotImplemented
         entry = self.entries.known.get(function) or self.entries.find(function)
-        with ENABLED():
+        with WITHOUT_MODES():
             return self.quick(entry, args, kwargs)
 
     def quick(self, entry: Entry, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -132,7 +130,7 @@ class Leaves(Record):
         NotImplemented wherever the ordinary way is to be taken.
         """
         registry = self.registry
-        if entry.in_place or registry.has_stand_ins or not args:
+        if not self.short or entry.in_place or registry.has_stand_ins or not args:
             return NotImplemented
         first, *options = args
         number = registry.numbers.get(id(first))

@@ -64,18 +64,20 @@ def test_views_count_the_same(
     assert found == costlab.trace(model, R(2, 4, 8))
 
 
-def test_options_that_are_equal_are_not_the_same() -> None:
+@pytest.mark.parametrize("way", ["a module", "a function"])
+def test_options_that_are_equal_are_not_the_same(way: str) -> None:
     """A stride of 1.0 is refused by torch, and not answered with what 1 costs."""
-    x, weight = R(1, 2, 8, 8), R(3, 2, 3, 3)
-    plain = Calls(lambda _, x: F.conv2d(x, weight, stride=1))
-    costlab.analyze(plain, x)
-    for stride in (1.0, (1.0, 1.0)):
-        model = Calls(lambda _, x, stride=stride: F.conv2d(x, weight, None, stride))
-        with pytest.raises(costlab.TraceError, match="TypeError"):
-            costlab.analyze(model, x)
-    added = [costlab.analyze(Calls(lambda _, x, y=y: x + y), "i64[4]") for y in (1, 1.0, True)]
-    dtypes = [report.root.outputs[0].dtype for report in added]
-    assert dtypes == ["int64", "float32", "int64"]
+    layer = nn.Conv2d(2, 3, 3)
+
+    def called(m: Any, x: torch.Tensor) -> Any:
+        return F.conv2d(x, m.layer.weight, m.layer.bias, m.layer.stride)
+
+    model: Any = Calls((lambda m, x: m.layer(x)) if way == "a module" else called)
+    model.layer = layer
+    assert costlab.analyze(model, R(1, 2, 8, 8)).total.macs == 3 * 6 * 6 * (2 * 3 * 3)
+    layer.stride = (1.0, 1.0)  # type: ignore[assignment]  # what is to be refused
+    with pytest.raises(costlab.TraceError, match="TypeError"):
+        costlab.analyze(model, R(1, 2, 8, 8))
 
 
 def test_a_users_rule_is_asked_each_time() -> None:
