@@ -33,8 +33,9 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 INSTALL := $(BIN)/python -m pip install $(QUIET) --disable-pip-version-check -c constraints.txt
 
 # A file of tests stays in one process. One more of them than the two cores that this is made for:
-# some tests wait for a process or a clock.
-TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile
+# some tests wait for a process or a clock. Bytecode is kept, whatever the environment asks for:
+# hundreds of processes that the tests start would compile costlab anew, each for 0.2 s.
+TESTS = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 3 --dist loadfile
 
 .PHONY: report test coverage docs bench gpu clean
 .DELETE_ON_ERROR:

@@ -1,5 +1,6 @@
 """Where a model comes from: the texts that name one, and what building it does not do."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -139,6 +140,24 @@ def test_a_file_is_imported_when_the_model_is_built(folder: Path) -> None:
     assert (folder / "ran").exists()
     assert isinstance(model, torch.nn.Linear)
     assert model.in_features == 3
+
+
+def test_a_file_that_was_changed_within_a_second(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is built as it stands: what Python compiled of it before is not asked, and not written."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = folder / "user.py"
+    built = []
+    for width in (8, 9):
+        text = f"from torch import nn\n\n\ndef make():\n    return nn.Linear({width}, 1)\n"
+        file.write_text(text, encoding="utf-8")
+        os.utime(file, (0, 0))
+        model = sources.find("user.py:make").build()
+        assert isinstance(model, torch.nn.Linear)
+        built.append(model.in_features)
+    assert built == [8, 9]
+    assert list(folder.iterdir()) == [file]
 
 
 def test_the_import_path_is_left_alone(folder: Path) -> None:

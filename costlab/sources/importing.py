@@ -11,8 +11,9 @@ import os
 import sys
 import traceback
 from contextlib import contextmanager, redirect_stdout
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from costlab.errors import NoSuchModelError, SourceError, did_you_mean, words_of
 
@@ -105,6 +106,18 @@ def _import_name(name: str) -> ModuleType:
     return importlib.import_module(name)
 
 
+class _AsItStands(SourceFileLoader):
+    """Compiles a file each time, and leaves no bytecode beside it.
+
+    Python takes bytecode for current where the source has the size and, to the second, the time
+    that it had: who writes one width after another into a file would be told of the first.
+    """
+
+    def path_stats(self, path: Any) -> Any:
+        """Refuses, whereupon Python neither reads nor writes bytecode."""
+        raise OSError(path)
+
+
 def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         files = {other.stem: other.name for other in path.parent.glob("*.py")}
@@ -115,7 +128,9 @@ def _import_file(path: Path) -> ModuleType:
         message = f"there is no file {path}{where}.{near}"
         raise NoSuchModelError(message)
     name = path.stem if path.stem.isidentifier() else "model"
-    spec = importlib.util.spec_from_file_location(f"_costlab_user_{name}", path)
+    called = f"_costlab_user_{name}"
+    loader = _AsItStands(called, str(path))
+    spec = importlib.util.spec_from_file_location(called, path, loader=loader)
     if spec is None or spec.loader is None:
         message = f"{path} cannot be imported as Python"
         raise SourceError(message)
