@@ -5,6 +5,7 @@ Knows no torch: this process must stay small, since a child's peak memory begins
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -16,6 +17,11 @@ PROCESSES = {
     "costlab report inception_v3": [COMMAND, "report", "inception_v3"],
     "costlab --help": [COMMAND, "--help"],
 }
+INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""The environment of each process: there is bytecode of costlab, as there is where pip installs it.
+
+A checkout has none where this variable is set, and each process compiles what it imports.
+"""
 TOLD_PEAK = "; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 ANALYSIS = (
     "from costlab import analyze, sources; "
@@ -38,7 +44,7 @@ def times_s(rounds: int) -> dict[str, list[float]]:
     for number in range(rounds + 1):
         for name, command in PROCESSES.items():
             start_s = time.perf_counter()
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=INSTALLED)
             if number:
                 samples[name].append(time.perf_counter() - start_s)
     return samples
@@ -62,4 +68,5 @@ def help_imports_torch() -> bool:
 def _printed(program: str) -> str:
     """What a program prints."""
     command = [sys.executable, "-c", program]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    ended = subprocess.run(command, check=True, capture_output=True, text=True, env=INSTALLED)
+    return ended.stdout.strip()

@@ -122,8 +122,8 @@ def _starting(results: Mapping[str, Any]) -> list[str]:
     loaded = "loads" if results["help_imports_torch"] else "does not load"
     return [
         (
-            f"Whole processes, {processes} times in turn. Most of a report's time is `import "
-            f"torch`; `costlab --help` {loaded} torch."
+            f"Whole processes, {processes} times in turn, with bytecode of costlab as pip leaves "
+            f"it. Most of a report's time is `import torch`; `costlab --help` {loaded} torch."
         ),
         table(
             ("process", "minimum", "median"),
