@@ -235,14 +235,4 @@ def failed(case: Case, why: str) -> Measured:
         Timing(side.subject.name, side.arm, 0, 0, 0, 0, error=why)
         for side in (case.baseline, case.variant)
     ]
-    return Measured(
-        case.key,
-        case.pair,
-        case.batch,
-        case.precision,
-        case.layout,
-        case.finish,
-        case.regime,
-        timings[0],
-        timings[1],
-    )
+    return case.measured(*timings)

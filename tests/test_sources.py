@@ -1,5 +1,6 @@
 """Where a model comes from: the texts that name one, and what building it does not do."""
 
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -156,6 +157,7 @@ def test_a_file_that_was_changed_within_a_second(
         model = sources.find("user.py:make").build()
         assert isinstance(model, torch.nn.Linear)
         built.append(model.in_features)
+        assert inspect.getfile(sys.modules["_costlab_user_user"].make) == str(file)
     assert built == [8, 9]
     assert list(folder.iterdir()) == [file]
 

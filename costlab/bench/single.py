@@ -253,19 +253,11 @@ class _Case:
         """What came of the case."""
         case, paired = self.case, self.paired
         comparison = None if paired is None else paired.comparison(self.bench.floor)
-        found = Measured(
-            key=case.key,
-            pair=case.pair,
-            batch=case.batch,
-            precision=case.precision,
-            layout=case.layout,
-            finish=case.finish,
-            regime=case.regime,
-            baseline=self.timings["baseline"],
-            variant=self.timings["variant"],
+        found = case.measured(
+            self.timings["baseline"],
+            self.timings["variant"],
             comparison=comparison,
             throttled=() if paired is None else paired.throttled,
-            threads=case.threads,
             flags=self.flags,
             power_w=None if paired is None else paired.power_w,
         )

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from costlab.bench.document import Measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from costlab.bench.document import Timing
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 Layout = Literal["nhwc", "nchw"]
@@ -141,6 +145,22 @@ class Case:
             self.regime,
         )
         return with_threads(" · ".join(parts), self.threads)
+
+    def measured(self, baseline: Timing, variant: Timing, **found: Any) -> Measured:
+        """The case with the times of both sides; what else was found goes by `Measured`'s names."""
+        return Measured(
+            key=self.key,
+            pair=self.pair,
+            batch=self.batch,
+            precision=self.precision,
+            layout=self.layout,
+            finish=self.finish,
+            regime=self.regime,
+            baseline=baseline,
+            variant=variant,
+            threads=self.threads,
+            **found,
+        )
 
 
 def with_threads(key: str, threads: int | None) -> str:

@@ -129,7 +129,7 @@ def _import_file(path: Path) -> ModuleType:
         raise NoSuchModelError(message)
     name = path.stem if path.stem.isidentifier() else "model"
     called = f"_costlab_user_{name}"
-    loader = _AsItStands(called, str(path))
+    loader = _AsItStands(called, str(path.absolute()))
     spec = importlib.util.spec_from_file_location(called, path, loader=loader)
     if spec is None or spec.loader is None:
         message = f"{path} cannot be imported as Python"

@@ -40,17 +40,10 @@ GPUS = {
 
 def measured(case: Case, comparison: Comparison | None = None) -> Measured:
     """A case as if it were measured, of 10 and 4 multiply-adds."""
-    return Measured(
-        case.key,
-        case.pair,
-        case.batch,
-        case.precision,
-        case.layout,
-        case.finish,
-        case.regime,
+    return case.measured(
         Timing(case.baseline.subject.name, case.baseline.arm, 10, 1, 1, 1),
         Timing(case.variant.subject.name, case.variant.arm, 4, 1, 1, 1),
-        comparison,
+        comparison=comparison,
     )
 
 

@@ -83,20 +83,13 @@ def measured(case: Case) -> Measured:
             correctness=Correctness(1e-3, 1e-3, 1e-2, poisoned=True),
         )
 
-    return Measured(
-        case.key,
-        case.pair,
-        case.batch,
-        case.precision,
-        case.layout,
-        case.finish,
-        case.regime,
+    return case.measured(
         timing(sides[0], costs[0].macs, first.total_s),
         timing(sides[1], costs[1].macs, ratio * first.total_s),
-        compared(ratio),
-        (first, second),
-        explain((costs[0].macs, costs[1].macs), (first, second), ratio),
-        ("software power cap",),
+        comparison=compared(ratio),
+        models=(first, second),
+        explanation=explain((costs[0].macs, costs[1].macs), (first, second), ratio),
+        throttled=("software power cap",),
     )
 
 
