@@ -17,6 +17,7 @@ from costlab.ops import RuleError
 from costlab.tracing.bodies import WRITTEN
 from costlab.tracing.descent import Descent
 from costlab.tracing.factories import SMALL
+from costlab.tracing.kernels import KERNELS
 from costlab.tracing.leaves import RULE_MISMATCH, Leaves
 from costlab.tracing.names import body_of, is_in_place, names_of
 from costlab.tracing.outputs import allocate, fits
@@ -142,7 +143,7 @@ class Operations(TorchFunctionMode, Leaves):
     def run_kernel(self, func: Any, args: Any, kwargs: Any) -> Any:
         """What a kernel returns, on meta; on fake tensors where it does not run there."""
         try:
-            return func(*args, **kwargs)
+            return KERNELS.run(func, args, kwargs)
         except NotImplementedError:
             if self.fakes is None:
                 raise
