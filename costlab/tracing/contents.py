@@ -30,10 +30,14 @@ from costlab.tracing.tensors import ATOMS, TENSOR_TYPES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-LEVELS = 6
-"""How deep is looked: an object, its dict, an object in it, its dict, a list, a dict."""
+LEVELS = 32
+"""How deep is looked; an object, its dict and a list in it are three levels."""
 MOST = 5_000
 """Things that are looked at; a model that holds more of them holds more than its own state."""
+BEYOND = (
+    f"the model or an input holds more than {MOST:,} objects, or some more than {LEVELS} levels "
+    "deep: what the forward changes in those beyond is not put back"
+)
 LEAVES: frozenset[Any] = ATOMS | TENSOR_TYPES | {
     FunctionType, BuiltinFunctionType, MethodType, ModuleType, GetSetDescriptorType,
     MemberDescriptorType, staticmethod, classmethod, property, type, bytes,
@@ -190,7 +194,8 @@ class Contents:
     def __init__(self, values: Iterable[Any], remarks: dict[str, None] | None = None) -> None:
         """Looks into values, the nearest first; to the remarks it adds what cannot come back."""
         self.saved: list[tuple[Any, Way, list[Any]]] = []
-        self.states = States({} if remarks is None else remarks)
+        told = {} if remarks is None else remarks
+        self.states = States(told)
         kinds: dict[type, Kind | None] = {}
         seen: set[int] = set()
         level = list(values)
@@ -203,19 +208,30 @@ class Contents:
                 if kind is None or id(value) in seen:
                     continue
                 if len(seen) >= MOST:
+                    told[BEYOND] = None
                     return
                 seen.add(id(value))
-                if kind.state is not None:
-                    self.states.keep(value, kind.state)
-                if isinstance(value, tuple):
-                    below += tuple.__iter__(value)  # holds what it was made with
-                for way in kind.ways:
-                    items = way.read(value)
-                    self.saved.append((value, way, items))
-                    below += items
-                if kind.has_dict and (own := attributes_of(value)) is not None:
-                    below.append(own)
+                below += self._keep(value, kind)
             level = below
+            if not level:
+                return
+        if any(id(value) not in seen and kind_of(type(value)) is not None for value in level):
+            told[BEYOND] = None
+
+    def _keep(self, value: Any, kind: Kind) -> list[Any]:
+        """What a value holds, which is kept."""
+        below: list[Any] = []
+        if kind.state is not None:
+            self.states.keep(value, kind.state)
+        if isinstance(value, tuple):
+            below += tuple.__iter__(value)  # holds what it was made with
+        for way in kind.ways:
+            items = way.read(value)
+            self.saved.append((value, way, items))
+            below += items
+        if kind.has_dict and (own := attributes_of(value)) is not None:
+            below.append(own)
+        return below
 
     def restore(self) -> None:
         """Puts back what has changed."""

@@ -6,6 +6,7 @@ counted as zero in silence.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -73,6 +74,13 @@ def written_to(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> lis
     return tensors_in([given.get(name) for name in marked])
 
 
+@lru_cache(maxsize=1024)
+def outs_of(func: Any) -> frozenset[str]:
+    """The names of the arguments that an operation is given to write its results into."""
+    arguments = func._schema.arguments  # noqa: SLF001 - as above
+    return frozenset(argument.name for argument in arguments if argument.is_out)
+
+
 def is_torchs(func: Any) -> bool:
     """Whether an operation is one of torch's own, which returns no tensor if it only asks."""
     return str(func.namespace) in TORCHS
@@ -132,7 +140,8 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
             raise NeedsMoreError(no_kernel(names_of(func)[0])) from error
         finally:
             recorder.within -= 1
-        inputs = tensors_in((twins, named))
+        read = {key: named[key] for key in named if key not in outs_of(func)} if in_place else named
+        inputs = tensors_in((twins, read))
         outputs = tensors_in(made)
         effect = self._effect(op, twins, named)
         family, coverage = self._kind(func, name, op, effect)

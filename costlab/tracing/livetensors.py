@@ -78,7 +78,7 @@ class LiveRegistry(Registry):
 
     def tables(self) -> tuple[dict[int, Any], ...]:
         """What is known of tensors, by identity."""
-        return (self.numbers, self._owned, self._stand_ins, self._twins)
+        return (self.numbers, self._owned, self._stand_ins, self._twins, self._originals)
 
     def is_constant(self, tensors: list[torch.Tensor]) -> bool:
         """Whether each tensor has values: all that are not on meta."""
@@ -106,6 +106,7 @@ class LiveRegistry(Registry):
         self._alive.append(replacement)  # watched: it goes when another one replaces it
         self._owned.add(id(replacement))
         self._stand_ins[id(tensor)] = replacement
+        self._originals[id(replacement)] = id(tensor)
         list.append(self._alive, tensor)
 
 

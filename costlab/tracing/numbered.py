@@ -62,6 +62,7 @@ class Numbered:
         self._owned: set[int] = set()
         self._held_elsewhere: Callable[[], Iterable[torch.Tensor]] = tuple
         self._twins: dict[int, torch.Tensor] = {}  # which have the number of what they stand for
+        self._originals: dict[int, int] = {}  # of what is seen in place of a tensor, by identity
         self._known = SPECS
 
     def spec(self, tensor: torch.Tensor) -> TensorSpec:
@@ -86,10 +87,23 @@ class Numbered:
             self._alive.append(tensor)
             if owned:
                 self._owned.add(key)
-        self.numbers[key] = number
-        if key in self._twins:
-            self.numbers[id(self._twins[key])] = number
+        self._renumber(key, number)
         return number
+
+    def _renumber(self, key: int, number: int) -> None:
+        """Gives a number to a tensor, to its twin and to what they are seen in the place of."""
+        numbers = self.numbers
+        numbers[key] = number
+        if key in self._twins:
+            numbers[id(self._twins[key])] = number
+        original = self._originals.get(key) if self._originals else None
+        if original is not None and numbers.get(original) != number:
+            self._renumber(original, number)
+
+    def storage_of(self, tensor: torch.Tensor, otherwise: int | None) -> int | None:
+        """Whose memory a tensor shares; `otherwise` where it has no number."""
+        number = self.numbers.get(id(tensor))
+        return otherwise if number is None else self.storages[number]
 
     def made(self, tensor: torch.Tensor, spec: TensorSpec) -> int:
         """The number of a new tensor on meta, of the trace's own, which has that spec."""
@@ -112,10 +126,7 @@ class Numbered:
         fresh = len(self.specs)
         self.specs.append(self.specs[number])
         self.storages.append(self.storages[number])
-        key = id(tensor)
-        self.numbers[key] = fresh
-        if key in self._twins:
-            self.numbers[id(self._twins[key])] = fresh
+        self._renumber(id(tensor), fresh)
         return fresh
 
     def adopt(self, tensor: torch.Tensor, number: int) -> None:

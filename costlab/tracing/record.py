@@ -74,11 +74,12 @@ class Record:
         storage = None
         if (view or in_place) and numbers:
             storage = registry.storages[numbers[0]]
-        outputs = (
-            (registry.add(made, storage),)
-            if type(made) is torch.Tensor
-            else tuple([registry.add(out, storage) for out in tensors_in(made)])
-        )
+        if type(made) is torch.Tensor and not in_place:
+            outputs: tuple[int, ...] = (registry.add(made, storage),)
+        else:
+            written = tensors_in(made)
+            held = [registry.storage_of(out, storage) if in_place else storage for out in written]
+            outputs = tuple(map(registry.add, written, held))
         self.write(name, family, coverage, numbers, outputs, effect)
 
     def record_written(

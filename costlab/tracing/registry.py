@@ -77,6 +77,7 @@ class Registry(Numbered):
         self._alive += (tensor, replacement)
         self._owned.add(id(replacement))
         self._stand_ins[id(tensor)] = replacement
+        self._originals[id(replacement)] = id(tensor)
 
     def part(self, tensors: list[torch.Tensor]) -> None:
         """Has a stand-in for each tensor of the caller's that is on meta: its shape is to change.
@@ -118,6 +119,7 @@ class Registry(Numbered):
             known = self._twins.get(id(seen))
             if known is None or SHAPE_AND_DTYPE(known) != SHAPE_AND_DTYPE(seen):
                 known = self._twins[id(seen)] = meta(seen)
+                self._originals[id(known)] = id(seen)
                 self._alive.append(seen)  # one by one: what computes lets go of them so
                 self._alive.append(known)
             seen = known

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, defaultdict
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
@@ -49,6 +50,37 @@ def test_children_and_parameters_keep_their_order() -> None:
     assert [name for name, _ in model.named_parameters()] == names
     assert list(model._modules) == ["first", "second"]
     assert model.flag is True
+
+
+class Holder:
+    """An object that holds one."""
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+
+@pytest.mark.parametrize("on", ["meta", "real"])
+@pytest.mark.parametrize("depth", [1, 4, 10, 40])
+def test_what_is_far_down_comes_back_or_is_named(depth: int, on: Any) -> None:
+    """A cache in objects in objects is as it was; one that is too far down, a warning tells of."""
+    innermost = held = Holder(torch.zeros(1, 2, 8))
+    for _ in range(depth):
+        held = Holder([held])
+
+    def forward(m: Any, x: torch.Tensor, cache: Any) -> torch.Tensor:
+        for _ in range(depth):
+            cache = cache.held[0]
+        cache.held = torch.cat([cache.held, x @ m.weight], 1)
+        made: torch.Tensor = cache.held
+        return made
+
+    model, before = Calls(forward), innermost.held
+    inputs = {"x": torch.zeros(1, 1, 8), "cache": held}
+    told = [costlab.analyze(model, inputs, on=on).warnings for _ in range(2)]
+    reached = innermost.held is before
+    assert reached == (depth < 40)
+    named = [any("levels deep" in warning for warning in warnings) for warnings in told]
+    assert named == [not reached] * 2
 
 
 def test_what_is_replaced_by_an_equal_one_comes_back() -> None:
