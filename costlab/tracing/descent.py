@@ -74,6 +74,26 @@ def written_to(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> lis
     return tensors_in([given.get(name) for name in marked])
 
 
+def empties_written(func: Any, args: Any, kwargs: Any) -> list[tuple[torch.Tensor, torch.Size]]:
+    """The empty tensors that an operation writes to in place, with their shapes."""
+    if torch.Tag.inplace_view in func.tags:
+        return []  # it is to have another shape
+    written = written_to(func, args, {key: kwargs[key] for key in kwargs.keys() - outs_of(func)})
+    return [(tensor, tensor.shape) for tensor in written if not tensor.numel()]
+
+
+def refuse_grown(empties: list[tuple[torch.Tensor, torch.Size]]) -> None:
+    """Does what the real kernels do: refuses to write a result into a tensor of another shape.
+
+    Raises:
+        RuntimeError: an empty tensor has another shape; kernels on meta give it that of the result.
+    """
+    for tensor, shape in empties:
+        if tensor.shape != shape:
+            message = f"a result of shape {list(tensor.shape)} cannot be written into {list(shape)}"
+            raise RuntimeError(message)
+
+
 @lru_cache(maxsize=1024)
 def outs_of(func: Any) -> frozenset[str]:
     """The names of the arguments that an operation is given to write its results into."""
@@ -130,6 +150,7 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
         product = op is not None and op.family in PRODUCTS and not self.autocast
         if product and self._effect(op, twins, named) is None:
             refuse_mixed(name, tensors_in((twins, named)))
+        empties = empties_written(func, twins, named) if in_place else []
         recorder.within += 1
         try:
             run = _plainly if self.on_meta else recorder.run_kernel
@@ -140,6 +161,7 @@ class Descent(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leav
             raise NeedsMoreError(no_kernel(names_of(func)[0])) from error
         finally:
             recorder.within -= 1
+        refuse_grown(empties)
         read = {key: named[key] for key in named if key not in outs_of(func)} if in_place else named
         inputs = tensors_in((twins, read))
         outputs = tensors_in(made)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from costlab.errors import TraceError
+from costlab.errors import TraceError, words_of
 from costlab.graph import Coverage
 from costlab.ops import RuleError
 from costlab.tracing.bodies import WRITTEN
@@ -24,6 +24,7 @@ from costlab.tracing.outputs import allocate, fits
 from costlab.tracing.record import ENDLESS, MOST
 from costlab.tracing.stops import NeedsMoreError, no_kernel
 from costlab.tracing.tensors import map_tensors, meta, tensors_in, tensors_of
+from costlab.tracing.transforms import outside_of_transforms
 
 if TYPE_CHECKING:
     from costlab.ops import Effect
@@ -60,17 +61,17 @@ class Operations(TorchFunctionMode, Leaves):
         except RuleError:
             self.unknown(entry.name)  # a forward may catch the error, and go on without it
             raise
-        if effect is None:
-            return self.descend(entry, func, args, kwargs)
         tensors = tensors_of(args, kwargs)
+        in_place = entry.in_place or kwargs.get("inplace") is True
+        if effect is None or (in_place and not (effect.unchanged or fits(effect, tensors))):
+            if in_place and op.family == "elementwise":
+                refuse_types(func, args, kwargs)
+            return self.descend(entry, func, args, kwargs)
         if effect.unchanged:
             return tensors[0]
-        in_place = entry.in_place or kwargs.get("inplace") is True
         made: Any
         if in_place:
             made = tensors[0]
-            if not fits(effect, tensors):
-                return self.descend(entry, func, args, kwargs)
             self._write_in_place(made, func, args, kwargs)
         else:
             made = self._produce(entry, effect, tensors, func, args, kwargs)
@@ -177,6 +178,27 @@ class Operations(TorchFunctionMode, Leaves):
             self.registry.stand_in(target, meta(target))
 
 
+def refuse_types(func: Any, args: Any, kwargs: Any) -> None:
+    """Does what the real kernels do, those on meta not all: refuses a result of another type.
+
+    Raises:
+        RuntimeError: of operands of these types, empty ones, torch does not write it to the first.
+    """
+
+    def empty(tensor: torch.Tensor) -> torch.Tensor:
+        return torch.zeros((0,) * tensor.ndim, dtype=tensor.dtype)
+
+    with outside_of_transforms(), torch.no_grad():
+        empties, named = map_tensors(empty, (args, kwargs))
+        try:
+            func(*empties, **named)
+        except RuntimeError as error:
+            if NO_CAST in words_of(error):
+                raise
+
+
+NO_CAST = "can't be cast to the desired output type"
+"""What torch says of it."""
 APART = frozenset({"unbind", "split", "unsafe_split"})
 """Views that make as many tensors as an axis is long."""
 
