@@ -22,21 +22,20 @@ def depth(graph: Graph) -> int:
     """The weight layers on the longest path from an input to anything.
 
     A convolution or a linear layer is one layer, recurrent layers are as many as are stacked; a
-    matrix product is one if an operand is computed from parameters alone. Views and in-place
-    results are the tensor whose memory they share.
+    matrix product is one if an operand is computed from parameters alone, and from what the model
+    holds besides (scales, zero points, masks). Views and in-place results are the tensor whose
+    memory they share.
     """
     storage = [held for _, held in graph.tensors]
     reach = [0] * len(storage)
-    of_weights = [False] * len(storage)
-    for parameter in graph.parameters:
-        if parameter.tensor is not None:
-            of_weights[storage[parameter.tensor]] = True
+    of_weights, of_model = _held(graph, storage)
     longest = 0
     for _, family, _, _, inputs, outputs, _, _, attributes in graph.nodes:
-        below, weights = 0, 0
+        below, weights, alone = 0, False, bool(inputs)
         for number in inputs:
             held = storage[number]
-            weights += of_weights[held]
+            weights = weights or of_weights[held]
+            alone = alone and of_model[held]
             if reach[held] > below:  # noqa: PLR1730 - max() takes longer, and there are thousands
                 below = reach[held]
         if family in LAYERS or (family in PRODUCTS and weights):
@@ -46,9 +45,23 @@ def depth(graph: Graph) -> int:
             held = storage[number]
             if reach[held] < below:  # noqa: PLR1730 - as above
                 reach[held] = below
-            if inputs and weights == len(inputs):
-                of_weights[held] = True
+            if not alone:
+                of_model[held] = of_weights[held]
+            elif weights:
+                of_weights[held] = of_model[held] = True
     return longest
+
+
+def _held(graph: Graph, storage: list[int]) -> tuple[list[bool], list[bool]]:
+    """Of each memory, whether it is a parameter's, and whether it is the model's and no input's."""
+    of_weights = [False] * len(storage)
+    for parameter in graph.parameters:
+        if parameter.tensor is not None:
+            of_weights[storage[parameter.tensor]] = True
+    of_model = [True] * len(storage)
+    for number in graph.inputs:
+        of_model[storage[number]] = of_weights[storage[number]]
+    return of_weights, of_model
 
 
 def peak_activation_bytes(graph: Graph) -> int:

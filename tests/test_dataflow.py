@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from costlab.dataflow import depth, peak_activation_bytes
+from costlab.graph import Coverage, Graph, Module, Node, Parameter, Tensor, TensorSpec
 from costlab.tracing import trace
 from tests.tracing.networks import Calls
 
@@ -83,3 +84,24 @@ def test_a_forward_without_operations_holds_its_input() -> None:
     """The peak of a model that returns its input is that input, once."""
     model = Calls(lambda _, x: (x, x))
     assert peak_activation_bytes(trace(model, "f32[1000]")) == 1000 * FLOAT
+
+
+def test_a_weight_that_is_scaled_is_a_weight() -> None:
+    """What is computed from weights and other tensors of the model is one; with an input it is not.
+
+    A mask that is random belongs to neither.
+    """
+    table = [TensorSpec((8, 8))] * 7
+    x, weight, scale, scaled, made = range(5)
+
+    def product(*given: int) -> int:
+        nodes = (
+            Node("mul", "elementwise", Coverage.PRICED, "", given, (scaled,)),
+            Node("mm", "matmul", Coverage.PRICED, "", (x, scaled), (made,)),
+        )
+        tensors = tuple(Tensor(spec, at) for at, spec in enumerate(table))
+        parameters = (Parameter("w", table[weight], weight),)
+        return depth(Graph(tensors, nodes, (x,), (made,), parameters, (Module("", "m"),)))
+
+    assert product(weight, scale) == product(weight) == 1
+    assert product(weight, x) == product(scale) == product(scale, x) == 0

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from costlab.onnx.reading import described
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from onnx import AttributeProto, FunctionProto, NodeProto
 
 
@@ -38,17 +40,45 @@ def array_of(attribute: AttributeProto) -> Any:
 
 
 def with_arguments(inner: NodeProto, call: NodeProto, function: FunctionProto) -> NodeProto:
-    """A node of a function's body, its attributes those of the call where it refers to them."""
-    if not any(attribute.ref_attr_name for attribute in inner.attribute):
+    """A node of a function's body, its attributes those of the call where it refers to them.
+
+    So are those of the nodes in its graphs, which are the function's own.
+    """
+    if not _refers(inner):
         return inner
     given = {attribute.name: attribute for attribute in function.attribute_proto}
     given |= {attribute.name: attribute for attribute in call.attribute}
     made = type(inner)()
     made.CopyFrom(inner)
-    del made.attribute[:]
-    for attribute in inner.attribute:
-        source = given.get(attribute.ref_attr_name) if attribute.ref_attr_name else attribute
-        if source is not None:
-            made.attribute.append(source)
-            made.attribute[-1].name = attribute.name
+    _fill(made, given)
     return made
+
+
+def _refers(node: NodeProto) -> bool:
+    """Whether a node, or one in its graphs, has an attribute that is an argument's."""
+    return any(
+        attribute.ref_attr_name or any(map(_refers, _inner(attribute)))
+        for attribute in node.attribute
+    )
+
+
+def _inner(attribute: AttributeProto) -> Iterator[NodeProto]:
+    """The nodes of the graphs that an attribute holds."""
+    for graph in (attribute.g, *attribute.graphs):
+        yield from graph.node
+
+
+def _fill(node: NodeProto, given: Mapping[str, AttributeProto]) -> None:
+    """Puts arguments in the place of the attributes that refer to them; away with those of none."""
+    for at in reversed(range(len(node.attribute))):
+        attribute = node.attribute[at]
+        source = given.get(attribute.ref_attr_name)
+        if not attribute.ref_attr_name:
+            for inner in _inner(attribute):
+                _fill(inner, given)
+        elif source is None:
+            del node.attribute[at]
+        else:
+            name = attribute.name
+            attribute.CopyFrom(source)
+            attribute.name = name

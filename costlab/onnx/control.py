@@ -1,7 +1,7 @@
 """Branches and loops: what is known to run is walked, a turn of a loop at a time.
 
-What is not known is a named unknown: the branches of an `If` if they do not cost the same, a loop
-whose number of turns hangs on values. Does not know what operators cost.
+What is not known is a named unknown: the branches of an `If` if they differ in any figure of a
+report, a loop whose number of turns hangs on values. Does not know what operators cost.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from costlab.onnx.attributes import attributes_of
 from costlab.onnx.elements import bounded
 from costlab.onnx.tape import MOST_NODES, MOST_TURNED, WALKED, ExhaustedError
 from costlab.onnx.turns import Body
+from costlab.reporting import report_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from onnx import GraphProto, NodeProto
+    from onnx import NodeProto
 
     from costlab.onnx.tape import Mark, Names
     from costlab.onnx.walking import Walk
@@ -38,26 +39,10 @@ TOO_LONG = (
 )
 
 
-def _graph(node: NodeProto, name: str) -> GraphProto:
-    for attribute in node.attribute:
-        if attribute.name == name:
-            graph: GraphProto = attribute.g
-            return graph
-    raise SourceError(f"it has no {name}")
-
-
-def _costs(walk: Walk, since: Mark) -> tuple[Any, ...]:
-    """What the operations since a mark come to, so that branches can be compared."""
-    priced = macs = flops = moved = 0
-    unknown = []
-    for node in walk.nodes[since.nodes :]:
-        macs, flops = macs + node.macs, flops + node.flops
-        if node.coverage is Coverage.PRICED:
-            priced += 1
-            moved += sum(walk.tensors[at].spec.bytes for at in (*node.inputs, *node.outputs))
-        elif node.coverage is Coverage.UNKNOWN:
-            unknown.append(node.op)
-    return macs, flops, moved, unknown
+def _costs(walk: Walk, since: Mark, returned: Sequence[int | None]) -> tuple[Any, ...]:
+    """All that a report would say of the operations since a mark, so that branches are compared."""
+    told = report_of(walk.part(since, returned), "", "eval", {})
+    return told.total, set(told.coverage.unknown)
 
 
 def _operands(node: NodeProto, names: Names) -> list[int | None]:
@@ -103,19 +88,23 @@ def branched(walk: Walk, node: NodeProto, names: Names, scope: str) -> None:
         _either(walk, node, names, scope)
         return
     taken = "then_branch" if np.all(walk.values[condition]) else "else_branch"
-    returned = Body(walk, _graph(node, taken), names, scope).turn()
+    returned = Body(walk, node, taken, names, scope).turn()
     names.tensors.update(zip(node.output, returned, strict=True))
 
 
 @_within_limits
 def _either(walk: Walk, node: NodeProto, names: Names, scope: str) -> None:
-    """Walks each branch, and keeps the last if they cost and return the same."""
+    """Walks each branch, and keeps the last if they cost and return the same.
+
+    They cost the same if every figure of a report does: depth, weights that run and activations as
+    well as multiply-adds, each branch by itself.
+    """
     mark, tries = walk.mark(), []
     for branch in ("then_branch", "else_branch"):
         walk.back(mark)
-        returned = Body(walk, _graph(node, branch), names, scope).turn()
+        returned = Body(walk, node, branch, names, scope).turn()
         specs = [None if at is None else walk.tensors[at].spec for at in returned]
-        tries.append((_costs(walk, mark), specs, returned))
+        tries.append((_costs(walk, mark, returned), specs, returned))
     (first, same, _), (costs, specs, returned) = tries
     if (first, same) == (costs, specs):
         names.tensors.update(zip(node.output, returned, strict=True))
@@ -128,17 +117,16 @@ def _either(walk: Walk, node: NodeProto, names: Names, scope: str) -> None:
 @_within_limits
 def looped(walk: Walk, node: NodeProto, names: Names, scope: str) -> None:
     """`Loop`: as many turns as are known; unknown where that hangs on values, or is too many."""
-    graph = _graph(node, "body")
     limit, condition, *carried = _operands(node, names)
-    turns = None if limit is None or limit not in walk.values else int(walk.values[limit])
+    turns = None if limit is None or limit not in walk.values else int(walk.values[limit].item())
     mark = walk.mark()
     stays = condition is None or bool(np.all(walk.values.get(condition, False)))
     told = (limit is None or turns is not None) and (condition is None or condition in walk.values)
-    body = Body(walk, graph, names, scope)
+    body = Body(walk, node, "body", names, scope)
     each: list[list[int | None]] = []
     while told and stays and (turns is None or len(each) < turns):
         same = body.renaming(carried)
-        if same is not None and body.reads(graph.input[0].name):
+        if same is not None and body.reads(body.graph.input[0].name):
             same = None
         endless = turns is None and same is not None
         if endless or not body.fits(1 if turns is None else turns - len(each)):
@@ -163,7 +151,7 @@ def looped(walk: Walk, node: NodeProto, names: Names, scope: str) -> None:
 @_within_limits
 def scanned(walk: Walk, node: NodeProto, names: Names, scope: str) -> None:
     """`Scan`: a turn for each place along an axis of its inputs."""
-    graph, told = _graph(node, "body"), attributes_of(node)
+    told = attributes_of(node)
     operands = _operands(node, names)
     count = told.get("num_scan_inputs", 0)
     first = len(operands) - count
@@ -176,7 +164,7 @@ def scanned(walk: Walk, node: NodeProto, names: Names, scope: str) -> None:
     turns = lengths.pop()
     if lengths:
         raise SourceError("the axes that it runs along are of several lengths")
-    mark, body = walk.mark(), Body(walk, graph, names, scope)
+    mark, body = walk.mark(), Body(walk, node, "body", names, scope)
     carried, each = operands[:first], []
     for turn in range(turns):
         if not body.fits(turns - turn):

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import version
+from operator import eq
 from typing import TYPE_CHECKING
 
 from costlab.errors import SourceError, UsageError
 from costlab.graph import Coverage, Graph, Module
-from costlab.onnx.expanding import operators_of
-from costlab.onnx.held import sorted_out
+from costlab.onnx.expanding import Rest, operators_of
+from costlab.onnx.held import grouped, sorted_out
 from costlab.onnx.inputs import bind, wanted_by
 from costlab.onnx.reading import read
-from costlab.onnx.scopes import owner_of, with_parents
+from costlab.onnx.scopes import cut, levels_of, owner_of, with_parents
 from costlab.onnx.tape import MOST_NODES, TOO_MANY
 from costlab.onnx.walking import Walk
 from costlab.reporting import report_of
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from costlab.graph import TensorSpec
-    from costlab.onnx.held import Use
     from costlab.onnx.reading import File
     from costlab.report import Report
 
 CONTAINER = "scope"
 """What a block is called that stands for a part of the path only."""
+CUT = "the paths of blocks are cut to {} levels: what stands deeper is counted in the one around it"
 
 
 def report(path: str, specs: Sequence[str], mode: str = "eval", name: str | None = None) -> Report:
@@ -85,13 +86,13 @@ def _walked(file: File, specs: Sequence[str]) -> Graph:
         raise SourceError(TOO_MANY)
     walk = Walk(file, bound.sizes)
     declared = [*file.graph.value_info, *file.graph.output]
-    names = walk.names(declared, file.opsets, None)
+    names = walk.names(declared, file.opsets)
     inputs = []
     for each, spec in zip(wanted, bound.specs, strict=True):
         inputs.append(walk.add(spec))
         names.tensors[each.name] = inputs[-1]
     for initial in file.initials:
-        names.tensors[initial.name] = walk.hold(*initial, content=initial.name)
+        names.tensors[initial.name] = walk.hold(*initial)
     walk.run(file.graph.node, names)
     outputs = [names.find(value.name) for value in file.graph.output]
     return _graph(walk, inputs, outputs, tuple(each.name for each in wanted))
@@ -101,15 +102,19 @@ def _graph(
     walk: Walk, inputs: list[int], outputs: list[int | None], names: tuple[str, ...]
 ) -> Graph:
     """What a walk found, as a graph with its modules and parameters."""
+    uses, aside = grouped(walk.uses), grouped(Rest(walk).uses)
     specs = {number: tensor.spec for number, tensor in enumerate(walk.tensors)}
-    uses: dict[int, list[Use]] = {}
-    for number, use in walk.uses:
-        uses.setdefault(number, []).append(use)
     scopes = {node.scope for node in walk.nodes}
     # A weight that nothing reads has no block but its own name's.
     scopes |= {owner_of(each.name) for each in walk.held.values() if each.number not in uses}
-    known = set(with_parents(scopes))
-    parameters, buffers = sorted_out(list(walk.held.values()), uses, specs, known)
+    levels = levels_of(scopes)
+    shortened = {scope: cut(scope, levels) for scope in scopes}
+    remarks = () if all(map(eq, shortened, shortened.values())) else (CUT.format(levels),)
+    if remarks:
+        walk.nodes = [node._replace(scope=shortened[node.scope]) for node in walk.nodes]
+    known = set(with_parents(shortened.values()))
+    held = list(walk.held.values())
+    parameters, buffers = sorted_out(held, uses, aside, specs, known, levels)
     plain = all(name.isidentifier() for name in names)
     return Graph(
         tensors=tuple(walk.tensors),
@@ -120,6 +125,7 @@ def _graph(
         modules=_modules(walk, [each.owner for each in parameters]),
         input_names=names if plain and len(names) > 1 else ("",) * len(names),
         buffers=buffers,
+        remarks=remarks,
     )
 
 

@@ -63,6 +63,21 @@ def is_float(dtype: str) -> bool:
     return dtype.startswith(("float", "bfloat", "complex"))
 
 
+def entries(spec: TensorSpec) -> int:
+    """The numbers by which a list of them holds a tensor: small ones share one, complex take two.
+
+    Source: onnx.proto, `TensorProto.int32_data`, `TensorProto.float_data`.
+
+    >>> entries(TensorSpec((5,), "float16")), entries(TensorSpec((5,), "int4"))
+    (5, 3)
+    >>> entries(TensorSpec((5,), "complex64"))
+    10
+    """
+    if spec.dtype.startswith("complex"):
+        return 2 * spec.elements
+    return min(spec.elements, spec.bytes)  # an entry holds a byte's worth, or one element
+
+
 def dims_of(proto: TypeProto) -> tuple[str, tuple[Dim, ...]] | None:
     """The element type and the dimensions of a tensor type; None if it is none, or has no rank."""
     if proto.WhichOneof("value") != "tensor_type":

@@ -6,14 +6,15 @@ Does not know costs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from costlab.graph import Parameter
 from costlab.onnx.elements import is_float
-from costlab.onnx.scopes import owner_of
+from costlab.onnx.scopes import DEEPEST_BLOCK, cut, owner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Iterable
 
     from costlab.graph import TensorSpec
 
@@ -89,33 +90,47 @@ class Holding(NamedTuple):
     written: bool = False
 
 
+Uses = Mapping[int, Sequence[Use]]
+"""The uses of tensors, by number."""
+
+
+def grouped(uses: Iterable[tuple[int, Use]]) -> dict[int, list[Use]]:
+    """The uses of each tensor."""
+    found: dict[int, list[Use]] = {}
+    for number, use in uses:
+        found.setdefault(number, []).append(use)
+    return found
+
+
 def sorted_out(
     held: Sequence[Holding],
-    uses: Mapping[int, Sequence[Use]],
+    uses: Uses,
+    aside: Uses,
     specs: Mapping[int, TensorSpec],
-    scopes: set[str],
+    scopes: Container[str] = (),
+    levels: int = DEEPEST_BLOCK,
 ) -> tuple[tuple[Parameter, ...], tuple[TensorSpec, ...]]:
     """The parameters and the specs of the buffers among the tensors that a file holds.
 
-    A parameter's path begins with the path of its block: its own name's, where such a block is
-    among `scopes`, or that of its first use.
+    What is used `aside`, by what does not run, is a parameter that is not executed. A parameter's
+    path begins with the path of its block, of so many levels at most: its own name's, where such a
+    block is among `scopes`, or that of its first use.
     """
     parameters: list[Parameter] = []
     buffers: list[TensorSpec] = []
     taken: set[str] = set()
     for name, number, written in held:
-        spec, used = specs[number], uses.get(number, ())
+        spec, used = specs[number], (*uses.get(number, ()), *aside.get(number, ()))
         if not _is_weight(spec, used, written):
             buffers.append(spec)
             continue
-        path = _path(name, used, scopes)
+        path = _path(name, used, scopes, levels)
         while path in taken:
             path += "_"
         taken.add(path)
         logical, stored = _quantized(spec, used, specs)
-        parameters.append(
-            Parameter(path, spec, number if used else None, logical=logical, stored=stored)
-        )
+        ran = number if number in uses else None
+        parameters.append(Parameter(path, spec, ran, logical=logical, stored=stored))
     return tuple(parameters), tuple(buffers)
 
 
@@ -146,10 +161,10 @@ def _quantized(
     return None, ()
 
 
-def _path(name: str, used: Sequence[Use], scopes: set[str]) -> str:
-    owner = owner_of(name)
+def _path(name: str, used: Sequence[Use], scopes: Container[str], levels: int) -> str:
+    owner = cut(owner_of(name), levels)
     if owner in scopes and owner:
-        return name
+        return f"{owner}.{name.rpartition('.')[2]}"
     last = name.replace("/", ".").rstrip(".").rpartition(".")[2] or "weight"
-    scope = used[0].scope if used else ""
+    scope = cut(used[0].scope, levels) if used else ""
     return f"{scope}.{last}" if scope else last

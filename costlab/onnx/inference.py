@@ -6,6 +6,7 @@ inferred carries to the next. Does not know costs.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from onnx.defs import OpSchema
 
     from costlab.graph import TensorSpec
+
+
+OPERANDS = re.compile(r"(?:[A-Za-z ,]|\.{3})*")
+"""What stands before the arrow of an Einstein sum: an axis a letter, or any axes as three dots."""
 
 
 @lru_cache(maxsize=1024)
@@ -44,8 +49,10 @@ def inferred(
     Raises:
         SourceError: what goes in does not fit.
     """
-    from onnx import helper, numpy_helper, shape_inference
+    from onnx import checker, helper, numpy_helper, shape_inference
 
+    if node.op_type == "Einsum":
+        _check_equation(node)
     try:
         found = shape_inference.infer_node_outputs(
             schema,
@@ -56,11 +63,23 @@ def inferred(
                 helper.make_opsetid(domain, version) for domain, version in opsets.items()
             ],
         )
-    except shape_inference.InferenceError as error:
+    except (checker.ValidationError, shape_inference.InferenceError) as error:
         raise SourceError(_said(error)) from error
     except (KeyError, RuntimeError, ValueError, TypeError):
         return {}  # the definition does not say, or not without what is missing
     return {name: spec_of(told, {}) for name, told in found.items()}
+
+
+def _check_equation(node: NodeProto) -> None:
+    """Looks at the operands of an Einstein sum, whose inference never ends on other signs.
+
+    Raises:
+        SourceError: there is one that no equation has.
+    """
+    for attribute in node.attribute:
+        operands = attribute.s.decode(errors="replace").partition("->")[0]
+        if not OPERANDS.fullmatch(operands):
+            raise SourceError(f"{operands[:60]!r} are no operands of an equation")
 
 
 def _said(error: Exception) -> str:

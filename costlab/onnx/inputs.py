@@ -20,6 +20,25 @@ if TYPE_CHECKING:
     from onnx import GraphProto
 
 
+LONGEST = 400
+"""Characters of a name or a declaration that a message shows."""
+FEW = 8
+"""So many things of a kind are named in a message; of others it says how many they are."""
+
+
+def listed(texts: Sequence[str], count: int) -> str:
+    """The first few texts, and how many more there are of what they are about.
+
+    >>> listed(["a", "b"], 2), listed("abcdefghij", 10)
+    ('a, b', 'a, b, c, d, e, f, g, h and 2 more')
+    """
+    return ", ".join(map(_cut, texts[:FEW])) + (f" and {count - FEW:,} more" if count > FEW else "")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
 class Wanted(NamedTuple):
     """An input as the file declares it; a dimension may have a name or none in place of a size."""
 
@@ -106,12 +125,14 @@ def _assigned(wanted: Sequence[Wanted], specs: Sequence[str], path: str) -> dict
         name, spec = parse(text)
         if name is None:
             if place == len(names):
-                told = ", ".join(names) or "none"
+                told = listed(names, len(names)) or "none"
                 raise UsageError(f"{path} has {len(names)} inputs ({told}); {text} is one too many")
             name, place = names[place], place + 1
         if name not in names:
             hint = did_you_mean(name, names)
-            raise UsageError(f"{path} has no input {name!r}.{hint} Inputs: {', '.join(names)}.")
+            raise UsageError(
+                f"{path} has no input {name!r}.{hint} Inputs: {listed(names, len(names))}."
+            )
         if name in given:
             raise UsageError(f"the input {name!r} of {path} is given twice")
         given[name] = spec
@@ -120,7 +141,8 @@ def _assigned(wanted: Sequence[Wanted], specs: Sequence[str], path: str) -> dict
 
 def _fit(each: Wanted, spec: TensorSpec, sizes: dict[str, int], path: str) -> None:
     """Binds the names of an input's dimensions to the sizes of its spec."""
-    told = f"{path}: the input {each.name!r} is {each.text}, and not {format_spec(spec)}"
+    shape = _cut(each.text)
+    told = f"{path}: the input {each.name!r} is {shape}, and not {_cut(format_spec(spec))}"
     if spec.dtype != each.dtype or len(spec.shape) != len(each.dims):
         raise UsageError(told)
     for dim, size in zip(each.dims, spec.shape, strict=True):
@@ -134,18 +156,18 @@ def _fit(each: Wanted, spec: TensorSpec, sizes: dict[str, int], path: str) -> No
 
 def _unbound(wanted: Sequence[Wanted], open_dims: list[tuple[Wanted, str]], path: str) -> str:
     """The message that names the dimensions, with a command that gives them."""
-    told = ", ".join(
-        dict.fromkeys(f"{dim} of {each.name} ({each.text})" for each, dim in open_dims)
-    )
+    distinct = {(dim, each.name): each for each, dim in open_dims}
+    first = [f"{dim} of {each.name} ({each.text})" for (dim, _), each in [*distinct.items()][:FEW]]
+    told = listed(first, len(distinct))
     named = all(re.fullmatch(r"[A-Za-z_]\w*", each.name) for each in wanted)
     options = " ".join(
-        "--input " + quote(f"{each.name}={spec}" if named and len(wanted) > 1 else spec)
-        for each in wanted
+        "--input " + quote(_cut(f"{each.name}={spec}" if named and len(wanted) > 1 else spec))
+        for each in wanted[:FEW]
         for spec in [Wanted("", each.dtype, tuple(_example(dim) for dim in each.dims)).text]
     )
     return (
         f"{path} leaves sizes of its inputs open: {told}; give them, for example: "
-        f"costlab report {quote(path)} {options}"
+        f"costlab report {quote(path)} {options}{' …' if len(wanted) > FEW else ''}"
     )
 
 

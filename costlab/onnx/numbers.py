@@ -7,6 +7,7 @@ small, or depends on an input, is not computed.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,12 @@ def folded(op: str, operands: list[Array], attributes: Mapping[str, Any]) -> lis
     except (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError):
         return []  # operands that do not fit: the inference of shapes says what is wrong
     found = [np.asarray(each) for each in (made if isinstance(made, list) else [made])]
-    return found if all(each.size <= FEW and each.ndim <= 1 for each in found) else []
+    return found if all(each.size <= FEW and _is_kept(op, each) for each in found) else []
+
+
+def _is_kept(op: str, made: Array) -> bool:
+    """Whether an array is of a rank that sizes have; integers are moved through more axes."""
+    return made.ndim <= 1 or (op in MOVED and made.dtype.kind in "biu")
 
 
 def sizes(op: str, spec: TensorSpec, attributes: Mapping[str, Any]) -> Array:
@@ -48,6 +54,8 @@ def _axes(operands: list[Array], attributes: Mapping[str, Any], slot: int = 1) -
     if len(operands) > slot and operands[slot] is not None:
         return tuple(int(axis) for axis in np.ravel(operands[slot]))
     told = attributes.get("axes")
+    if told is not None and len(told) > FEW:  # numpy looks for each axis among all of them
+        raise ValueError
     return None if told is None else tuple(told)
 
 
@@ -61,23 +69,31 @@ def _squeezed(operands: list[Array], attributes: Mapping[str, Any]) -> Array:
 
 def _sliced(operands: list[Array], attributes: Mapping[str, Any]) -> Array:
     if len(operands) > 1:
-        starts, ends = operands[1], operands[2]
-        axes, steps = (*operands[3:5], None, None)[:2]
+        starts, ends, axes, steps = (*operands[1:5], None, None)[:4]
     else:
         starts, ends = attributes["starts"], attributes["ends"]
         axes, steps = attributes.get("axes"), None
-    vector = np.asarray(operands[0])
-    along = range(len(starts)) if axes is None else axes
-    if list(along) not in ([0], [-1]) or vector.ndim != 1:
-        raise ValueError
-    return vector[int(starts[0]) : int(ends[0]) : 1 if steps is None else int(steps[0])]
+    array = np.asarray(operands[0])
+    cut = [slice(None)] * array.ndim
+    for at, axis in enumerate(range(len(starts)) if axes is None else axes):
+        step = 1 if steps is None else int(steps[at])
+        cut[int(axis)] = slice(int(starts[at]), int(ends[at]), step)
+    return array[tuple(cut)]
+
+
+def _reshaped(operands: list[Array], attributes: Mapping[str, Any]) -> Array:
+    array = np.asarray(operands[0])
+    to = [int(size) for size in operands[1]]
+    if not attributes.get("allowzero"):  # a 0 stands for the size that is there
+        to = [size or array.shape[at] for at, size in enumerate(to)]
+    return np.reshape(array, to)
 
 
 def _split(operands: list[Array], attributes: Mapping[str, Any]) -> list[Array]:
     told = operands[1] if len(operands) > 1 else attributes.get("split")
     if told is None:
         raise ValueError
-    return list(np.split(np.asarray(operands[0]), np.cumsum(told)[:-1]))
+    return list(np.split(operands[0], np.cumsum(told)[:-1], attributes.get("axis", 0)))
 
 
 def _filled(operands: list[Array], attributes: Mapping[str, Any]) -> Array:
@@ -129,8 +145,11 @@ def _expanded(operands: list[Array], _: Mapping[str, Any]) -> Array:
 
 def _reduced(of: str) -> Any:
     def rule(operands: list[Array], attributes: Mapping[str, Any]) -> Array:
+        axes = _axes(operands, attributes) or None
+        if axes is None and attributes.get("noop_with_empty_axes"):
+            return operands[0]
         keep = bool(attributes.get("keepdims", 1))
-        made = getattr(np, of)(operands[0], axis=_axes(operands, attributes), keepdims=keep)
+        made = getattr(np, of)(operands[0], axis=axes, keepdims=keep)
         return np.asarray(made).astype(np.asarray(operands[0]).dtype)
 
     return rule
@@ -143,21 +162,31 @@ def _numpy(name: str) -> Any:
     return rule
 
 
+def _joined(name: str) -> Any:
+    def rule(operands: list[Array], _: Mapping[str, Any]) -> Array:
+        return reduce(getattr(np, name), operands)
+
+    return rule
+
+
 FOLDS: dict[str, Any] = {
     "Cast": _cast,
-    "Concat": lambda operands, _: np.concatenate([np.asarray(each) for each in operands]),
+    "Concat": lambda operands, told: np.concatenate(operands, told["axis"]),
     "ConstantOfShape": _filled,
     "Div": _divided,
     "Expand": _expanded,
     "Gather": lambda operands, told: np.take(operands[0], operands[1], told.get("axis", 0)),
     "Identity": lambda operands, _: operands[0],
+    "Max": _joined("maximum"),
+    "Min": _joined("minimum"),
     "Mod": _remainder,
     "Pow": lambda operands, _: np.power(operands[0], operands[1]).astype(operands[0].dtype),
     "Range": _ranged,
-    "Reshape": lambda operands, _: np.reshape(operands[0], [int(n) for n in operands[1]]),
+    "Reshape": _reshaped,
     "Slice": _sliced,
     "Split": _split,
     "Squeeze": _squeezed,
+    "Transpose": lambda operands, told: np.transpose(operands[0], told.get("perm")),
     "Unsqueeze": _unsqueezed,
     **{f"Reduce{name.capitalize()}": _reduced(name) for name in ("max", "min", "prod", "sum")},
     **{
@@ -173,8 +202,6 @@ FOLDS: dict[str, Any] = {
             "GreaterOrEqual": "greater_equal",
             "Less": "less",
             "LessOrEqual": "less_equal",
-            "Max": "maximum",
-            "Min": "minimum",
             "Mul": "multiply",
             "Neg": "negative",
             "Not": "logical_not",
@@ -186,3 +213,16 @@ FOLDS: dict[str, Any] = {
     },
 }
 """What is computed, an operator a line; Python's numpy has the same meaning for most."""
+MOVED = {
+    "Cast",
+    "Concat",
+    "Gather",
+    "Identity",
+    "Reshape",
+    "Slice",
+    "Split",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+}
+"""What puts numbers elsewhere and computes none: padding goes through a matrix so."""

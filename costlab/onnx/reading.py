@@ -5,13 +5,14 @@ Does not know what an operator is.
 
 from __future__ import annotations
 
+import stat
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costlab.errors import NoSuchModelError, SourceError, UsageError
 from costlab.graph import TensorSpec
-from costlab.onnx.elements import NAMES, bounded
+from costlab.onnx.elements import NAMES, bounded, entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,10 @@ def _parsed(path: str) -> ModelProto:
         raise UsageError(INSTALL) from error
     file = Path(path)
     try:
-        size = file.stat().st_size
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, a device has no end
+            raise SourceError(f"cannot read {path}: it is a folder, a pipe or a device, no file")
+        size = status.st_size
         if size > LARGEST_FILE:
             message = f"{path} has {size:,} bytes; a model is at most {LARGEST_FILE:,}, without "
             raise SourceError(message + "the weights that it keeps in other files")
@@ -171,21 +175,35 @@ def described(tensor: TensorProto) -> Initial:
     """What a tensor of the file is; its values only if they are few and stand in the file itself.
 
     Raises:
-        SourceError: it has another number of bytes than its shape needs.
+        SourceError: it has another number of bytes, or of numbers, than its shape needs.
     """
     spec = TensorSpec(bounded(tensor.dims), _type(tensor))
     outside = tensor.data_location == tensor.EXTERNAL
-    if not outside and tensor.HasField("raw_data") and len(tensor.raw_data) != spec.bytes:
-        message = (
-            f"the tensor {tensor.name!r} has {len(tensor.raw_data):,} bytes, not {spec.bytes:,}"
-        )
-        raise SourceError(message)
+    if not outside:
+        _check_length(tensor, spec)
     values = None
     if not outside and prod(spec.shape) <= FEW and spec.dtype != "string":
         from onnx import numpy_helper
 
         values = numpy_helper.to_array(tensor)
     return Initial(tensor.name, spec, values)
+
+
+def _check_length(tensor: TensorProto, spec: TensorSpec) -> None:
+    """Holds what a tensor has in the file against its shape.
+
+    Raises:
+        SourceError: it is more, or less.
+    """
+    from onnx import helper
+
+    if tensor.HasField("raw_data"):
+        found, needed, of = len(tensor.raw_data), spec.bytes, "bytes"
+    else:
+        written = getattr(tensor, helper.tensor_dtype_to_field(tensor.data_type))
+        found, needed, of = len(written), entries(spec), "numbers"
+    if found != needed:
+        raise SourceError(f"the tensor {tensor.name!r} has {found:,} {of}, not {needed:,}")
 
 
 def _type(tensor: TensorProto) -> str:

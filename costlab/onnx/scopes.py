@@ -11,13 +11,17 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 # Source: torch.onnx, which writes the modules that a node comes from so.
 SCOPES = "pkg.torch.onnx.name_scopes"
 KINDS = "pkg.torch.onnx.class_hierarchy"
 LONGEST = 1_000
 """Characters of a name that are looked at."""
+DEEPEST_BLOCK = 64
+"""Levels of blocks in one another; no model that people write comes near."""
+MOST_BLOCKS = 100_000
+"""Blocks of a report, as many as operations; each takes two kilobytes."""
 
 
 def scope_of(node: Any) -> str | None:
@@ -98,3 +102,33 @@ def with_parents(paths: Iterable[str]) -> list[str]:
         for count in range(1, len(parts) + 1):
             found.setdefault(".".join(parts[:count]))
     return list(found)
+
+
+def cut(path: str, levels: int) -> str:
+    """The first so many levels of a path.
+
+    >>> cut("a.b.c", 2), cut("a", 2)
+    ('a.b', 'a')
+    """
+    return ".".join(path.split(".", levels)[:levels])
+
+
+def levels_of(paths: Collection[str]) -> int:
+    """So many levels of these paths as blocks are made of, lest there be too many.
+
+    >>> levels_of(["a.b.c"]), levels_of([f"a{at}" + ".b" * 60 for at in range(10_000)])
+    (64, 8)
+    """
+    levels = DEEPEST_BLOCK
+    while levels > 1 and _too_many(paths, levels):
+        levels //= 2
+    return levels
+
+
+def _too_many(paths: Iterable[str], levels: int) -> bool:
+    found: set[str] = set()
+    for path in paths:
+        found.update(with_parents([cut(path, levels)]))
+        if len(found) > MOST_BLOCKS:
+            return True
+    return False

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costlab.blocks import REMARK
 from costlab.errors import SourceError
-from costlab.graph import Coverage, Node, Tensor, TensorSpec
+from costlab.graph import Coverage, Graph, Module, Node, Tensor, TensorSpec
 from costlab.onnx.elements import is_float
-from costlab.onnx.held import Holding, Use
+from costlab.onnx.held import Holding, Use, grouped, sorted_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from costlab.onnx.operators.call import Call
 
+Place = tuple[object, ...]
+"""Where a graph or a node is written in a file, however often it runs."""
 UNKNOWN = "unknown"
 MOST_NODES = 100_000
 """Operations, those of loops once a turn; more take minutes to walk, and nobody reads them."""
@@ -42,12 +44,16 @@ class ExhaustedError(Exception):
 
 
 class Names(NamedTuple):
-    """What names mean within a graph: numbers of tensors, None for one whose shape is not known."""
+    """What names mean within a graph: numbers of tensors, None for one whose shape is not known.
+
+    `place` is that of the graph, or of the node that is walked.
+    """
 
     tensors: dict[str, int | None]
     declared: dict[str, Any]
     opsets: Mapping[str, int]
     outer: Names | None = None
+    place: Place = ()
 
     def find(self, name: str) -> int | None:
         """The number of a tensor.
@@ -75,7 +81,8 @@ class Tape:
     """What a walk through a file has written down.
 
     `values` are the numbers of small tensors that are known, `learned` those of them that training
-    may have chosen; `uses` is what reads the tensors that the file holds.
+    may have chosen; `uses` is what reads the tensors that the file holds. `entered` are the places
+    of the graphs that were walked, each with the number of tensors before it.
     """
 
     def __init__(self) -> None:
@@ -86,6 +93,7 @@ class Tape:
         self.held: dict[int, Holding] = {}
         self.constants: dict[object, int] = {}
         self.uses: list[tuple[int, Use]] = []
+        self.entered: dict[Place, int] = {(): -1}
         self.effort = self.turned = self.turning = 0
 
     def spend(self, amount: int) -> None:
@@ -113,15 +121,50 @@ class Tape:
             self.values.pop(at, None)
             self.learned.discard(at)
             self.held.pop(at, None)
-        while self.constants and next(reversed(self.constants.values())) >= mark.tensors:
-            self.constants.popitem()
+        for made in (self.constants, self.entered):
+            while made and next(reversed(made.values())) >= mark.tensors:
+                made.popitem()
         del self.nodes[mark.nodes :], self.tensors[mark.tensors :], self.uses[mark.uses :]
 
+    def part(self, mark: Mark, returned: Sequence[int | None]) -> Graph:
+        """The operations since a mark as a graph of their own, all in one block."""
+        nodes, uses = self.nodes[mark.nodes :], grouped(self.uses[mark.uses :])
+        given = [number for number in returned if number is not None]
+        named = [*uses, *given, *(at for node in nodes for at in (*node.inputs, *node.outputs))]
+        both = (each for at in named for each in (at, self.tensors[at].storage))
+        here = {number: at for at, number in enumerate(dict.fromkeys(both))}
+        tensors = [self.tensors[number] for number in here]
+        specs = {number: self.tensors[number].spec for number in here}
+        alone = {at: [use._replace(scope="") for use in used] for at, used in uses.items()}
+        parameters, _ = sorted_out([self.held[at] for at in uses], alone, {}, specs)
+        inputs = [here[at] for at in here if at < mark.tensors and not self.is_held(at)]
+
+        def within(numbers: Iterable[int]) -> tuple[int, ...]:
+            return tuple(here[number] for number in numbers)
+
+        return Graph(
+            tensors=tuple(Tensor(spec, here[storage]) for spec, storage in tensors),
+            nodes=tuple(
+                node._replace(scope="", inputs=within(node.inputs), outputs=within(node.outputs))
+                for node in nodes
+            ),
+            inputs=tuple(inputs),
+            outputs=within(given),
+            parameters=tuple(each._replace(tensor=here[each.tensor or 0]) for each in parameters),
+            modules=(Module("", "part", 1),),
+            input_names=("",) * len(inputs),
+        )
+
     def names(
-        self, declared: Iterable[ValueInfoProto], opsets: Mapping[str, int], outer: Names | None
+        self,
+        declared: Iterable[ValueInfoProto],
+        opsets: Mapping[str, int],
+        outer: Names | None = None,
+        place: Place = (),
     ) -> Names:
         """An empty table of names, with the shapes that the file declares for some of them."""
-        return Names({}, {value.name: value.type for value in declared}, opsets, outer)
+        self.entered.setdefault(place, len(self.tensors))
+        return Names({}, {value.name: value.type for value in declared}, opsets, outer, place)
 
     def add(self, spec: TensorSpec, storage: int | None = None) -> int:
         """The number of a new tensor, which may share the memory of another."""
@@ -134,12 +177,15 @@ class Tape:
         name: str,
         spec: TensorSpec,
         values: Any = None,
-        content: object = None,
+        place: Place = (),
         *,
         written: bool = False,
     ) -> int:
-        """The number of a tensor that the file holds, once however often its graph is walked."""
-        key = (name, spec, content)
+        """The number of a tensor that the file holds, once however often its graph is walked.
+
+        What tells it from another is the `place` where it is written.
+        """
+        key = (place, name, spec)
         number = self.constants.get(key)
         if number is None:
             number = self.constants[key] = self.add(spec)

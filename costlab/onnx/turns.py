@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from costlab.errors import SourceError
 from costlab.graph import Tensor
 from costlab.onnx.reading import described
 from costlab.onnx.tape import BYTES, MOST_NODES
@@ -17,7 +18,7 @@ from costlab.onnx.tape import BYTES, MOST_NODES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from onnx import GraphProto
+    from onnx import GraphProto, NodeProto
 
     from costlab.onnx.tape import Mark, Names
     from costlab.onnx.walking import Walk
@@ -43,10 +44,15 @@ class Renaming(NamedTuple):
 
 
 class Body:
-    """The body of a loop or the graph of a branch, walked in a scope; `start` is before it all."""
+    """The body of a loop or the graph of a branch, by the name that its operator has for it.
 
-    def __init__(self, walk: Walk, graph: GraphProto, names: Names, scope: str) -> None:
-        self.walk, self.graph, self.outer, self.scope = walk, graph, names, scope
+    It is walked in a scope; `start` is before it all.
+    """
+
+    def __init__(self, walk: Walk, node: NodeProto, name: str, names: Names, scope: str) -> None:
+        self.walk, self.outer, self.scope = walk, names, scope
+        self.graph = graph = _graph(node, name)
+        self.place = (*names.place, name)
         walk.spend(sum(tensor.ByteSize() for tensor in graph.initializer) // BYTES)
         self.initials = [described(tensor) for tensor in graph.initializer]
         self.declared = [*graph.value_info, *graph.output]
@@ -64,9 +70,9 @@ class Body:
         walk, since, held = self.walk, self.walk.mark(), len(self.walk.held)
         given = (*(make() for make in before), *state, *(make() for make in after))
         walk.spend(1 + len(self.initials) + len(given) + len(self.graph.output))
-        within = walk.names(self.declared, self.outer.opsets, self.outer)
+        within = walk.names(self.declared, self.outer.opsets, self.outer, self.place)
         for initial in self.initials:
-            within.tensors[initial.name] = walk.hold(*initial)
+            within.tensors[initial.name] = walk.hold(*initial, self.place)
         names = (value.name for value in self.graph.input)
         within.tensors.update(zip(names, given, strict=True))
         walk.run(self.graph.node, within, self.scope)
@@ -155,6 +161,14 @@ class Body:
         if name not in self._read:
             self._read[name] = _reads(self.walk, self.graph, name)
         return self._read[name]
+
+
+def _graph(node: NodeProto, name: str) -> GraphProto:
+    for attribute in node.attribute:
+        if attribute.name == name:
+            graph: GraphProto = attribute.g
+            return graph
+    raise SourceError(f"it has no {name}")
 
 
 def _reads(walk: Walk, graph: GraphProto, name: str) -> bool:

@@ -18,7 +18,7 @@ from costlab.onnx.operators import TABLE, Operator, effect_of
 from costlab.onnx.operators.call import Call
 from costlab.onnx.reading import DEEPEST, File, described
 from costlab.onnx.scopes import kind_of, owner_of, scope_of
-from costlab.onnx.tape import BYTES, MOST_NODES, TOO_MANY, WALKED, Names, Tape
+from costlab.onnx.tape import BYTES, MOST_NODES, TOO_MANY, WALKED, Names, Place, Tape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,12 +49,12 @@ class Walk(Tape):
         if self.depth > DEEPEST:
             raise SourceError(f"functions or graphs are more than {DEEPEST} deep in one another")
         self.depth += 1
-        for node in nodes:
+        for at, node in enumerate(nodes):
             if len(self.nodes) > MOST_NODES:
                 raise SourceError(TOO_MANY)
             self.spend(WALKED + len(node.input) + len(node.output))
             try:
-                self._node(node, names, inside)
+                self._node(node, names._replace(place=(*names.place, at)), inside)
             except SourceError as error:
                 if node.name and repr(node.name) in str(error):
                     raise
@@ -67,11 +67,12 @@ class Walk(Tape):
         scope = self._scope(node, names, inside)
         if node.op_type == "Constant" and not domain:
             self.spend(node.ByteSize() // BYTES)
-            names.tensors[node.output[0]] = self._written(node)
+            names.tensors[node.output[0]] = self.written(node, names.place)
             return
         function = self.file.functions.get((domain, node.op_type, node.overload))
         if function is not None:
-            self.call(node, function, names, self._within(node, scope))
+            key = (domain, node.op_type, node.overload)
+            self.call(node, function, names, self._within(node, scope), (key,))
             return
         if not domain and node.op_type in control.TURNS:
             control.TURNS[node.op_type](self, node, names, scope)
@@ -103,14 +104,13 @@ class Walk(Tape):
         own = node.name.rpartition("/")[2].replace(".", "_") or node.op_type
         return scope if scope == node.op_type else f"{scope}.{own}".strip(".")
 
-    def _written(self, node: NodeProto) -> int:
-        """The tensor that a constant is."""
+    def written(self, node: NodeProto, place: Place) -> int:
+        """The tensor that a constant is; in a function it may be another in each call."""
         from onnx import numpy_helper
 
         if not node.attribute:
             raise SourceError("the constant has no value")
         attribute = node.attribute[0]
-        content = hash(attribute.t.raw_data)
         if attribute.name == "sparse_value":
             stored = attribute.sparse_tensor
             spec, values = described(stored.values).spec, None
@@ -120,20 +120,26 @@ class Walk(Tape):
             tensor = attribute.t if written else numpy_helper.from_array(array_of(attribute))
             _, spec, values = described(tensor)
         if values is None or (spec.elements > 1 and is_float(spec.dtype)):
-            return self.hold(node.output[0], spec, values, content, written=True)
+            content = hash(attribute.SerializeToString())
+            return self.hold(node.output[0], spec, values, (*place, content), written=True)
         number = self.add(spec)
         if len(spec.shape) <= 1:
             self.values[number] = values
         return number
 
     def call(
-        self, node: NodeProto, function: FunctionProto, names: Names, inside: str | None
+        self,
+        node: NodeProto,
+        function: FunctionProto,
+        names: Names,
+        inside: str | None,
+        place: Place,
     ) -> None:
-        """Walks the nodes of a function with the arguments of a call."""
+        """Walks the nodes of a function, written at a place, with the arguments of a call."""
         opsets = {opset.domain: opset.version for opset in function.opset_import} or names.opsets
-        within = self.names(function.value_info, opsets, None)
-        for place, name in enumerate(function.input):
-            given = node.input[place] if place < len(node.input) else ""
+        within = self.names(function.value_info, opsets, None, place)
+        for slot, name in enumerate(function.input):
+            given = node.input[slot] if slot < len(node.input) else ""
             within.tensors[name] = names.find(given) if given else None
         within.tensors[""] = None
         self.run([with_arguments(inner, node, function) for inner in function.node], within, inside)
@@ -175,7 +181,7 @@ class Walk(Tape):
         if entry is None and schema is not None and complete:
             function = definition_of(node, schema, specs, int(opset or 0))
             if function is not None:
-                self.call(node, function, names, scope)
+                self.call(node, function, names, scope, names.place)
                 return
         call = Call(
             node.op_type,

@@ -37,6 +37,7 @@ from costlab.ops import (
     resampling,
     unpooling,
     views,
+    writing,
 )
 from costlab.ops.given import RuleError, checked
 from costlab.ops.names import ALIASES, METADATA
@@ -100,6 +101,7 @@ PARTS: tuple[dict[str, Op], ...] = (
     family("rearrangement", joining.RULES),
     family("rearrangement", rearrange.RULES),
     family("indexing", indexing.RULES),
+    family("indexing", writing.RULES),
     family("indexing", embedding.RULES),
     family("conversion", conversion.RULES),
     family("convolution", kernels.CONVOLUTIONS),

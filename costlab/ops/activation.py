@@ -160,7 +160,7 @@ def normalized_exponential(flops: int) -> Rule:
 def dropout(input: Shaped, p: float = 0.5, training: bool = True, inplace: bool = False) -> Effect:
     """y = x · mask / (1 − p): 2 operations an element in training, the input itself in eval.
 
-    Where nothing is dropped (p = 0) it is the input itself as well.
+    If nothing is dropped (p = 0) so it is too; if all is (p = 1), a zero is the mask: `drops_all`.
     """
     numbers(p, inplace)
     require(isinstance(training, bool))
@@ -184,7 +184,8 @@ def _dropped(input: Shaped, p: float, flops: int) -> Effect:
     if not flops or not p:
         return Effect(tuple(input.shape), unchanged=True)
     require(is_kind(input, REAL))
-    return Effect(tuple(input.shape), flops=flops * prod(input.shape))
+    told = {"drops_all": True} if p == 1 else {}
+    return Effect(tuple(input.shape), flops=flops * prod(input.shape), attributes=told)
 
 
 def feature_alpha_dropout(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from math import prod
 
-from costlab.ops.dtypes import is_kind
+from costlab.ops.dtypes import is_kind, name_of
 from costlab.ops.rule import Effect, Rule, Shape, Shaped, per_axis, require
 
 Sizes = int | tuple[int, ...] | list[int]
@@ -35,12 +35,14 @@ def convolution(rank: int) -> Rule:
         lead, channels, spatial = _split(tuple(input.shape), rank)
         out_channels, group_channels, *widths = weight.shape
         kernel = tuple(widths)
-        require(len(kernel) == rank and weight.dtype == input.dtype and is_kind(input, "fc"))
+        require(len(kernel) == rank and weight.dtype == input.dtype)
         require(groups > 0 and channels == group_channels * groups and out_channels % groups == 0)
         if bias is not None:
             require(tuple(bias.shape) == (out_channels,) and bias.dtype == input.dtype)
         strides, dilations = per_axis(stride, rank), per_axis(dilation, rank)
         pads = padding if isinstance(padding, str) else per_axis(padding, rank)
+        # Of integers, the kernel that spreads its window takes int64 alone.
+        require(is_kind(input, "fc" if max(dilations) > 1 else "ifc") or _is_long(input))
         # Whole numbers alone have a whole sum: 1.0 must not be taken for the 1 that is known.
         require(type(sum((*strides, *dilations, *(() if isinstance(pads, str) else pads)))) is int)
         sizes = _sizes(spatial, kernel, strides, pads, dilations)
@@ -89,7 +91,7 @@ def transposed_convolution(rank: int) -> Rule:
         require(len(kernel) == rank and channels == in_channels and groups > 0)
         require(channels % groups == 0)
         out_channels = group_channels * groups
-        require(weight.dtype == input.dtype and is_kind(input, "fc"))
+        require(weight.dtype == input.dtype and (is_kind(input, "fc") or _is_long(input)))
         if bias is not None:
             require(tuple(bias.shape) == (out_channels,) and bias.dtype == input.dtype)
         strides, dilations = per_axis(stride, rank), per_axis(dilation, rank)
@@ -120,6 +122,10 @@ def transposed_convolution(rank: int) -> Rule:
         )
 
     return conv_transpose
+
+
+def _is_long(input: Shaped) -> bool:
+    return name_of(input.dtype) == "int64"
 
 
 def _split(shape: Shape, rank: int) -> tuple[Shape, int, Shape]:

@@ -16,6 +16,7 @@ from costlab.ops.dtypes import (
     promoted,
     real,
 )
+from costlab.ops.joining import of_parts
 from costlab.ops.operands import (
     BOOLEAN,
     Operand,
@@ -108,6 +109,13 @@ def where(condition: Shaped, input: Operand, other: Operand) -> Effect:
 def where_method(input: Shaped, condition: Shaped, other: Operand) -> Effect:
     """`a.where(condition, b)`: y = a where the condition holds, else b."""
     return where(condition, input, other)
+
+
+def polar(abs: Shaped, angle: Shaped) -> Effect:
+    """y = r · e^(iθ)."""
+    require(name_of(abs.dtype) in {"float32", "float64"})
+    effect = of_parts(abs, angle)
+    return each(effect.shape, str(effect.dtype))
 
 
 def lerp(input: Shaped, end: Shaped, weight: Operand) -> Effect:
@@ -209,6 +217,7 @@ RULES: dict[str, Rule] = {
     "clamp_max": clamp_max,
     "where": where,
     "Tensor.where": where_method,
+    "polar": polar,
     "lerp": lerp,
     "addcmul": addcmul,
     "addcdiv": addcmul,

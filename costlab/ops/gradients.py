@@ -147,6 +147,18 @@ def binary_cross_entropy(
     return loss("binary_cross_entropy")(input, target, reduction)
 
 
+def binary_cross_entropy_with_logits(
+    input: Shaped,
+    target: Shaped,
+    weight: Shaped | None = None,
+    pos_weight: Shaped | None = None,
+    reduction: int = 1,
+) -> Effect:
+    """The loss, whose reduction is a number, without weights."""
+    require(weight is None and pos_weight is None)
+    return loss("binary_cross_entropy_with_logits")(input, target, reduction)
+
+
 def nll_loss_forward(
     input: Shaped, target: Shaped, weight: Shaped | None, reduction: int, ignore_index: int
 ) -> Effect:
@@ -213,6 +225,7 @@ POOLINGS: dict[str, Rule] = {
 LOSSES: dict[str, Callable[..., Effect]] = {
     **{f"aten::{name}": loss(name) for name in ("mse_loss", "smooth_l1_loss", "huber_loss")},
     "aten::binary_cross_entropy": binary_cross_entropy,
+    "aten::binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
     **dict.fromkeys(
         (
             "mse_loss_backward", "smooth_l1_loss_backward", "huber_loss_backward",

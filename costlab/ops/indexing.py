@@ -6,14 +6,11 @@ Does not know the positions themselves, so not whether they are within bounds ei
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from costlab.ops.dtypes import BOOL, Number, is_kind, name_of
+from costlab.ops.dtypes import Number, is_kind, name_of
 from costlab.ops.operands import takes
 from costlab.ops.rule import Effect, Rule, Shape, Shaped, axis_of, broadcast, require
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 BASIC = (int, slice, type(...))
 """What an index of a view is made of, besides None."""
@@ -38,7 +35,7 @@ def gather(input: Shaped, dim: int, index: Shaped, *, sparse_grad: bool = False)
     """y[i,j] = x[index[i,j], j] for an axis 0: as many elements as the index has."""
     del sparse_grad
     shape, positions = tuple(input.shape), tuple(index.shape)
-    are_positions(index)
+    are_positions(index, SHORT_POSITIONS)
     require(len(shape) > 0 and prod(positions) > 0)
     require(prod(shape) > 0 and _within(positions, shape, axis_of(dim, len(shape))))
     return Effect(positions, dtype=name_of(input.dtype))
@@ -76,6 +73,13 @@ def index_select(input: Shaped, dim: int, index: Shaped) -> Effect:
     )
 
 
+def take(input: Shaped, index: Shaped) -> Effect:
+    """y[…] = x[index[…]] of the flattened tensor."""
+    are_positions(index)
+    require(prod(input.shape) > 0)
+    return Effect(tuple(index.shape), dtype=name_of(input.dtype))
+
+
 def scatter(input: Shaped, dim: int, index: Shaped, src: Shaped | complex) -> Effect:
     """x with x[index[i,j], j] = src[i,j] for an axis 0; `src` may be a number."""
     return _scattered(input, dim, index, src, 0)
@@ -104,7 +108,7 @@ def scatter_reduce(
 
 def _scattered(input: Shaped, dim: int, index: Shaped, src: Shaped | complex, flops: int) -> Effect:
     shape, positions = tuple(input.shape), tuple(index.shape)
-    are_positions(index)
+    are_positions(index, SHORT_POSITIONS)
     require(len(shape) > 0 and prod(positions) > 0 and prod(shape) > 0)
     require(_within(positions, shape, axis_of(dim, len(shape))))
     if isinstance(src, Number):
@@ -119,17 +123,18 @@ def index_add(
 ) -> Effect:
     """x with the slices of a source added at these positions: one add a source element."""
     require(alpha == 1 or is_kind(input, "f"))
+    are_positions(index, SHORT_POSITIONS)
     return _indexed(input, dim, index, source, prod(source.shape))
 
 
 def index_copy(input: Shaped, dim: int, index: Shaped, source: Shaped) -> Effect:
     """x with the slices of a source at these positions."""
+    are_positions(index)
     return _indexed(input, dim, index, source, 0)
 
 
 def _indexed(input: Shaped, dim: int, index: Shaped, source: Shaped, flops: int) -> Effect:
     shape = tuple(input.shape)
-    are_positions(index)
     require(len(index.shape) == 1 and source.dtype == input.dtype and prod(shape) > 0)
     require(len(shape) > 0)
     axis = axis_of(dim, len(shape))
@@ -190,63 +195,16 @@ def setitem(input: Shaped, index: object, value: object) -> Effect:
     return Effect(shape, dtype=name_of(input.dtype))
 
 
-def index_put(
-    input: Shaped,
-    indices: Sequence[Shaped | None],
-    values: Shaped,
-    accumulate: bool = False,
-    unsafe: bool = False,
-) -> Effect:
-    """`input[indices] = values` for tensors of positions; `+=`, an add a position, to accumulate.
-
-    A mask chooses, as `masked_fill` does: one operation an element of the input. Where the values
-    say how many elements it holds for, these are moved, as at positions.
-
-    Shapes: the indices are broadcast with one another; values to them and the axes without one.
-    """
-    del unsafe
-    shape = tuple(input.shape)
-    require(0 < len(indices) <= len(shape) and values.dtype == input.dtype)
-    given = {axis: index for axis, index in enumerate(indices) if index is not None}
-    require(bool(given))
-    if any(is_kind(index, BOOL) for index in given.values()):
-        require(len(given) == 1 and not accumulate)
-        ((axis, mask),) = given.items()
-        return _masked(input, axis, mask, values)
-    for index in given.values():
-        are_positions(index, SHORT_POSITIONS)
-    places = broadcast([tuple(index.shape) for index in given.values()])
-    first, last = min(given), max(given)
-    if last - first + 1 == len(given):
-        written = (*shape[:first], *places, *shape[last + 1 :])
-    else:  # axes that stand apart are moved to the front
-        written = (*places, *(size for axis, size in enumerate(shape) if axis not in given))
-    require(broadcast([tuple(values.shape), written]) == written)
-    return Effect(shape, flops=prod(written) if accumulate else 0, dtype=name_of(input.dtype))
-
-
-def _masked(input: Shaped, axis: int, mask: Shaped, values: Shaped) -> Effect:
-    """`input[..., mask, ...] = values`, the mask over as many axes as it has, from this one on."""
-    shape, masked, source = tuple(input.shape), tuple(mask.shape), tuple(values.shape)
-    rest = shape[axis + len(masked) :]
-    require(len(masked) > 0 and shape[axis : axis + len(masked)] == masked)
-    given = source[-1 - len(rest)] if len(source) > len(rest) else 1
-    require(given <= prod(masked))
-    picked = (*shape[:axis], given, *rest)
-    require(broadcast([source, picked]) == picked)
-    return Effect(shape, flops=prod(shape) if given == 1 else 0, dtype=name_of(input.dtype))
-
-
 RULES: dict[str, Rule] = {
     "gather": gather,
     "take_along_dim": take_along_dim,
     "index_select": index_select,
+    "take": take,
     "scatter": scatter,
     "scatter_add": scatter_add,
     "scatter_reduce": scatter_reduce,
     "index_add": index_add,
     "index_copy": index_copy,
     "index_fill": index_fill,
-    "index_put": index_put,
     "__setitem__": setitem,
 }

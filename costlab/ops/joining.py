@@ -8,11 +8,15 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from costlab.ops.dtypes import name_of, wider
-from costlab.ops.rule import SAME, Effect, Rule, Shape, Shaped, axis_of, require
+from costlab.ops.dtypes import name_of, promoted, wider
+from costlab.ops.rule import SAME, Effect, Rule, Shape, Shaped, axis_of, broadcast, require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+COMPLEX_OF = {"float16": "complex32", "float32": "complex64", "float64": "complex128"}
+"""The type of complex numbers whose parts have this one."""
 
 
 def joined(tensors: Sequence[Shaped], shapes: Sequence[Shape], axis: int) -> Effect:
@@ -85,6 +89,28 @@ def column_stack(tensors: Sequence[Shaped]) -> Effect:
     return joined(tensors, shapes, 1)
 
 
+def block_diag(*tensors: Shaped) -> Effect:
+    """Matrices along a diagonal, zeros beside them; a vector is a row, a number a matrix of one."""
+    require(len(tensors) > 0)
+    shapes = [_at_least(tuple(tensor.shape), 2) for tensor in tensors]
+    require(all(len(shape) == 2 for shape in shapes))
+    rows, columns = map(sum, zip(*shapes, strict=True))
+    return Effect((rows, columns), dtype=promoted(*tensors))
+
+
+def block_diag_of(tensors: Sequence[Shaped]) -> Effect:
+    """`block_diag`, as the dispatcher calls it."""
+    return block_diag(*tensors)
+
+
+def of_parts(real: Shaped, imag: Shaped) -> Effect:
+    """y = a + ib: complex numbers of their parts, which are moved."""
+    name = name_of(real.dtype)
+    require(real.dtype == imag.dtype and name in COMPLEX_OF)
+    shape = broadcast([tuple(real.shape), tuple(imag.shape)])
+    return Effect(shape, dtype=COMPLEX_OF[name])
+
+
 RULES: dict[str, Rule] = {
     "cat": cat,
     "stack": stack,
@@ -92,4 +118,7 @@ RULES: dict[str, Rule] = {
     "vstack": stacked(2, 0),
     "dstack": stacked(3, 2),
     "column_stack": column_stack,
+    "block_diag": block_diag,
+    "aten::block_diag": block_diag_of,
+    "complex": of_parts,
 }

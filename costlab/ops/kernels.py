@@ -7,8 +7,9 @@ handed to the rule of the function that it carries out.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from costlab.graph import NOTHING
 from costlab.ops.activation import dropout
 from costlab.ops.convolution import convolution, transposed_convolution
 from costlab.ops.distance import cdist
@@ -20,6 +21,10 @@ from costlab.ops.rule import SAME, Effect, Rule, Shaped, require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+NO_STATISTICS = 3
+"""The settings of a normalization besides its statistics: training, momentum and ε."""
 
 
 def any_convolution(
@@ -77,6 +82,14 @@ def native_batch_norm(
     return with_statistics(effect, effect.shape[1:2] if training else (0,))
 
 
+def native_batch_norm_legit(
+    input: Shaped, weight: Shaped | None, bias: Shaped | None, *settings: Any
+) -> Effect:
+    """The same, with running statistics or without: its other overload does not have them."""
+    held = settings if len(settings) > NO_STATISTICS else (None, None, *settings)
+    return native_batch_norm(input, weight, bias, *held)
+
+
 def native_batch_norm_in_eval(
     input: Shaped,
     weight: Shaped | None,
@@ -109,7 +122,10 @@ def native_dropout(input: Shaped, p: float, train: bool | None) -> Effect:
     """`dropout`, with its mask."""
     effect = dropout(input, p or 1, train is not False)  # the kernel draws also where none is
     return effect._replace(
-        shapes=(effect.shape, effect.shape), dtype=(SAME, "bool"), unchanged=False
+        shapes=(effect.shape, effect.shape),
+        dtype=(SAME, "bool"),
+        attributes=NOTHING,
+        unchanged=False,
     )
 
 
@@ -164,7 +180,7 @@ CONVOLUTIONS: dict[str, Rule] = {
 NORMALIZATIONS: dict[str, Rule] = {
     "native_layer_norm": native_layer_norm,
     "native_batch_norm": native_batch_norm,
-    "_native_batch_norm_legit": native_batch_norm,
+    "_native_batch_norm_legit": native_batch_norm_legit,
     "_native_batch_norm_legit_no_training": native_batch_norm_in_eval,
     "native_group_norm": native_group_norm,
 }

@@ -1,6 +1,8 @@
 """Losses: element-wise operations and a sum; none has MACs.
 
-Does not know gradients. A mean costs what a sum does: the one division is not counted.
+Does not know gradients. A mean costs what a sum does: the one division is not counted. The
+functionals say by name how they reduce; the compiled functions of their names (`torch._C._nn`)
+reduce nothing unless told, so that one that is not told is left to its kernel.
 """
 
 from __future__ import annotations
@@ -37,10 +39,12 @@ def between(flops: int) -> Rule:
         target: Shaped,
         size_average: bool | None = None,
         reduce: bool | None = None,
-        reduction: str = "mean",
+        reduction: str | None = None,
         **options: object,
     ) -> Effect:
         # The deprecated flags, weights and options of single losses are the kernel's business.
+        # For β = 0 a smooth loss calls that of magnitudes.
+        require(options.get("beta") != 0)
         require(size_average is None and reduce is None)
         require(all(value is None or isinstance(value, int | float) for value in options.values()))
         shape = tuple(input.shape)
@@ -80,7 +84,7 @@ def nll_loss(
     size_average: bool | None = None,
     ignore_index: int = -100,
     reduce: bool | None = None,
-    reduction: str = "mean",
+    reduction: str | None = None,
 ) -> Effect:
     """l = −Σ_n x[n, y[n]]: one operation a target, and their sum.
 

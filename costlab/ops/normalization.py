@@ -198,6 +198,15 @@ def weight_norm(v: Shaped, g: Shaped, dim: int = 0) -> Effect:
     )
 
 
+def renorm(input: Shaped, p: float, dim: int, maxnorm: float) -> Effect:
+    """y = x · min(1, m / ‖x_c‖_p) for each slice of an axis: power, sum and product an element."""
+    numbers(p, maxnorm)
+    shape = tuple(input.shape)
+    require(len(shape) > 1 and is_kind(input, "fc") and p > 0 and maxnorm >= 0)
+    axis_of(dim, len(shape))
+    return Effect(shape, flops=3 * prod(shape))
+
+
 RULES: dict[str, Rule] = {
     "_weight_norm_interface": weight_norm,
     "batch_norm": batch_norm,
@@ -207,4 +216,5 @@ RULES: dict[str, Rule] = {
     "group_norm": group_norm,
     "local_response_norm": local_response_norm,
     "normalize": normalize,
+    "renorm": renorm,
 }

@@ -9,8 +9,9 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from costlab.ops.dtypes import INTEGER, REAL, is_kind
-from costlab.ops.reduction import selection, sum_type
+from costlab.ops.dtypes import INTEGER, REAL, Number, is_kind, name_of
+from costlab.ops.operands import BOOLEAN, Operand, shape_of
+from costlab.ops.reduction import LOGSUMEXP, selection, sum_type
 from costlab.ops.rule import SAME, Effect, Rule, Shaped, axis_of, numbers, require
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ def scan_with_indices(input: Shaped, dim: int) -> Effect:
     require(type(dim) is int and is_kind(input, "bif"))
     axis_of(dim, len(shape))
     return Effect(shape, flops=prod(shape), dtype=(SAME, "int64"), shapes=(shape, shape))
+
+
+def logcumsumexp(input: Shaped, dim: int) -> Effect:
+    """y[i] = log(e^y[i−1] + e^x[i]) along an axis; 4 operations an element, as `logsumexp`."""
+    shape = tuple(input.shape)
+    require(type(dim) is int and is_kind(input, "fc"))
+    axis_of(dim, len(shape))
+    return Effect(shape, flops=LOGSUMEXP * prod(shape))
 
 
 def sort(input: Shaped, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Effect:
@@ -89,6 +98,60 @@ def histc(input: Shaped, bins: int = 100, min: float = 0, max: float = 0) -> Eff
     return Effect((bins,), flops=each * prod(input.shape))
 
 
+def searchsorted(
+    sorted_sequence: Shaped,
+    input: Operand,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Shaped | None = None,
+) -> Effect:
+    """Where each value belongs in an ordered axis: ⌈log₂(n + 1)⌉ comparisons for n places.
+
+    Shapes: one ordered axis (n,) and values (…), or one for each row: (*rows, n) and (*rows, m).
+    """
+    *rows, places = sorted_sequence.shape
+    values, given = shape_of(input), _tensors(sorted_sequence, input)
+    require(not rows or (len(given) > 1 and len(values) > 0 and values[:-1] == (*rows,)))
+    require(side in ({None, "right"} if right else {None, "left", "right"}))
+    ordered = tuple(sorted_sequence.shape)
+    require(sorter is None or (tuple(sorter.shape), name_of(sorter.dtype)) == (ordered, "int64"))
+    flops = prod(values) * places.bit_length()
+    return Effect(values, flops=flops, dtype="int32" if out_int32 else "int64")
+
+
+def bucketize(
+    input: Operand, boundaries: Shaped, *, out_int32: bool = False, right: bool = False
+) -> Effect:
+    """Between which of ordered boundaries each value is, by `searchsorted`."""
+    require(len(boundaries.shape) == 1)
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+def isin(
+    elements: Operand,
+    test_elements: Operand,
+    *,
+    assume_unique: bool = False,
+    invert: bool = False,
+) -> Effect:
+    """Whether each element is among others: these are sorted, and each is looked for."""
+    del assume_unique, invert
+    require(len(_tensors(elements, test_elements)) > 0)
+    shape, others = shape_of(elements), prod(shape_of(test_elements))
+    comparisons = others * max(others - 1, 0).bit_length() + prod(shape) * others.bit_length()
+    return Effect(shape, flops=comparisons, dtype=BOOLEAN)
+
+
+def _tensors(*operands: Operand) -> list[Shaped]:
+    """Those of the operands that are no real numbers; flags and complex ones have no order."""
+    require(not any(isinstance(operand, bool | complex) for operand in operands))
+    tensors = [operand for operand in operands if not isinstance(operand, Number)]
+    require(all(is_kind(tensor, "if") for tensor in tensors))
+    return tensors
+
+
 RULES: dict[str, Rule] = {
     "histc": histc,
     "cumsum": scan,
@@ -100,4 +163,9 @@ RULES: dict[str, Rule] = {
     "topk": topk,
     "kthvalue": kthvalue,
     "median": median,
+    "nanmedian": median,
+    "logcumsumexp": logcumsumexp,
+    "searchsorted": searchsorted,
+    "bucketize": bucketize,
+    "isin": isin,
 }

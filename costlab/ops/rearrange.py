@@ -5,6 +5,7 @@ They cost no operation, only bytes. Does not know views, which cost not even tho
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING
 
 from costlab.ops.dtypes import Number, kind_of, name_of
@@ -31,21 +32,21 @@ def pad(
     mirrored (`reflect`), its edge (`replicate`) or its other end (`circular`).
     """
     shape = list(input.shape)
-    pads = tuple(pad)
+    pads = tuple(map(index, pad))
     require(len(pads) % 2 == 0 and len(pads) <= 2 * len(shape))
     require(kind_of(input.dtype) in "bifc")
     if mode != "constant":
-        require(mode in {"reflect", "replicate", "circular"} and value is None)
+        require(mode in {"reflect", "replicate", "circular"} and (value is None or value == 0))
         require(2 <= len(pads) <= 6 and len(shape) - len(pads) // 2 in {1, 2})
         require(kind_of(input.dtype) in "fc" and min(pads) >= 0 and min(shape) > 0)
-        for index, added in enumerate(pads):
-            size = shape[-1 - index // 2]
+        for at, added in enumerate(pads):
+            size = shape[-1 - at // 2]
             require(mode == "replicate" or added <= size - (mode == "reflect"))
-    for index in range(0, len(pads), 2):
-        axis = -1 - index // 2
+    for at in range(0, len(pads), 2):
+        axis = -1 - at // 2
         size = shape[axis]
-        require(size + min(pads[index], 0) + min(pads[index + 1], 0) >= 0)
-        shape[axis] = size + pads[index] + pads[index + 1]
+        require(size + min(pads[at], 0) + min(pads[at + 1], 0) >= 0)
+        shape[axis] = size + pads[at] + pads[at + 1]
         require(shape[axis] > 0)
     return Effect(tuple(shape))
 

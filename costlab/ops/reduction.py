@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from costlab.ops.dtypes import REAL, is_kind, kind_of, name_of
+from costlab.ops.dtypes import BOOL, REAL, is_kind, kind_of, name_of
 from costlab.ops.elementwise import EXTREMUM
 from costlab.ops.rule import FLOAT, SAME, Effect, Rule, Shape, Shaped, axes_of, require
 
@@ -123,6 +123,12 @@ def predicate(input: Shaped, dim: Axes = None, keepdim: bool = False) -> Effect:
     return Effect(reduced(shape, dim, keepdim), flops=prod(shape), dtype=dtype)
 
 
+def of_flags(input: Shaped) -> Effect:
+    """Whether all (any) flags are true, as `torch._check_tensor_all` asks."""
+    require(is_kind(input, BOOL))
+    return predicate(input)
+
+
 def variance(
     input: Shaped,
     dim: Axes = None,
@@ -219,6 +225,8 @@ RULES: dict[str, Rule] = {
     "argmin": argmax,
     "all": predicate,
     "any": predicate,
+    "_is_all_true": of_flags,
+    "_is_any_true": of_flags,
     "var": variance,
     "std": variance,
     "var_mean": variance_and_mean,

@@ -53,6 +53,7 @@ FREE = (
     "unsafe_split_with_sizes",
     "unbind",
     "Tensor.unfold",
+    "aten::unfold",
     "diagonal",
     "linalg_diagonal",
     "as_strided",

@@ -7,8 +7,10 @@ weights, which could run anything; here nothing but the graph and the names of t
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +19,37 @@ from costlab.errors import NoSuchModelError, SourceError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LARGEST = 256 << 20
-"""Bytes of a description; one of 10,000 operations with their stack traces has 20 million."""
+LARGEST = 192 << 20
+"""Bytes of all that is read of an archive; a Llama of 80 layers has 10 million, decomposed 20."""
+PIECE = 1 << 20
+MARKS = (b",", b":", b"[", b"{")
+"""One stands before each value and each key of JSON. Those in texts are counted with them."""
+MOST_VALUES = 12 << 20
+"""Marks in it; that Llama has 0.6 million. The worst of JSON takes 150 bytes for each (2 GB)."""
 MOST_FILES = 1 << 20
+MOST_LISTS = 64
+"""Files that say where weights are; torch writes one for each program."""
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""torch's own and the usual one; for others an archive says how much memory unpacking takes."""
+DAMAGES = (
+    zipfile.BadZipFile, OSError, EOFError, RuntimeError, ArithmeticError, LookupError, ValueError,
+    struct.error, zlib.error,
+)  # fmt: skip
+"""What zipfile raises where a file is no archive, is cut off, or is encrypted."""
 SCHEMA_VERSION = 8
 """The major version that is understood, of torch 2.5 to 2.13 (torch/_export/serde/schema.py)."""
 GRAPH = ("/models/", ".json")
 GRAPH_BEFORE = "serialized_exported_program.json"
 """The whole program, as torch wrote it before 2.8."""
 WEIGHTS = "_weights_config.json"
+
+
+@dataclass(slots=True)
+class Room:
+    """What the files of an archive may still come to, all together."""
+
+    size: int = field(default_factory=lambda: LARGEST)
+    values: int = field(default_factory=lambda: MOST_VALUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +72,7 @@ def read(path: str) -> Archive:
     try:
         with zipfile.ZipFile(path) as archive:
             return _read(archive, path)
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
+    except DAMAGES as error:
         message = f"{path} is no archive of torch.export.save, or is damaged: {error}"
         raise SourceError(message) from error
 
@@ -67,7 +91,12 @@ def _read(archive: zipfile.ZipFile, path: str) -> Archive:
             held = "compiled code, whose operations cannot be seen"
         message = f"{path} holds {held}; write one with torch.export.save(program, {path!r})"
         raise SourceError(message)
-    program = _json(archive, graphs[0], path)
+    lists = [name for name in names if name.endswith(WEIGHTS)]
+    if len(lists) > MOST_LISTS:
+        message = f"{path} holds {len(lists):,} lists of weights, and a program has one"
+        raise SourceError(message)
+    room = Room()
+    program = _json(archive, graphs[0], path, room)
     version = _field(program, path, "schema_version", "major")
     if version != SCHEMA_VERSION:
         message = (
@@ -76,8 +105,8 @@ def _read(archive: zipfile.ZipFile, path: str) -> Archive:
         )
         raise SourceError(message)
     files: dict[str, str] = {}
-    for name in [name for name in names if name.endswith(WEIGHTS)]:
-        config = _json(archive, name, path).get("config")
+    for name in lists:
+        config = _json(archive, name, path, room).get("config")
         for weight, told in (config if isinstance(config, dict) else {}).items():
             meta = told.get("tensor_meta") if isinstance(told, dict) else None
             if isinstance(meta, dict):
@@ -86,14 +115,9 @@ def _read(archive: zipfile.ZipFile, path: str) -> Archive:
     return Archive(program, files)
 
 
-def _json(archive: zipfile.ZipFile, name: str, path: str) -> dict[str, Any]:
-    with archive.open(name) as file:
-        text = file.read(LARGEST + 1)  # whatever the archive says of its size
-    if len(text) > LARGEST:
-        message = f"{path}: {name} is larger than {LARGEST >> 20} MiB"
-        raise SourceError(message)
+def _json(archive: zipfile.ZipFile, name: str, path: str, room: Room) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = json.loads(_text(archive, name, path, room))
     except (ValueError, RecursionError) as error:
         message = f"{path}: {name} is damaged: {error}"
         raise SourceError(message) from error
@@ -101,6 +125,24 @@ def _json(archive: zipfile.ZipFile, name: str, path: str) -> dict[str, Any]:
         message = f"{path}: {name} is damaged: it holds no object"
         raise SourceError(message)
     return found
+
+
+def _text(archive: zipfile.ZipFile, name: str, path: str, room: Room) -> str:
+    if archive.getinfo(name).compress_type not in COMPRESSIONS:
+        message = f"{path}: {name} is compressed in a way that is not read; torch writes it plain"
+        raise SourceError(message)
+    text = bytearray()
+    with archive.open(name) as file:  # whatever the archive says of its size
+        while len(text) <= room.size and (piece := file.read(PIECE)):
+            text += piece
+    values = sum(map(text.count, MARKS))
+    if len(text) > room.size or values > room.values:
+        most = f"{LARGEST >> 20} MiB or of more than {MOST_VALUES:,} values"
+        message = f"{path}: with {name} its description is larger than {most}, and is not read"
+        raise SourceError(message)
+    room.size -= len(text)
+    room.values -= values
+    return text.decode("ascii")  # as torch writes it; one other character may take 4 times as much
 
 
 def _field(found: Any, path: str, *keys: str) -> Any:

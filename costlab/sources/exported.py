@@ -90,6 +90,8 @@ def _program(found: archive.Archive) -> Program:
                 described[len(given) - 1] = tensors[held["arg"]["as_tensor"]["name"]]
         elif kind == "constant_input":
             given.append((str(held["name"]), _literal(held["value"])))
+        elif kind == "token":  # without a value: see exported_steps.ORDERED
+            continue
         elif kind in HELD:
             key, is_parameter = HELD[kind]
             value = held["arg"]["name"]

@@ -105,6 +105,11 @@ def _read(predicate: Any) -> bool:
     Raises:
         TraceError: it has none.
     """
+    # Not asked where there is none: a report names a question without an answer as unknown too.
+    with torch._C.DisableTorchFunction():  # noqa: SLF001 - torch has no public name for it
+        unknown = isinstance(predicate, torch.Tensor) and predicate.is_meta
+    if unknown:
+        raise TraceError("it depends on values")
     try:
         return bool(predicate)
     except RuntimeError as error:  # torch's own, where nobody asks for more than shapes

@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 NAMESPACES = ("aten", "prims")
+TRANSFORMS = "torch._functorch."
+"""Begins what an export writes for the inside of a function transform."""
 ON_FILES = "filename"
 """The argument of operations that read or write a file (`aten::from_file`)."""
-CHECKS = ("aten._assert", "aten.sym_constrain", "aten._functional_assert", "aten._functional_sym")
+CHECKS = (
+    "aten._assert", "aten.sym_constrain", "aten._functional_assert", "aten._functional_sym",
+    "aten._linalg_check_errors",
+)  # fmt: skip
 """Operations that compute nothing: what they check of values held when it was exported."""
 FIRST = ("self", "input", "tensors", "tensor")
 """Names of a first argument that torch's functions take by place."""
@@ -105,6 +110,11 @@ def function_of(target: str, results: int) -> Callable[[list[tuple[str, Any]]], 
     if len(parts) != 3 or parts[0] not in NAMESPACES:  # noqa: PLR2004 - namespace, name, overload
         if target.startswith("torch.ops.higher_order."):
             raise BrokenError(f"it has control flow of a kind that is not known ({parts[-1]})")
+        if target.startswith(TRANSFORMS):
+            raise BrokenError(
+                f"it has torch.vmap or another transform as such ({parts[-1]}); save "
+                "program.run_decompositions(), in which only its operations are left"
+            )
         raise BrokenError(f"{target} is no operation of torch's own, and its cost is not known")
     return _kernel(target, results, *parts)
 

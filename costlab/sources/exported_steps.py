@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 HIGHER = "torch.ops.higher_order."
 INLINED = ("wrap_with_set_grad_enabled", "wrap_with_autocast")
 """Graphs in a graph that run as they are, once."""
+ORDERED = "with_effects"
+"""An operation between tokens, by which an export keeps the order of what has effects."""
 DEEPEST = 64
 NOWHERE = "_empty_nn_module_stack_from_metadata_hook"
 """What torch writes where an operation ran in no module (torch/_export/passes)."""
@@ -80,8 +82,21 @@ def steps_of(nodes: Any, owners: Mapping[str, str], depth: int = 0) -> list[Step
             ]
             found.append(Step(controlled(last, parts), plain, outputs, stack, parts=parts))
         else:
+            if target == HIGHER + ORDERED:
+                target, inputs, outputs = _ordered(inputs, outputs)
             found.append(Step(function_of(target, len(outputs)), inputs, outputs, stack))
     return found
+
+
+def _ordered(
+    inputs: list[tuple[str, Any]], outputs: tuple[str, ...]
+) -> tuple[str, list[tuple[str, Any]], tuple[str, ...]]:
+    """An operation that keeps its order by tokens, as it is without them."""
+    try:
+        (_, (_, operation), *given) = inputs
+        return str(operation["as_operator"]), given, outputs[1:]
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokenError(f"{ORDERED} in it has no operation") from error
 
 
 def _inlined(

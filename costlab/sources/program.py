@@ -5,7 +5,8 @@ Does not know how the program is stored.
 
 from __future__ import annotations
 
-from itertools import zip_longest
+import sys
+from itertools import count, zip_longest
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from costlab.sources.exported_limits import Limits
     from costlab.sources.exported_steps import Step, Values
+
+MOST_MODULES = 1 << 18
+"""In a program; the largest mixtures of experts have 60,000. One takes 5 kB."""
 
 
 class Scope(nn.Module):
@@ -175,16 +179,27 @@ def _in_graphs(program: Program, steps: Iterable[Step]) -> list[Step]:
     return found
 
 
-def hold(program: Program, steps: Sequence[Step], weights: Mapping[str, tuple[str, Any, bool]],
-         files: Mapping[str, str]) -> None:  # fmt: skip
-    """Gives a program its modules and weights: `weights` maps values to path, tensor, parameter."""
+def _maker(program: Program) -> Callable[..., nn.Module]:
+    """What finds the module at a path, and makes it and those around it where there is none.
+
+    Raises:
+        BrokenError: when called: they are more than are made, or deeper than calls may nest.
+    """
     classes: dict[str, type[Scope]] = {}
+    number = count(1)
 
     def at(path: str, kind: str = "Module") -> nn.Module:
         here: nn.Module = program
+        levels = path.count(".") + 1
+        if levels > sys.getrecursionlimit():
+            raise BrokenError(
+                f"it has modules {levels:,} levels deep, deeper than Python calls nest"
+            )
         parts = path.split(".") if path else []
         for place, part in enumerate(parts, start=1):
             if part not in here._modules:  # noqa: SLF001 - torch refuses some names of attributes here
+                if next(number) > MOST_MODULES:
+                    raise BrokenError(f"it has more than {MOST_MODULES:,} modules")
                 own = kind if place == len(parts) else "Module"
                 made = classes.setdefault(own, type(own, (Scope,), {}))()
                 made.module_at = program.at
@@ -192,6 +207,13 @@ def hold(program: Program, steps: Sequence[Step], weights: Mapping[str, tuple[st
             here = here._modules[part] or here  # noqa: SLF001 - as above
         return here
 
+    return at
+
+
+def hold(program: Program, steps: Sequence[Step], weights: Mapping[str, tuple[str, Any, bool]],
+         files: Mapping[str, str]) -> None:  # fmt: skip
+    """Gives a program its modules and weights: `weights` maps values to path, tensor, parameter."""
+    at = _maker(program)
     # Shorter paths first: what is around a module is made before it, as what it is. A graph in the
     # graph does not tell classes: what tells them goes before.
     kinds: dict[str, str] = {}

@@ -16,6 +16,7 @@ from costlab.errors import TraceError
 from costlab.graph import Coverage
 from costlab.tracing.descent import Descent
 from costlab.tracing.entries import Entry, Treatment
+from costlab.tracing.factories import where_it_is
 from costlab.tracing.launches import run
 from costlab.tracing.leaves import RULE_MISMATCH
 from costlab.tracing.leaving import LEAVING, leaves
@@ -226,6 +227,7 @@ class Computing(Recorder):
 
     def _make(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
         if tensors_of(args, kwargs):
+            kwargs = where_it_is(entry.name, kwargs, self.aside.device)
             return self.descend(entry, func, args, kwargs)
         named = {name: value for name, value in kwargs.items() if name != "pin_memory"}
         if named.get("device") is not None:

@@ -77,6 +77,8 @@ FACTORIES = SIZED_FACTORIES | frozenset({
     "blackman_window", "hamming_window", "hann_window", "kaiser_window", "frombuffer",
     "asarray", "as_tensor", "complex", "polar", "normal", "empty_permuted",
 })  # fmt: skip
+NEW = "Tensor.new_tensor"
+"""The factory that is a method, and takes from its tensor only the type."""
 FILLERS = frozenset({
     "uniform_", "normal_", "bernoulli_", "random_", "exponential_", "geometric_", "cauchy_",
     "log_normal_",
@@ -99,6 +101,7 @@ def entry_of(function: Any, ops: Mapping[str, Op]) -> Entry:
         (Treatment.MEMORY, name in MEMORY),
         (Treatment.METADATA, any(listed in METADATA for listed in names)),
         (Treatment.FACTORY, name in FACTORIES and names[0] == name),
+        (Treatment.FACTORY, names[0] == NEW),
     )
     for treatment, applies in kinds:
         if applies:

@@ -18,6 +18,7 @@ from costlab.tracing.aside import Aside
 from costlab.tracing.autocast import KEYS, Autocast, is_nested
 from costlab.tracing.descent import Descent
 from costlab.tracing.entries import Treatment
+from costlab.tracing.factories import of_no_tensor, where_it_is
 from costlab.tracing.history import History
 from costlab.tracing.launches import forgotten
 from costlab.tracing.leaving import leaves
@@ -220,9 +221,11 @@ class Recorder(Operations):
         raise NeedsMoreError(message)
 
     def _make(self, entry: Entry, func: Any, args: Any, kwargs: Any) -> Any:
-        if tensors_of(args, kwargs):
+        plain = of_no_tensor(entry.name, func, args, kwargs)
+        if tensors_of(plain.args, plain.kwargs):
+            kwargs = where_it_is(entry.name, kwargs, self.aside.device)
             return self.descend(entry, func, args, kwargs)
-        return self.aside.make(entry, func, args, kwargs)
+        return self.aside.make(entry, *plain)
 
     # Functions, not the methods of one recorder: those would have it hold itself, and every tensor
     # of the trace with it, until the garbage collector comes by.

@@ -49,6 +49,8 @@ SIGNS = (
     "not allocated yet",
     "not at the same device",
     "but it's on meta",
+    "DispatchKey Undefined",
+    "INTERNAL ASSERT FAILED",
 )
 """What torch's own errors say where a tensor without values is the reason."""
 BACKENDS = re.compile(r"\b(cpu|cuda|gpu|xpu|mps|hip|mkldnn|onednn|itensor\w*)\b", re.IGNORECASE)

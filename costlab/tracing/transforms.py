@@ -11,8 +11,10 @@ the kernels.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import repeat
+from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,7 +26,8 @@ from torch.utils._pytree import tree_map_only
 
 from costlab.tracing.calls import Interception
 from costlab.tracing.entries import Treatment
-from costlab.tracing.tensors import map_tensors
+from costlab.tracing.factories import of_no_tensor
+from costlab.tracing.tensors import map_tensors, tensors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from costlab.tracing.calls import Handler
     from costlab.tracing.entries import Entries
 
+TORCH = str(Path(torch.__file__).parent)
 TRANSFORMS = (
     Interception("vmap_impl", apis),
     Interception("grad_impl", eager_transforms),
@@ -52,6 +56,10 @@ QUESTIONS = frozenset({Treatment.METADATA, Treatment.MEMORY, Treatment.DEVICE, T
 """What is asked of the tensor itself, and not of what stands for it."""
 
 
+OF_DATA = frozenset({"tensor", "as_tensor", "asarray", "scalar_tensor", "new_tensor"})
+"""Factories that are given their values."""
+
+
 class Exchanged(TorchFunctionMode):
     """Has each call within a transform see what stands for a tensor that no transform wraps."""
 
@@ -66,7 +74,13 @@ class Exchanged(TorchFunctionMode):
         """The result of a call; the modes further out are not told of it."""
         named = kwargs or {}
         with torch._C.DisableTorchFunction():  # noqa: SLF001 - torch has no public name for it
-            if self.entries.find(func).treatment not in QUESTIONS:
+            entry = self.entries.find(func)
+            if entry.treatment is Treatment.FACTORY:
+                plain = of_no_tensor(entry.name, func, args, named)
+                if entry.name in OF_DATA and not tensors_of(plain.args, plain.kwargs):
+                    # Its values are on the host, wherever the tensors are that it is to be with.
+                    return plain.function(*plain.args, **{**plain.kwargs, "device": "cpu"})
+            if entry.treatment not in QUESTIONS:
                 args, named = map_tensors(self.seen, (args, named))
             return func(*args, **named)
 
@@ -87,6 +101,24 @@ def outside_of_transforms() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def with_its_keys() -> Iterator[None]:
+    """Has torch dispatch afterwards as before, also after an error within a transform.
+
+    What torch set there it puts back when its frames are freed, which the error holds: that may be
+    in the midst of something else, which then is not seen. So they are freed first.
+    """
+    with torch._C._PreserveDispatchKeyGuard():  # noqa: SLF001 - torch has no public name for it
+        try:
+            yield
+        except Exception as error:
+            for frame, _ in walk_tb(error.__traceback__):
+                if frame.f_code.co_filename.startswith(TORCH):
+                    with suppress(RuntimeError):  # it still runs
+                        frame.clear()
+            raise
+
+
 def carried_out(
     below: Callable[[Callable[[], Any]], Any], seen: Callable[[torch.Tensor], torch.Tensor]
 ) -> Iterator[tuple[Interception, Handler]]:
@@ -103,7 +135,8 @@ def carried_out(
             return call(function, *args, **kwargs)
         inside = True
         try:
-            return below(lambda: call(function, *args, **kwargs))
+            with with_its_keys():
+                return below(lambda: call(function, *args, **kwargs))
         finally:
             inside = False
 

@@ -67,7 +67,7 @@ KEPT: dict[str, Keeps] = {
         "sinh cosh asin acos atan asinh acosh atanh erf erfc erfinv lgamma digamma sinc i0 nansum "
         "var var_mean avg_pool1d avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d "
         "reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d "
-        "replication_pad3d",
+        "replication_pad3d renorm",
     ),
     **each(
         ("y0",),
@@ -76,7 +76,7 @@ KEPT: dict[str, Keeps] = {
     **each(
         ("x0 y0",),
         "reversed_pow prod amax amin std std_mean norm logsumexp cumprod linalg_vector_norm "
-        "linalg_norm",
+        "linalg_norm logcumsumexp",
     ),
     **each(("+x0",), "tanhshrink reversed_div"),
     **each(("x0 +x0",), "softsign rrelu"),
@@ -84,7 +84,8 @@ KEPT: dict[str, Keeps] = {
     "prelu": ("x0 x1",),
     **each(("mask",), "dropout fake_quantize_per_tensor_affine fake_quantize_per_channel_affine"),
     "native_dropout": ("y1",),
-    **each(("planes",), "dropout1d dropout2d dropout3d"),
+    "alpha_dropout": ("+x0",),
+    **each(("planes",), "dropout1d dropout2d dropout3d feature_alpha_dropout"),
     # Of two and three operands.
     **each(
         ("x0 x1",),
@@ -93,6 +94,8 @@ KEPT: dict[str, Keeps] = {
         "binary_cross_entropy binary_cross_entropy_with_logits gather",
     ),
     "div": ("x1", "x0 x1"),
+    "complex": ("x0", "x1"),
+    "polar": ("y0",),
     **each(("", "x0 x1"), "remainder fmod"),
     **each(("x0 x1 y0",), "pow _euclidean_dist _cdist_forward cdist"),
     "hypot": ("x0 y0", "x1 y0"),
@@ -114,15 +117,17 @@ KEPT: dict[str, Keeps] = {
         "adaptive_max_pool3d_with_indices fractional_max_pool2d_with_indices "
         "fractional_max_pool3d_with_indices cummax cummin",
     ),
-    **each(("y1",), "max min sort median topk kthvalue"),
+    **each(("y1",), "max min sort median nanmedian topk kthvalue"),
     **each(
         ("x1",),
-        "max_unpool1d max_unpool2d max_unpool3d index_select scatter index_fill",
+        "max_unpool1d max_unpool2d max_unpool3d aten::max_unpool2d aten::max_unpool3d "
+        "index_select scatter index_fill",
     ),
     **each(("picks",), "index index_put index_put_"),
     "scatter_add": ("", "", "x1"),
     "embedding": ("", "x0"),
-    "take_along_dim": ("x0 x1",),
+    **each(("x0 x1",), "take_along_dim take"),
+    "put": ("x1", "", "x1 x2"),
     "index_add": ("", "", "x1 x2"),
     "index_copy": ("x1", "", "x1 x2"),
     "scatter_reduce": ("x0 x1 x2 y0",),
@@ -135,6 +140,7 @@ KEPT: dict[str, Keeps] = {
     **each(
         ("x0 x1",),
         "aten::mse_loss aten::smooth_l1_loss aten::huber_loss aten::binary_cross_entropy "
+        "aten::binary_cross_entropy_with_logits "
         "_prelu_kernel",
     ),
     # Backwards that are a part of the forward, and are gone through backwards in turn.
@@ -163,7 +169,7 @@ KEPT: dict[str, Keeps] = {
     **each(
         ("",),
         "add sub rsub neg sign round ceil floor trunc frac deg2rad rad2deg bernoulli floor_divide "
-        "reversed_floor_divide reversed_remainder alpha_dropout feature_alpha_dropout sum mean "
+        "reversed_floor_divide reversed_remainder sum mean "
         "cumsum half bfloat16 float double cfloat cdouble cpu cuda to type type_as interpolate "
         "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d "
         "_upsample_nearest_exact2d _upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d "
@@ -171,7 +177,7 @@ KEPT: dict[str, Keeps] = {
         "unfold fold cat stack hstack vstack dstack column_stack pad constant_pad_nd repeat tile "
         "repeat_interleave roll flip fliplr flipud rot90 clone copy fill zero tril triu "
         "__setitem__ _to_copy copy_ _pin_memory _scaled_mm "
-        "histc avg_pool2d_backward slice_backward select_backward "
+        "block_diag aten::block_diag histc avg_pool2d_backward slice_backward select_backward "
         "_scaled_dot_product_flash_attention_for_cpu_backward",
     ),
 }

@@ -90,12 +90,14 @@ def _pieces(graph: Graph, node: Node, step: Step) -> tuple[str, ...] | None:
     entry = KEPT.get(node.op)
     specs = [graph.tensors[number].spec for number in step.operands]
     out = graph.tensors[node.outputs[0]].spec
-    if node.op in ("max", "min", "median") and len(node.outputs) == 1:
+    if node.op in ("max", "min", "median", "nanmedian") and len(node.outputs) == 1:
         # Over all elements there are no places: what is equal to the result is looked for.
         entry = ("x0 y0",) if len(specs) == 1 else ("x0 x1",)
     elif node.op == "pow" and len(specs) == 1:
         # By a number only the base is read again; of a number, the exponent and the result.
         entry = ("x0 y0",) if node.attributes.get("constant") == "base" else ("x0",)
+    elif node.attributes.get("drops_all"):
+        entry = ("scalar",)  # the zero that all is multiplied by
     elif node.op == "einsum":
         entry = _factors(node) if len(specs) > 1 else ("",)
     elif node.op.startswith("adaptive_avg_pool"):

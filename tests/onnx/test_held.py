@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from onnx import helper
 
 from tests.onnx.making import counted, held, model, numbers, values
@@ -43,3 +44,18 @@ def test_the_thresholds_of_a_detector_are_no_weights(tmp_path: Path) -> None:
     inputs = values({"x": (1, 9, 6), "scores": (1, 2, 9)})
     made = counted(model(nodes, inputs, ["y"], helds), tmp_path)
     assert made.total.params == 6 * 4
+
+
+@pytest.mark.parametrize("op", ["MatMul", "Gemm"])
+def test_a_product_with_a_dequantized_weight_is_a_layer(op: str, tmp_path: Path) -> None:
+    """Its scale and its zero point are no weights, but the file holds them as well."""
+    nodes = [
+        node("DequantizeLinear", ["q", "scale", "zero"], ["w"]),
+        node(op, ["x", "w"], ["h"]),
+        node(op, ["h", "w"], ["p"]),
+        node("MatMul", ["h", "p"], ["y"]),
+    ]
+    helds = [held("q", 4, 4, dtype=np.int8), numbers("scale", 0.5, np.float32)]
+    helds.append(numbers("zero", 0, np.int8))
+    made = counted(model(nodes, values({"x": (4, 4)}), ["y"], helds), tmp_path)
+    assert (made.total.depth, made.total.params) == (2, 4 * 4)

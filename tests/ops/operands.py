@@ -21,6 +21,7 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Call:
 
 IMAGES = {1: tensor(2, 4, 9), 2: tensor(2, 4, 9, 9), 3: tensor(2, 4, 9, 9, 9)}
 MATRIX, VECTOR, BATCH = tensor(3, 4), tensor(4), tensor(2, 3, 4)
+HALVES = MATRIX / 2
 CLASSES = torch.zeros(len(MATRIX), dtype=torch.long)
 SQUARE, WHOLE = tensor(4, 4), tensor(3, 4, dtype=torch.int64)
 PLACES = torch.zeros(3, 4, dtype=torch.int64)

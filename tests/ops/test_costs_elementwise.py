@@ -153,3 +153,25 @@ def test_histogram() -> None:
     assert price("histc", MATRIX, 4, 0, 1).flops == 3 * 60
     assert price("histc", MATRIX).flops == 5 * 60
     assert price("histc", MATRIX).shape == (100,)
+
+
+def test_searches() -> None:
+    """A search halves what is left: among 7 there are 8 places, 3 comparisons; among 8, 4."""
+    values = TensorSpec((4, 5))
+    assert price("bucketize", values, TensorSpec((7,))).flops == 4 * 5 * 3
+    assert price("searchsorted", TensorSpec((4, 8)), values).flops == 4 * 5 * 4
+    assert price("isin", values, 2).flops == 4 * 5
+    assert price("isin", values, TensorSpec((7,))).flops == 7 * 3 + 4 * 5 * 3
+
+
+def test_the_rarer_operations() -> None:
+    """What joins and moves costs nothing; the rest what its neighbours do."""
+    x, at = TensorSpec((4, 5)), TensorSpec((3,), "int64")
+    assert price("polar", x, x).flops == 4 * 5
+    assert price("complex", x, x).flops == 0
+    assert price("block_diag", x, x).flops == price("take", x, at).flops == 0
+    assert price("put", x, at, TensorSpec((3,))).flops == 0
+    assert price("put", x, at, TensorSpec((3,)), True).flops == 3
+    assert price("logcumsumexp", x, 0).flops == 4 * 4 * 5
+    assert price("renorm", x, 2, 0, 1.0).flops == 3 * 4 * 5
+    assert price("nanmedian", x).flops == 4 * 5

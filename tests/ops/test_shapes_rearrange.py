@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.ops.agreement import agrees
-from tests.ops.draws import TYPES, axis, randomly, shape, tensor
+from tests.ops.draws import TYPES, axis, like, randomly, shape, tensor
 
 if TYPE_CHECKING:
     from random import Random
@@ -34,6 +34,21 @@ def test_joins(rng: Random) -> None:
     agrees("stack", torch.stack, tensors, dim)
     for name in ("hstack", "vstack", "dstack", "column_stack"):
         agrees(name, getattr(torch, name), tensors)
+    agrees("block_diag", torch.block_diag, *tensors)
+    agrees("block_diag", torch.block_diag, *map(torch.ravel, tensors), *tensors[:1])
+
+
+@randomly(200)
+def test_complex_numbers_of_parts(rng: Random) -> None:
+    """Two real tensors of one type, broadcast with one another."""
+    sizes = shape(rng, (0, 3))
+    dtype = rng.choice(TYPES)
+    parts = (
+        tensor(*sizes, dtype=dtype),
+        tensor(*like(rng, sizes), dtype=rng.choice([dtype, dtype, torch.float32])),
+    )
+    agrees("complex", torch.complex, *parts)
+    agrees("polar", torch.polar, *parts)
 
 
 @randomly(400)
@@ -99,6 +114,23 @@ def test_indexing(rng: Random) -> None:
     slices = tensor(*along, dtype=dtype)
     agrees("index_add", torch.index_add, x, dim, list_of, slices, alpha=rng.choice([1, 1, 2.0]))
     agrees("index_copy", torch.index_copy, x, dim, list_of, slices)
+    agrees("take", torch.take, x, index)
+    agrees("put", torch.put, x, index, source, rng.random() < 0.5)
+
+
+def test_short_positions() -> None:
+    """Where torch takes positions of int32, the rule answers; elsewhere both refuse."""
+    x, rows = tensor(3, 4), torch.zeros(3, dtype=torch.int32)
+    places = torch.zeros(3, 4, dtype=torch.int32)
+    assert agrees("gather", torch.gather, x, 0, places)
+    assert agrees("scatter", torch.scatter, x, 0, places, x)
+    assert agrees("scatter", torch.scatter, x, 0, places, 1.0)
+    assert agrees("scatter_add", torch.scatter_add, x, 0, places, x)
+    assert agrees("scatter_reduce", torch.scatter_reduce, x, 0, places, x, "amax")
+    assert agrees("index_add", torch.index_add, x, 0, rows, x)
+    assert not agrees("index_copy", torch.index_copy, x, 0, rows, x)
+    assert not agrees("take_along_dim", torch.take_along_dim, x, places, 0)
+    assert not agrees("take", torch.take, x, rows)
 
 
 @randomly(200)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -44,7 +44,7 @@ def test_extrema(rng: Random) -> None:
     """The largest, the smallest and the middle element, and where they are."""
     x = operand(rng)
     dim, keepdim = axes(rng, x.ndim), rng.random() < 0.5
-    for name in ("max", "min", "median"):
+    for name in ("max", "min", "median", "nanmedian"):
         function = getattr(torch, name)
         agrees(name, function, x)
         agrees(name, function, x, axis(rng, x.ndim), keepdim)
@@ -99,3 +99,44 @@ def test_softmax(rng: Random) -> None:
     agrees("softmax", torch.softmax, x, axis(rng, x.ndim), dtype)
     agrees("log_softmax", torch.Tensor.log_softmax, x, axis(rng, x.ndim), dtype)
     agrees("glu", F.glu, x, axis(rng, x.ndim))
+
+
+@randomly(400)
+def test_searches(rng: Random) -> None:
+    """Values are looked for among ordered ones, one axis or one for each row."""
+    sizes = shape(rng, (0, 3), (rng.random() > 0.1, 4))
+    kinds = [rng.choice(TYPES), rng.choice([torch.float32, torch.int64])]
+    values = tensor(*sizes, dtype=kinds[0])
+    rows = sizes[:-1] if rng.random() < 0.5 else shape(rng, (0, 2))
+    ordered = tensor(*rows, rng.randint(0, 4), dtype=kinds[1])
+    if rng.random() < 0.1:
+        ordered = tensor(dtype=kinds[1])
+    short, right = rng.random() < 0.5, rng.random() < 0.5
+    value = rng.choice([values, values, 1, 1.5])
+    agrees("bucketize", torch.bucketize, value, ordered, out_int32=short, right=right)
+    more: dict[str, Any] = (
+        {"side": rng.choice([None, "left", "right", "bad"])} if rng.random() < 0.5 else {}
+    )
+    if rng.random() < 0.3:
+        at = torch.zeros(ordered.shape, dtype=rng.choice([torch.int64, torch.int32]))
+        more["sorter"] = at if rng.random() < 0.8 else at[None]
+    agrees("searchsorted", torch.searchsorted, ordered, value, right=right, **more)
+    agrees("isin", torch.isin, value, ordered, invert=short)
+    agrees("isin", torch.isin, values, rng.choice([1, 1.5, True]))
+    if isinstance(value, int | float):
+        agrees("isin", torch.isin, value, ordered)
+
+
+@randomly(300)
+def test_scans_of_logarithms_and_norms_of_slices(rng: Random) -> None:
+    """`logcumsumexp` along an axis, and `renorm` of the slices of one."""
+    x = operand(rng)
+    dim = axis(rng, x.ndim)
+    agrees("logcumsumexp", torch.logcumsumexp, x, dim)
+    agrees("renorm", torch.renorm, x, rng.choice([2, 0.5, 0, -1]), dim, rng.choice([1, 0.0, -1]))
+
+
+def test_flags_alone_are_checked() -> None:
+    """`_is_all_true` takes flags, and no numbers."""
+    assert agrees("_is_all_true", torch._is_all_true, tensor(2, 0, dtype=torch.bool))
+    assert not agrees("_is_any_true", torch._is_any_true, tensor(2, 3))

@@ -66,6 +66,22 @@ def test_transposed_convolution(rng: Random) -> None:
     )
 
 
+@randomly(200)
+def test_convolution_of_integers(rng: Random) -> None:
+    """Torch's CPU kernels take integers, those with a wider window or backwards int64 alone."""
+    rank, dtype = rng.randint(1, 3), rng.choice([torch.int8, torch.uint8, torch.int64, torch.bool])
+    x = tensor(1, 2, *[5] * rank, dtype=dtype)
+    weight = tensor(4, rng.randint(1, 2), *[rng.randint(1, 2)] * rank, dtype=dtype)
+    groups = 2 // weight.shape[1]
+    padding, spread = rng.choice([0, 1, "same"]), rng.choice([1, 2])
+    function = getattr(F, f"conv{rank}d")
+    answered = agrees(f"conv{rank}d", function, x, weight, None, 1, padding, spread, groups)
+    assert answered == (dtype == torch.int64 or (dtype != torch.bool and spread == 1))
+    function = getattr(F, f"conv_transpose{rank}d")
+    answered = agrees(f"conv_transpose{rank}d", function, x, weight[:2], None, 2, dilation=spread)
+    assert answered == (dtype == torch.int64)
+
+
 @randomly(400)
 def test_pooling(rng: Random) -> None:
     """Pooling windows with any stride, padding, dilation and rounding."""
@@ -92,8 +108,8 @@ def test_pooling(rng: Random) -> None:
     agrees(
         f"max_unpool{rank}d",
         getattr(F, f"max_unpool{rank}d"),
-        x, indices, kernel, stride, padding,
-        rng.choice([None, None, size, [2, 2, *size]]),
+        x, indices, kernel, stride=stride, padding=padding,
+        output_size=rng.choice([None, None, size, [2, 2, *size]]),
     )  # fmt: skip
 
 

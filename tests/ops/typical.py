@@ -14,6 +14,7 @@ from tests.ops.operands import (
     CHANNELS,
     CLASSES,
     EIGHTHS,
+    HALVES,
     IMAGES,
     MATRIX,
     PLACES,
@@ -42,7 +43,7 @@ def windows(rank: int) -> dict[str, Call]:
         "adaptive_max_pool": call(
             getattr(F, f"adaptive_max_pool{rank}d"), x, 2, return_indices=False
         ),
-        "max_unpool": call(getattr(F, f"max_unpool{rank}d"), x, indices, 2),
+        "max_unpool": call(getattr(F, f"max_unpool{rank}d"), x, indices, 2, stride=None),
     }
     calls = {f"{name}{rank}d": made for name, made in named.items()}
     for name in ("max_pool", "adaptive_max_pool"):
@@ -128,6 +129,7 @@ def reductions() -> dict[str, Call]:
             "sum", "nansum", "mean", "prod", "max", "min", "amax", "amin", "argmax", "argmin",
             "all", "any", "var", "std", "var_mean", "std_mean", "norm", "logsumexp", "cumsum",
             "cumprod", "cummax", "cummin", "sort", "argsort", "median", "count_nonzero",
+            "nanmedian", "logcumsumexp",
         )
     }  # fmt: skip
     return calls | {
@@ -136,6 +138,11 @@ def reductions() -> dict[str, Call]:
         "topk": call(torch.topk, MATRIX, 2),
         "kthvalue": call(torch.kthvalue, MATRIX, 2),
         "histc": call(torch.histc, MATRIX, 5, 0, 1),
+        "_is_all_true": call(torch._is_all_true, MATRIX > 0),
+        "_is_any_true": call(torch._is_any_true, MATRIX > 0),
+        "bucketize": call(torch.bucketize, MATRIX, VECTOR),
+        "searchsorted": call(torch.searchsorted, MATRIX, BATCH[0]),
+        "isin": call(torch.isin, MATRIX, VECTOR),
     }
 
 
@@ -243,16 +250,19 @@ CALLS: dict[str, Call] = {
     "group_norm": call(F.group_norm, IMAGES[2], 2, CHANNELS, CHANNELS),
     "local_response_norm": call(F.local_response_norm, IMAGES[2], 3),
     "normalize": call(F.normalize, MATRIX),
+    "renorm": call(torch.renorm, MATRIX, 2, 0, 1.0),
     "cdist": call(torch.cdist, MATRIX, MATRIX),
     "cosine_similarity": call(F.cosine_similarity, MATRIX, MATRIX),
     "cross_entropy": call(F.cross_entropy, MATRIX, CLASSES),
-    "nll_loss": call(F.nll_loss, MATRIX, CLASSES),
-    "mse_loss": call(F.mse_loss, MATRIX, MATRIX),
-    "l1_loss": call(F.l1_loss, MATRIX, MATRIX),
-    "smooth_l1_loss": call(F.smooth_l1_loss, MATRIX, MATRIX),
-    "huber_loss": call(F.huber_loss, MATRIX, MATRIX),
-    "binary_cross_entropy": call(F.binary_cross_entropy, MATRIX.sigmoid(), MATRIX.sigmoid()),
-    "binary_cross_entropy_with_logits": call(F.binary_cross_entropy_with_logits, MATRIX, MATRIX),
+    "nll_loss": call(F.nll_loss, MATRIX, CLASSES, reduction="mean"),
+    "mse_loss": call(F.mse_loss, MATRIX, MATRIX, reduction="mean"),
+    "l1_loss": call(F.l1_loss, MATRIX, MATRIX, reduction="mean"),
+    "smooth_l1_loss": call(F.smooth_l1_loss, MATRIX, MATRIX, reduction="mean"),
+    "huber_loss": call(F.huber_loss, MATRIX, MATRIX, reduction="mean"),
+    "binary_cross_entropy": call(F.binary_cross_entropy, HALVES, HALVES, reduction="mean"),
+    "binary_cross_entropy_with_logits": call(
+        F.binary_cross_entropy_with_logits, MATRIX, MATRIX, reduction="mean"
+    ),
     "pairwise_distance": call(F.pairwise_distance, MATRIX, MATRIX),
     "interpolate": call(F.interpolate, IMAGES[2], scale_factor=2, mode="bilinear"),
     "grid_sample": call(F.grid_sample, IMAGES[2], tensor(2, 3, 3, 2), align_corners=False),
@@ -267,6 +277,10 @@ CALLS: dict[str, Call] = {
     "vstack": call(torch.vstack, [MATRIX, MATRIX]),
     "dstack": call(torch.dstack, [MATRIX, MATRIX]),
     "column_stack": call(torch.column_stack, [MATRIX, MATRIX]),
+    "block_diag": call(torch.block_diag, MATRIX, VECTOR),
+    "aten::block_diag": call(torch.ops.aten.block_diag, [MATRIX, VECTOR]),
+    "complex": call(torch.complex, MATRIX, VECTOR),
+    "polar": call(torch.polar, MATRIX, VECTOR),
     "pad": call(F.pad, MATRIX, (1, 2)),
     "constant_pad_nd": call(torch.constant_pad_nd, MATRIX, (1, 2)),
     "repeat": call(torch.Tensor.repeat, MATRIX, 2, 1),
@@ -285,6 +299,8 @@ CALLS: dict[str, Call] = {
     "triu": call(torch.triu, MATRIX, 1),
     "gather": call(torch.gather, MATRIX, 1, PLACES),
     "take_along_dim": call(torch.take_along_dim, MATRIX, PLACES, 1),
+    "take": call(torch.take, MATRIX, PLACES),
+    "put": call(torch.put, MATRIX, ROWS, tensor(3)),
     "index_select": call(torch.index_select, MATRIX, 0, ROWS),
     "scatter": call(torch.scatter, MATRIX, 0, PLACES, 1.0),
     "scatter_add": call(torch.scatter_add, MATRIX, 0, PLACES, MATRIX),

@@ -40,8 +40,11 @@ def kernels() -> dict[str, Call]:
     }
     calls.update(gradients())
     for rank in (2, 3):
-        name = f"_adaptive_avg_pool{rank}d"
-        calls[name] = call(getattr(aten, name), IMAGES[rank], [2] * rank)
+        name, image = f"_adaptive_avg_pool{rank}d", IMAGES[rank]
+        calls[name] = call(getattr(aten, name), image, [2] * rank)
+        unpool, places = f"max_unpool{rank}d", torch.zeros(image.shape, dtype=torch.long)
+        windows = ([2] * rank, [0] * rank) if rank == 3 else ()
+        calls[f"aten::{unpool}"] = call(getattr(aten, unpool), image, places, [18] * rank, *windows)
     for rank, image in IMAGES.items():
         for name in (f"upsample_nearest{rank}d", f"_upsample_nearest_exact{rank}d"):
             calls[name] = call(getattr(aten, name), image, [7] * rank)
@@ -83,6 +86,9 @@ def gradients() -> dict[str, Call]:
             None,
         ),
         "aten::binary_cross_entropy": call(aten.binary_cross_entropy, half, half, None, 0),
+        "aten::binary_cross_entropy_with_logits": call(
+            aten.binary_cross_entropy_with_logits, half, half, None, None, 0
+        ),
         "binary_cross_entropy_backward": call(
             aten.binary_cross_entropy_backward, MATRIX, half, half, None, 0
         ),

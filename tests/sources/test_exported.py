@@ -10,7 +10,7 @@ from torch import nn
 
 from costlab import analyze, sources
 from costlab.cli import main
-from costlab.errors import TraceError, UsageError
+from costlab.errors import SourceError, TraceError, UsageError
 from tests.sources.programs import EXAMPLES, reported, saved
 
 if TYPE_CHECKING:
@@ -188,3 +188,42 @@ def test_a_program_that_stops_shows_what_ran(
     assert ended.value.code == 2
     assert "until it stopped" in out
     assert "nonzero returns depends on values" in err
+
+
+class Batched(nn.Module):
+    """A product per row, by a function transform."""
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        """Matrices by vectors."""
+        return torch.as_tensor(torch.vmap(torch.matmul)(a, b))
+
+
+class Inverse(nn.Module):
+    """A matrix that must not be singular, which its export checks."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """A product with its inverse."""
+        return torch.as_tensor(torch.linalg.inv(x) @ x)
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # as above
+def test_a_transform_is_counted_once_it_is_decomposed(tmp_path: Path) -> None:
+    """An export writes the steps of a vmap itself; the error says how to have its operations."""
+    path = tmp_path / "net.pt2"
+    program = saved(path, Batched(), (torch.zeros(5, 4, 3), torch.zeros(5, 3)))
+    with pytest.raises(SourceError, match=r"has torch\.vmap .* save program\.run_decompositions"):
+        reported(path)
+    torch.export.save(program.run_decompositions(), path)
+    assert reported(path).total.macs == 5 * 4 * 3
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # as above
+def test_an_operation_between_tokens_is_as_without_them(tmp_path: Path) -> None:
+    """A decomposed export orders what has effects, such as a check, by tokens, which are free."""
+    path = tmp_path / "net.pt2"
+    program = saved(path, Inverse(), (torch.eye(4),))
+    whole = reported(path)
+    torch.export.save(program.run_decompositions(), path)
+    report = reported(path)
+    assert report.total.macs == whole.total.macs == 4 * 4 * 4
+    assert [one.op for one in report.coverage.unknown] == ["linalg_inv_ex"]

@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from costlab.tracing import trace
 from costlab.training import training_of
+from tests.ops.single_cases import Operation
 from tests.ops.typical import CALLS
 from tests.training.real import kept_bytes, tensors_in, traced
 
@@ -203,6 +204,31 @@ def test_a_dropout_keeps_a_byte_an_element() -> None:
 
     assert kept(nn.Dropout(0.5)) == mask.untyped_storage().nbytes()
     assert kept(nn.Dropout(0.0)) in (0, mask.untyped_storage().nbytes())
+
+
+DROPOUTS = {
+    "dropout": (2, 3, 4), "dropout1d": (2, 3, 4), "dropout2d": (2, 3, 4, 5),
+    "dropout3d": (2, 3, 4, 5, 6), "alpha_dropout": (2, 3, 4), "feature_alpha_dropout": (2, 3, 4),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("name", DROPOUTS)
+def test_a_dropout_keeps_what_torch_keeps(name: str, p: float) -> None:
+    """Noise, a factor a plane, or of everything dropped the zero that it is multiplied by."""
+    for inplace in (False, True):
+        model = Operation(lambda x, by=inplace: getattr(F, name)(x * 2, p, True, by))
+        x = torch.rand(DROPOUTS[name], requires_grad=True)
+        real = x.numel() if name == "dropout" and p == 0.5 else kept_bytes(model, x)  # OTHERWISE
+        assert traced(model, x).total.saved_bytes == real
+
+
+def test_a_smooth_loss_without_a_bend_keeps_what_a_plain_one_does() -> None:
+    """For β = 0 only the difference is kept."""
+    x, y = torch.rand(4, 5, requires_grad=True), torch.rand(4, 5)
+    for beta in (0, 0.0, 1.0):
+        model = Operation(lambda x, y, beta=beta: F.smooth_l1_loss(x, y, beta=beta))
+        assert traced(model, x, y).total.saved_bytes == kept_bytes(model, x, y)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 
 from costlab.graph import TensorSpec
 from costlab.onnx.operators.call import Call, Rule, like
@@ -191,6 +191,10 @@ def product_of_few_bits(call: Call) -> Effect:
     """
     x = call.given(0)
     rows, columns = call.number("N"), call.number("K")
+    bits, block = call.number("bits", 4), call.number("block_size")
+    # Each block of a row begins with a byte of its own.
+    packed = rows * ceil(columns / block) * ceil(block * bits / 8)
+    require(call.given(1).bytes == packed)
     bias = TensorSpec((rows,)) if call.has(5) else None
     effect = linear(like(x), TensorSpec((rows, columns)), bias)
     return effect._replace(flops=effect.flops + DEQUANTIZED * rows * columns)

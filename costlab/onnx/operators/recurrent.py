@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from costlab.graph import TensorSpec
 from costlab.ops.recurrent import GRU, LSTM, RNN, Cell, layer
-from costlab.ops.rule import Effect, require
+from costlab.ops.rule import Effect, Shape, require
 
 if TYPE_CHECKING:
     from costlab.onnx.operators.call import Call, Rule
 
 PEEPHOLES = 6  # three gates look at the cell's state: a product and a sum each
+DIRECTIONS = {"forward": 1, "reverse": 1, "bidirectional": 2}
 PADDED = "sequence lengths are not in the file: all sequences are taken to be of full length"
 
 
@@ -26,7 +27,7 @@ def sequence(cell: Cell) -> Rule:
     A clip of the gates is one operation a gate, peepholes are 6 a hidden unit.
 
     Shapes: X (t, n, i), or (n, t, i) with `layout` 1; W (d, g·h, i), R (d, g·h, h), B (d, 2·g·h);
-    Y (t, d, n, h), then the last states (d, n, h).
+    Y (t, d, n, h), or (n, t, d, h); the first and last states (d, n, h), or (n, d, h); P (d, 3·h).
     """
 
     def rule(call: Call) -> Effect:
@@ -35,9 +36,18 @@ def sequence(cell: Cell) -> Rule:
         steps, batch = (x[1], x[0]) if call.number("layout") else (x[0], x[1])
         directions, rows, _ = w
         hidden = r[2]
+        require(directions == DIRECTIONS.get(call.text("direction", "forward")))
+        require(call.number("hidden_size", hidden) == hidden)
+        out: Shape = (steps, directions, batch, hidden)
+        last: Shape = (directions, batch, hidden)
+        if call.number("layout"):
+            out, last = (batch, steps, directions, hidden), (batch, directions, hidden)
+        bias, peepholes = (directions, 2 * rows), (directions, 3 * hidden)
+        for slot, shape in enumerate((bias, (batch,), last, last, peepholes), start=3):
+            require(not call.has(slot) or call.given(slot).shape == shape)
         biased = call.has(3)
-        shapes = [w[1:], r[1:], *([(rows,)] * 2 if biased else [])]
-        weights = [TensorSpec(shape) for _ in range(directions) for shape in shapes]
+        each = [w[1:], r[1:], *([(rows,)] * 2 if biased else [])]
+        weights = [TensorSpec(shape) for _ in range(directions) for shape in each]
         state = TensorSpec((directions, batch, hidden))
         effect = layer(cell)(
             TensorSpec((steps, batch, x[2])),
@@ -61,7 +71,7 @@ def sequence(cell: Cell) -> Rule:
             macs, flops = (cost // (steps * batch) * sum(lengths) for cost in (macs, flops))
         elif call.has(4):
             told["remark"] = PADDED
-        return Effect(call.out.shape, macs=macs, flops=flops, attributes=told)
+        return Effect(out, macs=macs, flops=flops, attributes=told, shapes=(out, last, last))
 
     return rule
 
