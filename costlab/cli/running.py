@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import torch
 
 OURS = str(Path(__file__).parents[1])
+OWN = (
+    "its inputs ({}) are those that it names itself, or that models of its kind take; --input "
+    "gives others"
+)
 
 
 class Analyzed(NamedTuple):
@@ -131,6 +135,9 @@ def analyzed(
         buildable = on == "auto" and source.kind != "exported"
         if buildable and weights_would_do(error, held):
             return _with_weights(source, chosen, mode, voice, optimizer, error)
+        if not (specs or function or source.inputs):
+            message = f"{error}\n{OWN.format(', '.join(chosen))}"
+            raise TraceError(message, error.partial) from error
         if source.inputs is None or function:
             raise
         from costlab.smallest import advice

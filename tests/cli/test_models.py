@@ -210,6 +210,21 @@ def test_a_wrong_shape(costlab: Costlab, desk: Path) -> None:
     assert costlab("show", "a.json").code == 0
 
 
+def test_inputs_that_nobody_gave_are_told(costlab: Costlab, desk: Path) -> None:
+    """A forward that stops on what was taken for want of others says so; on what is given, not."""
+    (desk / "own.py").write_text(
+        "import torch\nfrom torch import nn\n\n\ndef make():\n    model = nn.Linear(4, 2)\n"
+        "    model.example_input_array = torch.zeros(1, 3)\n    return model\n",
+        encoding="utf-8",
+    )
+    found = costlab("report", "own.py:make")
+    assert found.code == 2
+    assert "its inputs (f32[1,3]) are those that it names itself" in found.err
+    assert "--input gives others" in " ".join(found.err.split())
+    assert "its inputs" not in costlab("report", "own.py:make", "--input", "f32[1,3]").err
+    assert costlab("report", "own.py:make", "--input", "f32[1,4]").code == 0
+
+
 def test_a_wrong_shape_and_an_unwritable_file(costlab: Costlab, desk: Path) -> None:
     """Both errors are told."""
     del desk
