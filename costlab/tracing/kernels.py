@@ -1,7 +1,7 @@
 """What torch's kernels on meta have made: of the same shapes, strides and options the same again.
 
 Most are native and take no time, but some run as torch's decompositions in Python, such as a batch
-norm in scripted code in twenty steps. Does not know what a kernel costs.
+norm in scripted code. Does not know what a kernel costs.
 """
 
 from __future__ import annotations

@@ -87,7 +87,9 @@ class Numbered:
             self._alive.append(tensor)
             if owned:
                 self._owned.add(key)
-        self._renumber(key, number)
+        self.numbers[key] = number
+        if key in self._twins or key in self._originals:
+            self._renumber(key, number)
         return number
 
     def _renumber(self, key: int, number: int) -> None:
@@ -96,7 +98,7 @@ class Numbered:
         numbers[key] = number
         if key in self._twins:
             numbers[id(self._twins[key])] = number
-        original = self._originals.get(key) if self._originals else None
+        original = self._originals.get(key)
         if original is not None and numbers.get(original) != number:
             self._renumber(original, number)
 
@@ -126,7 +128,10 @@ class Numbered:
         fresh = len(self.specs)
         self.specs.append(self.specs[number])
         self.storages.append(self.storages[number])
-        self._renumber(id(tensor), fresh)
+        key = id(tensor)
+        self.numbers[key] = fresh
+        if key in self._twins or key in self._originals:
+            self._renumber(key, fresh)
         return fresh
 
     def adopt(self, tensor: torch.Tensor, number: int) -> None:

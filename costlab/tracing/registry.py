@@ -99,6 +99,9 @@ class Registry(Numbered):
                 for key, kept in zip((second, first), held, strict=True)
                 if kept is not None
             )
+        exchanged = {first: second, second: first}
+        for key, original in self._originals.items():
+            self._originals[key] = exchanged.get(original, original)
         if (first in self._owned) != (second in self._owned):
             self._owned ^= {first, second}
 

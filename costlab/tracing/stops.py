@@ -52,7 +52,7 @@ SIGNS = (
     "DispatchKey Undefined",
     "INTERNAL ASSERT FAILED",
 )
-"""What torch's own errors say where a tensor without values is the reason."""
+"""What torch's own errors say where a tensor without values is the reason, or may be."""
 BACKENDS = re.compile(r"\b(cpu|cuda|gpu|xpu|mps|hip|mkldnn|onednn|itensor\w*)\b", re.IGNORECASE)
 """What a kernel of one device or library names, which does not take tensors of another."""
 SCRIPTED = "failed in the TorchScript interpreter"

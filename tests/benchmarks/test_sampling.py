@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import signal
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 import costlab
 from benchmarks import _sampling
+from costlab.tracing.kernels import Kernels
+
+if TYPE_CHECKING:
+    import pytest
 
 SPEC = "f32[1,4,8,8]"
 
@@ -32,11 +37,13 @@ def test_an_analysis_is_found_at_its_operations() -> None:
     assert wanted == set()
 
 
-def test_an_operation_without_a_rule_is_told_apart() -> None:
+def test_an_operation_without_a_rule_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """With an empty table each operation is priced kernel by kernel, and is found at that."""
     model = net()
+    # Of which each is asked: what they made before would hardly be found.
+    monkeypatch.setattr(Kernels, "run", lambda _, func, args, kwargs: func(*args, **kwargs))
     looks = _sampling.sampled(lambda: costlab.analyze(model, SPEC, ops={}), 2)
-    assert any(name.endswith(_sampling.KERNELS) for name in looks)
+    assert max(looks, key=looks.__getitem__).endswith(_sampling.KERNELS)
     looks = _sampling.sampled(lambda: costlab.analyze(model, SPEC), 1)
     assert not any(name.endswith(_sampling.KERNELS) for name in looks)
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import costlab
+from costlab.tracing.registry import Registry
 
 ROWS, FEATURES, MIDDLE, OUTPUTS = 2, 3, 4, 5
 Body = Callable[["Writes", torch.Tensor, torch.Tensor], Any]
@@ -92,6 +93,18 @@ def test_memory_is_that_of_what_is_given(on: Any) -> None:
     x, given = torch.ones(ROWS, FEATURES), torch.ones(ROWS, MIDDLE)
     total = costlab.analyze(Writes(into_an_input), (x, given), on=on).total
     assert total.peak_activation_bytes == given.nbytes + 4 * ROWS * OUTPUTS
+
+
+def test_tensors_that_are_swapped_keep_their_numbers_apart() -> None:
+    """What is written to what stands for one is no number of the other's."""
+    registry = Registry()
+    one, other = torch.zeros(2), torch.zeros(2)
+    registry.add(one)
+    kept = registry.add(other)
+    twin = registry.twin(one)
+    registry.swap(one, other)
+    fresh = registry.add(twin)
+    assert (registry.number_of(other), registry.number_of(one)) == (fresh, kept)
 
 
 @pytest.mark.parametrize("on", ["meta", "fake", "real"])
